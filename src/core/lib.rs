@@ -1,0 +1,13 @@
+//! The patient remote as one pure machine: it decides, and what it decides comes out as values.
+//!
+//! Reading order: [`screen`] (what a person sees and does), [`therapy`] (may a dose be asked for?), [`ledger`] (the life of
+//! one request), [`audit`] (what is remembered, and how a change to it is found), [`remote`] (the machine composed of them).
+//!
+//! # Promises
+//! - Nothing here reads a clock, a file, a socket or a source of randomness: all of them are arguments.
+//! - A COMMIT is handed out only after its record is durable; a restart restores the same open question; the same id is
+//!   never asked to run twice.
+#![forbid(unsafe_code)]
+
+pub mod screen;
+pub mod therapy;

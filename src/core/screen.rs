@@ -1,0 +1,367 @@
+//! What a person sees, and what a person does, as plain data.
+//!
+//! A [`Screen`] is derived from the machine's state at one moment and never stored; a newer one replaces it. It changes at
+//! most once a second while nothing happens, so a page that stands still costs nothing. Words and looks are the UI's.
+//!
+//! # Promises
+//! - The caregiver's faces hold nothing to press, and no [`Intent`] of theirs names a dose.
+//! - Every face answers "if I press now, do I get medicine?" by its variant alone.
+
+use pump_protocol::{
+    clock::{Uptime, WallTime},
+    history::{BolusEnd, Delivered},
+    message::DenyReason,
+    quantity::{BasalRate, Dose, Millis, Volume},
+    report::AnnunciationKind,
+};
+
+use crate::therapy::reason::Reason;
+
+/// Everything on the display at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Screen {
+    /// The page.
+    pub face: Face,
+    /// The finger on a control, if one is there.
+    pub hold: Option<Hold>,
+    /// The time of day; `None` while it is in doubt.
+    pub clock: Option<WallTime>,
+    /// What the link does.
+    pub link: LinkHealth,
+    /// How long ago the last report was asked for, in whole minutes; `None` before the first.
+    pub heard_min_ago: Option<u32>,
+    /// Something to be told once, above whatever page is shown.
+    pub notice: Option<Notice>,
+}
+
+/// One page. The patient's first, then the caregiver's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Face {
+    /// The pump is being asked; at most 5 s.
+    Checking,
+    /// A press brings medicine.
+    Ready(Offer),
+    /// A press brings nothing until a known moment.
+    Wait(Wait),
+    /// A press brings nothing, for these reasons, most limiting first. Never empty.
+    NotAvailable {
+        /// Why.
+        reasons: Vec<Reason>,
+    },
+    /// The pump is being asked for a dose. Stop is there once COMMIT may have left.
+    Asking {
+        /// What was asked for.
+        dose: Dose,
+        /// Whether there is something to stop.
+        stop: Option<Stop>,
+    },
+    /// The dose is going in.
+    Delivering {
+        /// What was asked for.
+        dose: Dose,
+        /// What has gone in, by the pump's last word.
+        delivered: Dose,
+        /// How long it still takes, in whole seconds.
+        remaining: Millis,
+        /// How far it is, 0 to 1000.
+        permille: u16,
+        /// To stop it.
+        stop: Stop,
+    },
+    /// The dose went in.
+    Given {
+        /// How much.
+        dose: Dose,
+        /// When it started; `None` while the time of day is in doubt.
+        at: Option<WallTime>,
+    },
+    /// A part went in.
+    GivenInPart {
+        /// What was asked for.
+        dose: Dose,
+        /// What went in.
+        delivered: Delivered,
+        /// Why it ended.
+        end: BolusEnd,
+    },
+    /// Nothing went in.
+    NotGiven(NotGiven),
+    /// Nobody knows yet. Counts as given.
+    NotSure {
+        /// What may have gone in.
+        dose: Dose,
+        /// When it was asked for; `None` while the time of day is in doubt.
+        asked_at: Option<WallTime>,
+        /// To stop it.
+        stop: Stop,
+    },
+    /// No answer can ever come; counted as given.
+    AssumedGiven {
+        /// What may have gone in.
+        dose: Dose,
+    },
+    /// For the caregiver: is the pump delivering, and how long does the reservoir last?
+    Caregiver(Caregiver),
+    /// For the caregiver: what was asked for and given, per day.
+    History {
+        /// The newest day first. Empty: nothing yet.
+        days: Vec<Day>,
+        /// Whether the record is still being read.
+        loading: bool,
+    },
+    /// The remote can't work. The pump goes on by itself.
+    Fault(Fault),
+}
+
+/// What a press would bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Offer {
+    /// The prescribed demand dose.
+    pub dose: Dose,
+    /// How many are left now.
+    pub left: u8,
+    /// Out of how many in 24 h.
+    pub allotment: u8,
+}
+
+/// Why and how long a press brings nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Wait {
+    /// How long still, in whole seconds, rounded up.
+    pub remaining: Millis,
+    /// When it ends; `None` while the time of day is in doubt.
+    pub until: Option<WallTime>,
+    /// All reasons, most limiting first.
+    pub reasons: Vec<Reason>,
+    /// How many doses are left and of how many.
+    pub offer: Offer,
+    /// When the next dose returns to the allotment; `None` if none is used or the time of day is in doubt.
+    pub next_returns: Option<WallTime>,
+    /// Whether this wait is the pump's own word against ours ("Your pump says wait").
+    pub pump_says: bool,
+}
+
+/// Stopping a dose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stop {
+    /// Not asked for.
+    Offered,
+    /// Asked for and not answered.
+    Asked,
+    /// Asked for while the pump can't be reached: NOT STOPPED YET.
+    NotStoppedYet,
+}
+
+/// Why nothing went in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NotGiven {
+    /// The pump said no, though the remote had said READY.
+    Denied {
+        /// The most limiting reason.
+        reason: DenyReason,
+        /// When to ask again, if time helps and the time of day is known.
+        until: Option<WallTime>,
+        /// How long to wait, in whole seconds; nothing if time alone won't help.
+        retry_after: Millis,
+    },
+    /// The press was older than 30 s before the pump could be asked.
+    Expired,
+    /// The asking was interrupted before anything was committed.
+    Interrupted,
+    /// The pump would have given another dose than the patient saw.
+    DoseDiffers {
+        /// What the patient saw.
+        shown: Dose,
+        /// What the pump would have given.
+        echoed: Dose,
+    },
+    /// Stopped before anything went in.
+    StoppedInTime,
+}
+
+/// What the caregiver's page says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Caregiver {
+    /// Whether the pump delivers; `None` before its first word.
+    pub delivery: Option<DeliveryView>,
+    /// The reservoir; `None` before the pump's first word.
+    pub reservoir: Option<ReservoirView>,
+    /// When the last dose started, and how much; `None` if none is known.
+    pub last_dose: Option<LastDose>,
+    /// What the pump wants known, most serious first.
+    pub annunciations: Vec<AnnunciationKind>,
+}
+
+/// Whether the pump delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeliveryView {
+    /// Basal at this rate.
+    Delivering {
+        /// As programmed for this time of day.
+        rate: BasalRate,
+    },
+    /// Nothing is delivered.
+    Stopped {
+        /// For how long, in whole minutes.
+        since_min: u32,
+        /// Since when; `None` while the time of day is in doubt.
+        since: Option<WallTime>,
+    },
+}
+
+/// What the pump computes to be in the reservoir.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReservoirView {
+    /// Estimated: pumps compute it.
+    pub volume: Volume,
+    /// Of the capacity, 0 to 100.
+    pub percent: u8,
+    /// What fits.
+    pub capacity: Volume,
+    /// Below this no dose is offered.
+    pub low: Volume,
+    /// Below this it counts as empty.
+    pub reserve: Volume,
+    /// Whole days until the reserve is reached, if every allotted dose is used.
+    pub days_left: u32,
+    /// The day on which that is; `None` while the date is in doubt.
+    pub refill_by: Option<WallTime>,
+}
+
+/// The last dose that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LastDose {
+    /// How much.
+    pub dose: Dose,
+    /// How long ago it started, in whole minutes.
+    pub min_ago: u32,
+    /// When it started; `None` while the time of day is in doubt.
+    pub at: Option<WallTime>,
+}
+
+/// One day of the history page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Day {
+    /// Counted from 1970-01-01, local.
+    pub day: i64,
+    /// Full holds.
+    pub attempts: u32,
+    /// Doses given in full.
+    pub given: u32,
+    /// Doses given in part.
+    pub in_part: u32,
+    /// Attempts refused here or by the pump.
+    pub refused: u32,
+    /// Requests not settled, or assumed given.
+    pub not_sure: u32,
+}
+
+/// Why the remote can't work.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The record can't be opened or is not this pump's.
+    Record {
+        /// What is wrong, for the clinic.
+        detail: String,
+    },
+}
+
+/// What the link does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LinkHealth {
+    /// A session is open.
+    Near,
+    /// Being looked for.
+    Looking,
+    /// Looked for in vain.
+    OutOfReach,
+}
+
+/// Something to be told once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Notice {
+    /// A full hold was refused: the reason stands on the page.
+    Refused,
+    /// A touch shorter than the hold.
+    HoldLonger,
+    /// The clinic changed the demand dose.
+    DoseChanged {
+        /// Before.
+        from: Dose,
+        /// Now.
+        to: Dose,
+    },
+    /// Our account and the pump's disagree; the stricter one is shown.
+    AccountsDiffer,
+}
+
+/// A finger on a control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Hold {
+    /// Which.
+    pub control: Control,
+    /// Since when.
+    pub since: Uptime,
+    /// How long it takes.
+    pub needed: Millis,
+}
+
+/// What can be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Control {
+    /// Asks for a dose: 1.5 s.
+    Dose,
+    /// Stops one: 0.5 s.
+    Stop,
+}
+
+/// What a person does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Intent {
+    /// A control's level, told at every edge and at least every 100 ms while it is pressed.
+    Touch {
+        /// Which control.
+        control: Control,
+        /// Its level.
+        level: Level,
+        /// Where.
+        source: Source,
+    },
+    /// To another page.
+    Visit(Visit),
+    /// The outcome or notice shown has been read.
+    Seen,
+    /// Somebody is here: ask the pump now.
+    Wake,
+}
+
+/// A control's level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// Under a finger.
+    Pressed,
+    /// Let go.
+    Released,
+    /// The finger left it, or the control left the page: the same as let go, and told apart in the record.
+    SlidOff,
+}
+
+/// Where a control was pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// On the display.
+    Touchscreen,
+    /// The physical button.
+    Button,
+}
+
+/// Pages that a person can go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Visit {
+    /// The dose control and its answer.
+    Patient,
+    /// Reservoir and delivery.
+    Caregiver,
+    /// Days.
+    History,
+}

@@ -1,0 +1,94 @@
+//! Why no request is offered: one value per reason, each with a text of its own on the screen.
+//!
+//! # Terms
+//! - *not available*: the remote's word. *Denied*: the pump's.
+//! - *most limiting first*: what nobody can mend here, before what the patient can mend, before what passes by itself.
+
+use pump_protocol::{report::AnnunciationKind, wire::wire_enum};
+
+/// A reason why no request is offered. The order of the variants is the order of limiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The record can't be written: no request without its record.
+    RecordNotWritable,
+    /// The record's newest part does not verify.
+    RecordDamaged,
+    /// No pump is bonded to this remote.
+    NoBond,
+    /// The pump that answers is not the one that this record belongs to.
+    WrongPump,
+    /// This remote's key may look and not ask.
+    ViewerOnly,
+    /// The pump's alarm inhibits demand doses.
+    Alarm(Inhibiting),
+    /// The clinic has switched demand doses off.
+    DemandDosesOff,
+    /// One dose would take the reservoir below its low threshold.
+    LowReservoir,
+    /// Time passed that nobody can vouch for, and the pump has not said how much.
+    ClockInDoubt,
+    /// A request is open: what became of it is not known yet.
+    Unresolved,
+    /// The pump can't be reached.
+    OutOfReach,
+    /// The pump's last word is too old to promise anything on.
+    ReportTooOld,
+    /// What the pump did lately is not known here yet.
+    HistoryNotImported,
+    /// Some window with this dose in it would exceed the dose limit.
+    WindowLimit,
+    /// The allotment of the last 24 hours is used.
+    Allotment,
+    /// The lockout interval since the last dose is not over.
+    Lockout,
+    /// A bolus is running.
+    BolusRunning,
+}
+
+/// The alarms that inhibit demand doses: an explicit list (GIP 1.4.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Inhibiting {
+    /// All delivery is stopped.
+    PumpStopped,
+    /// The motor doesn't turn.
+    MotorStall,
+    /// Nothing left to deliver.
+    EmptyReservoir,
+    /// The pump's battery is at its end.
+    Eos,
+    /// The pump's memory failed a check.
+    MemoryError,
+    /// The catheter may be blocked.
+    OcclusionSuspected,
+}
+
+impl Inhibiting {
+    /// The annunciation as an inhibiting alarm, if it is one.
+    pub const fn from_annunciation(kind: AnnunciationKind) -> Option<Self> {
+        match kind {
+            AnnunciationKind::PumpStopped => Some(Self::PumpStopped),
+            AnnunciationKind::MotorStall => Some(Self::MotorStall),
+            AnnunciationKind::EmptyReservoir => Some(Self::EmptyReservoir),
+            AnnunciationKind::Eos => Some(Self::Eos),
+            AnnunciationKind::MemoryError => Some(Self::MemoryError),
+            AnnunciationKind::OcclusionSuspected => Some(Self::OcclusionSuspected),
+            AnnunciationKind::LowReservoir | AnnunciationKind::Eri => None,
+        }
+    }
+}
+
+impl Reason {
+    /// Whether time alone ends it, so that a countdown can be promised.
+    pub const fn passes_by_itself(self) -> bool {
+        matches!(self, Self::Lockout | Self::Allotment | Self::WindowLimit | Self::BolusRunning)
+    }
+}
+
+wire_enum!(Inhibiting: u8 {
+    0x0F => PumpStopped,
+    0x33 => MotorStall,
+    0x3C => EmptyReservoir,
+    0x55 => Eos,
+    0x5A => MemoryError,
+    0x66 => OcclusionSuspected,
+});
