@@ -9,5 +9,10 @@
 //!   never asked to run twice.
 #![forbid(unsafe_code)]
 
+pub mod audit;
+#[cfg(test)]
+mod fixtures;
+pub mod ledger;
+pub mod remote;
 pub mod screen;
 pub mod therapy;

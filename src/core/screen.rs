@@ -161,7 +161,7 @@ pub enum NotGiven {
         reason: DenyReason,
         /// When to ask again, if time helps and the time of day is known.
         until: Option<WallTime>,
-        /// How long to wait, in whole seconds; nothing if time alone won't help.
+        /// How long to wait, in whole minutes; nothing if time alone won't help.
         retry_after: Millis,
     },
     /// The press was older than 30 s before the pump could be asked.

@@ -4,7 +4,10 @@
 //! - *not available*: the remote's word. *Denied*: the pump's.
 //! - *most limiting first*: what nobody can mend here, before what the patient can mend, before what passes by itself.
 
-use pump_protocol::{report::AnnunciationKind, wire::wire_enum};
+use pump_protocol::{
+    report::AnnunciationKind,
+    wire::{Malformed, Reader, Wire, wire_enum},
+};
 
 /// A reason why no request is offered. The order of the variants is the order of limiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,3 +95,55 @@ wire_enum!(Inhibiting: u8 {
     0x5A => MemoryError,
     0x66 => OcclusionSuspected,
 });
+
+/// One byte: the reason, and for an alarm the alarm's own byte behind it.
+impl Wire for Reason {
+    fn put(&self, out: &mut Vec<u8>) {
+        let tag: u8 = match self {
+            Self::RecordNotWritable => 1,
+            Self::RecordDamaged => 2,
+            Self::NoBond => 3,
+            Self::WrongPump => 4,
+            Self::ViewerOnly => 5,
+            Self::Alarm(_) => 6,
+            Self::DemandDosesOff => 7,
+            Self::LowReservoir => 8,
+            Self::ClockInDoubt => 9,
+            Self::Unresolved => 10,
+            Self::OutOfReach => 11,
+            Self::ReportTooOld => 12,
+            Self::HistoryNotImported => 13,
+            Self::WindowLimit => 14,
+            Self::Allotment => 15,
+            Self::Lockout => 16,
+            Self::BolusRunning => 17,
+        };
+        tag.put(out);
+        if let Self::Alarm(alarm) = self {
+            alarm.put(out);
+        }
+    }
+
+    fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match u8::take(input)? {
+            1 => Self::RecordNotWritable,
+            2 => Self::RecordDamaged,
+            3 => Self::NoBond,
+            4 => Self::WrongPump,
+            5 => Self::ViewerOnly,
+            6 => Self::Alarm(Wire::take(input)?),
+            7 => Self::DemandDosesOff,
+            8 => Self::LowReservoir,
+            9 => Self::ClockInDoubt,
+            10 => Self::Unresolved,
+            11 => Self::OutOfReach,
+            12 => Self::ReportTooOld,
+            13 => Self::HistoryNotImported,
+            14 => Self::WindowLimit,
+            15 => Self::Allotment,
+            16 => Self::Lockout,
+            17 => Self::BolusRunning,
+            other => return Err(input.unknown("reason", other)),
+        })
+    }
+}

@@ -1,0 +1,669 @@
+//! What the record holds: one value per thing that happened, with the moment as every clock saw it.
+//!
+//! # Promises
+//! - Every request, answer, outcome, refusal and fault has a variant of its own; nothing is recorded as free text that a
+//!   reader would have to interpret.
+//! - The encoding is versioned with the protocol's; a recorded event can be read for ever.
+
+use core::fmt;
+
+use pump_protocol::{
+    clock::{BootId, PumpTime, Uptime, WallTime},
+    history::{BolusEnd, Delivered, HistoryEntry, HistorySeq},
+    message::{AuditHead, BolusRef, Denial, Fate, RequestId},
+    prescription::PrescriptionHash,
+    quantity::{Dose, Millis, Volume},
+    wire::{Bounded, Malformed, Text, decode, wire_enum, wire_struct},
+};
+
+use crate::therapy::reason::{Inhibiting, Reason};
+
+/// One event and when it was.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Happened {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub event: Event,
+}
+
+/// A moment as every clock saw it. Only the first two and the pump's ever decide anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Moment {
+    /// The remote's boot.
+    pub boot: BootId,
+    /// Since that boot.
+    pub uptime: Uptime,
+    /// The earliest that the pump's clock could show; `None` before its first word.
+    pub pump: Option<PumpTime>,
+    /// The person's clock, with its offset; `None` while in doubt.
+    pub wall: Option<WallTime>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// The remote started.
+    Started,
+    /// The remote was closed in good order.
+    Closed,
+    /// This record belongs to this pump from now on.
+    PumpBound {
+        /// Its serial number.
+        serial: Text<16>,
+    },
+    /// Another pump than ours answered. Nothing was asked of it.
+    ForeignPump {
+        /// Its serial number.
+        serial: Text<16>,
+    },
+    /// A session opened and the pump introduced itself.
+    SessionOpened {
+        /// The newest entry of its history.
+        history_head: HistorySeq,
+    },
+    /// The session ended.
+    SessionLost {
+        /// Why.
+        why: LinkLoss,
+    },
+    /// The pump was told a later state of this record than the record now holds: it was put back or replaced.
+    RecordWentBack {
+        /// What the pump was told last.
+        witness: AuditHead,
+        /// What this record holds.
+        ours: AuditHead,
+    },
+    /// The clinic's prescription, when first read and at each change.
+    PrescriptionRead {
+        /// Counts the clinic's changes.
+        version: u32,
+        /// Over every field.
+        hash: PrescriptionHash,
+        /// What one request gives.
+        demand_dose: Dose,
+        /// Between two starts.
+        lockout_interval: Millis,
+        /// In 24 hours.
+        allotment: u8,
+    },
+    /// A full hold that asked for a dose: the request is recorded before anything is sent.
+    Requested {
+        /// Its id.
+        id: RequestId,
+        /// The dose that the patient saw.
+        dose: Dose,
+        /// The prescription that the patient saw.
+        prescription: PrescriptionHash,
+    },
+    /// A full hold while no dose was offered.
+    AttemptRefused {
+        /// All reasons, most limiting first; empty while the pump was being asked.
+        reasons: Bounded<Reason, 24>,
+    },
+    /// A full hold of the button while a page was shown that gives no dose.
+    AttemptElsewhere,
+    /// Touches shorter than a hold since the last such count.
+    ShortTouches {
+        /// How many.
+        count: u32,
+    },
+    /// The pump said no before anything was committed.
+    Denied {
+        /// Which request.
+        id: RequestId,
+        /// Its reasons.
+        denial: Denial,
+    },
+    /// The pump would have given another dose than the patient saw; it was not committed.
+    DoseDiffered {
+        /// Which request.
+        id: RequestId,
+        /// What the patient saw.
+        shown: Dose,
+        /// What the pump would have given.
+        echoed: Dose,
+    },
+    /// The point of no return: once this is durable, COMMIT may leave.
+    CommitIntended {
+        /// Which request.
+        id: RequestId,
+        /// The latest that the bolus can start by this commit.
+        latest_start: PumpTime,
+    },
+    /// The grant's deadline passed before COMMIT left; it was withheld.
+    CommitWithheld {
+        /// Which request.
+        id: RequestId,
+    },
+    /// The pump committed it.
+    Accepted {
+        /// Which request.
+        id: RequestId,
+        /// What runs.
+        bolus: BolusRef,
+    },
+    /// The pump refused to commit it.
+    Rejected {
+        /// Which request.
+        id: RequestId,
+        /// Its reasons.
+        denial: Denial,
+    },
+    /// Nobody knows whether it runs or ran. It counts as given.
+    Uncertain {
+        /// Which request.
+        id: RequestId,
+        /// Why.
+        why: Doubt,
+    },
+    /// The pump told what became of it; not final by itself.
+    FateHeard {
+        /// Which request.
+        id: RequestId,
+        /// What the pump said.
+        fate: Fate,
+    },
+    /// Final: the whole dose went in.
+    Delivered {
+        /// Which request.
+        id: RequestId,
+        /// What ran.
+        bolus: BolusRef,
+    },
+    /// Final: a part went in.
+    DeliveredInPart {
+        /// Which request.
+        id: RequestId,
+        /// What ran.
+        bolus: BolusRef,
+        /// What went in.
+        delivered: Delivered,
+        /// Why it ended.
+        end: BolusEnd,
+    },
+    /// Final: nothing went in, by the pump's word or because no COMMIT ever left.
+    NotGiven {
+        /// Which request.
+        id: RequestId,
+        /// Why.
+        why: NothingBecause,
+    },
+    /// Final: no answer can ever come; it counts as given.
+    AssumedGiven {
+        /// Which request.
+        id: RequestId,
+    },
+    /// The patient asked to stop it.
+    StopAsked {
+        /// Which request.
+        id: RequestId,
+        /// Whether the pump could be asked at once.
+        reachable: bool,
+    },
+    /// A dose in the pump's history that this remote did not ask for; it counts towards the limits.
+    DoseOfOthers {
+        /// The entry.
+        entry: HistoryEntry,
+    },
+    /// A dose in the pump's history under our key that this record does not know: the record lost something.
+    DoseUnknownToRecord {
+        /// The entry.
+        entry: HistoryEntry,
+    },
+    /// Entries of the pump's history that are gone; they count as if the allotment were used up.
+    HistoryGap {
+        /// The first one missing.
+        from: HistorySeq,
+        /// The first one that is there again.
+        until: HistorySeq,
+    },
+    /// The pump's history is known up to its head.
+    HistoryImported {
+        /// The newest entry.
+        head: HistorySeq,
+    },
+    /// The pump lost its clock; a full lockout begins.
+    PumpReset {
+        /// Its new epoch.
+        epoch: u32,
+    },
+    /// The clinic refilled the reservoir.
+    Refilled {
+        /// What it holds now.
+        volume: Volume,
+    },
+    /// The pump stopped all delivery.
+    DeliveryStopped,
+    /// The pump delivers again.
+    DeliveryStarted,
+    /// Lockout or allotment differ between our account and the pump's; the stricter one counts.
+    AccountsDiffer {
+        /// Our lockout.
+        lockout_ours: Millis,
+        /// The pump's.
+        lockout_pumps: Millis,
+        /// Our count of doses in 24 h.
+        used_ours: u8,
+        /// The pump's.
+        used_pumps: u8,
+    },
+    /// An answer that fits nothing that was asked; the session was ended.
+    AnswerOutOfPlace,
+    /// Records that could not be written in time and are gone; what they said is lost, that they were is not.
+    RecordsLost {
+        /// How many.
+        count: u32,
+    },
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LinkLoss {
+    /// The link went away.
+    Disconnected,
+    /// A frame was not what a pump that holds our keys would send.
+    BadFrame,
+    /// No answer in time.
+    Silent,
+    /// An answer that fits nothing that was asked.
+    OutOfPlace,
+}
+
+/// Why a request became uncertain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// The link went away after COMMIT may have left.
+    LinkLost,
+    /// COMMIT was not answered in time.
+    NoAnswer,
+    /// The remote restarted after COMMIT may have left.
+    Restarted,
+    /// The pump fell silent while the dose was going in.
+    SilentInDelivery,
+}
+
+/// Why nothing went in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NothingBecause {
+    /// The press was older than 30 s before the pump could be asked.
+    Expired,
+    /// Interrupted before COMMIT left: the link, a restart, a record that could not be written.
+    Interrupted,
+    /// The grant's deadline passed before COMMIT left.
+    TooLate,
+    /// The pump would have given another dose than the patient saw.
+    DoseDiffered,
+    /// The pump says that it never ran and never will.
+    NeverRan,
+    /// The pump said no.
+    Refused,
+    /// Stopped before anything went in.
+    StoppedInTime,
+}
+
+wire_struct!(Happened { at, event });
+wire_struct!(Moment { boot, uptime, pump, wall });
+wire_enum!(LinkLoss: u8 { 0x0F => Disconnected, 0x33 => BadFrame, 0x3C => Silent, 0x55 => OutOfPlace });
+wire_enum!(Doubt: u8 { 0x0F => LinkLost, 0x33 => NoAnswer, 0x3C => Restarted, 0x55 => SilentInDelivery });
+wire_enum!(NothingBecause: u8 {
+    0x0F => Expired,
+    0x33 => Interrupted,
+    0x3C => TooLate,
+    0x55 => DoseDiffered,
+    0x5A => NeverRan,
+    0x66 => Refused,
+    0x69 => StoppedInTime,
+});
+wire_enum!(Event: u8 {
+    1 => Started,
+    2 => Closed,
+    3 => PumpBound { serial },
+    4 => ForeignPump { serial },
+    5 => SessionOpened { history_head },
+    6 => SessionLost { why },
+    7 => RecordWentBack { witness, ours },
+    8 => PrescriptionRead { version, hash, demand_dose, lockout_interval, allotment },
+    9 => Requested { id, dose, prescription },
+    10 => AttemptRefused { reasons },
+    11 => AttemptElsewhere,
+    12 => ShortTouches { count },
+    13 => Denied { id, denial },
+    14 => DoseDiffered { id, shown, echoed },
+    15 => CommitIntended { id, latest_start },
+    16 => CommitWithheld { id },
+    17 => Accepted { id, bolus },
+    18 => Rejected { id, denial },
+    19 => Uncertain { id, why },
+    20 => FateHeard { id, fate },
+    21 => Delivered { id, bolus },
+    22 => DeliveredInPart { id, bolus, delivered, end },
+    23 => NotGiven { id, why },
+    24 => AssumedGiven { id },
+    25 => StopAsked { id, reachable },
+    26 => DoseOfOthers { entry },
+    27 => DoseUnknownToRecord { entry },
+    28 => HistoryGap { from, until },
+    29 => HistoryImported { head },
+    30 => PumpReset { epoch },
+    31 => Refilled { volume },
+    32 => DeliveryStopped,
+    33 => DeliveryStarted,
+    34 => AccountsDiffer { lockout_ours, lockout_pumps, used_ours, used_pumps },
+    35 => AnswerOutOfPlace,
+    36 => RecordsLost { count },
+});
+
+impl Event {
+    /// A short word for queries; as frozen as the bytes.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Closed => "closed",
+            Self::PumpBound { .. } => "pump_bound",
+            Self::ForeignPump { .. } => "foreign_pump",
+            Self::SessionOpened { .. } => "session_opened",
+            Self::SessionLost { .. } => "session_lost",
+            Self::RecordWentBack { .. } => "record_went_back",
+            Self::PrescriptionRead { .. } => "prescription_read",
+            Self::Requested { .. } => "requested",
+            Self::AttemptRefused { .. } => "attempt_refused",
+            Self::AttemptElsewhere => "attempt_elsewhere",
+            Self::ShortTouches { .. } => "short_touches",
+            Self::Denied { .. } => "denied",
+            Self::DoseDiffered { .. } => "dose_differed",
+            Self::CommitIntended { .. } => "commit_intended",
+            Self::CommitWithheld { .. } => "commit_withheld",
+            Self::Accepted { .. } => "accepted",
+            Self::Rejected { .. } => "rejected",
+            Self::Uncertain { .. } => "uncertain",
+            Self::FateHeard { .. } => "fate_heard",
+            Self::Delivered { .. } => "delivered",
+            Self::DeliveredInPart { .. } => "delivered_in_part",
+            Self::NotGiven { .. } => "not_given",
+            Self::AssumedGiven { .. } => "assumed_given",
+            Self::StopAsked { .. } => "stop_asked",
+            Self::DoseOfOthers { .. } => "dose_of_others",
+            Self::DoseUnknownToRecord { .. } => "dose_unknown_to_record",
+            Self::HistoryGap { .. } => "history_gap",
+            Self::HistoryImported { .. } => "history_imported",
+            Self::PumpReset { .. } => "pump_reset",
+            Self::Refilled { .. } => "refilled",
+            Self::DeliveryStopped => "delivery_stopped",
+            Self::DeliveryStarted => "delivery_started",
+            Self::AccountsDiffer { .. } => "accounts_differ",
+            Self::AnswerOutOfPlace => "answer_out_of_place",
+            Self::RecordsLost { .. } => "records_lost",
+        }
+    }
+
+    /// The request that it is about.
+    pub const fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Requested { id, .. }
+            | Self::Denied { id, .. }
+            | Self::DoseDiffered { id, .. }
+            | Self::CommitIntended { id, .. }
+            | Self::CommitWithheld { id }
+            | Self::Accepted { id, .. }
+            | Self::Rejected { id, .. }
+            | Self::Uncertain { id, .. }
+            | Self::FateHeard { id, .. }
+            | Self::Delivered { id, .. }
+            | Self::DeliveredInPart { id, .. }
+            | Self::NotGiven { id, .. }
+            | Self::AssumedGiven { id }
+            | Self::StopAsked { id, .. } => Some(*id),
+            Self::Started
+            | Self::Closed
+            | Self::PumpBound { .. }
+            | Self::ForeignPump { .. }
+            | Self::SessionOpened { .. }
+            | Self::SessionLost { .. }
+            | Self::RecordWentBack { .. }
+            | Self::PrescriptionRead { .. }
+            | Self::AttemptRefused { .. }
+            | Self::AttemptElsewhere
+            | Self::ShortTouches { .. }
+            | Self::DoseOfOthers { .. }
+            | Self::DoseUnknownToRecord { .. }
+            | Self::HistoryGap { .. }
+            | Self::HistoryImported { .. }
+            | Self::PumpReset { .. }
+            | Self::Refilled { .. }
+            | Self::DeliveryStopped
+            | Self::DeliveryStarted
+            | Self::AccountsDiffer { .. }
+            | Self::AnswerOutOfPlace
+            | Self::RecordsLost { .. } => None,
+        }
+    }
+}
+
+/// What a recorded body says, in words; a body of another version says that it can't be read.
+pub fn describe(body: &[u8]) -> String {
+    match decode::<Happened>(body) {
+        Ok(happened) => happened.event.to_string(),
+        Err(malformed) => format!("(can't be read: {malformed})"),
+    }
+}
+
+/// The event that a recorded body holds.
+pub fn read(body: &[u8]) -> Result<Happened, Malformed> {
+    decode(body)
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started => write!(f, "the remote started"),
+            Self::Closed => write!(f, "the remote was closed in good order"),
+            Self::PumpBound { serial } => write!(f, "this record belongs to pump {serial} from now on"),
+            Self::ForeignPump { serial } => write!(f, "another pump answered, {serial}; nothing was asked of it"),
+            Self::SessionOpened { history_head } => {
+                write!(f, "session opened; the pump's history ends at {}", history_head.0)
+            }
+            Self::SessionLost { why } => write!(f, "session lost: {}", why.words()),
+            Self::RecordWentBack { witness, ours } => {
+                write!(f, "this record went back: the pump was told {} records, it holds {}", witness.count, ours.count)
+            }
+            Self::PrescriptionRead { version, demand_dose, lockout_interval, allotment, .. } => write!(
+                f,
+                "prescription {version}: {demand_dose} a dose, {lockout_interval} between two, {allotment} in 24 h"
+            ),
+            Self::Requested { id, dose, .. } => write!(f, "{id}: a full hold asked for {dose}"),
+            Self::AttemptRefused { reasons } => {
+                write!(f, "a full hold was refused here: ")?;
+                words(f, reasons)
+            }
+            Self::AttemptElsewhere => write!(f, "a full hold of the button on a page that gives no dose"),
+            Self::ShortTouches { count } => write!(f, "{count} touches shorter than a hold"),
+            Self::Denied { id, denial } => write!(f, "{id}: the pump denied it: {}", pump_words(*denial)),
+            Self::DoseDiffered { id, shown, echoed } => {
+                write!(f, "{id}: the pump would have given {echoed}, the patient saw {shown}; not committed")
+            }
+            Self::CommitIntended { id, latest_start } => {
+                write!(f, "{id}: granted; COMMIT may leave, start by {latest_start} on the pump's clock")
+            }
+            Self::CommitWithheld { id } => write!(f, "{id}: the grant had run out; COMMIT was withheld"),
+            Self::Accepted { id, bolus } => write!(f, "{id}: the pump accepted it as bolus {}", bolus.bolus.0),
+            Self::Rejected { id, denial } => write!(f, "{id}: the pump rejected it: {}", pump_words(*denial)),
+            Self::Uncertain { id, why } => write!(f, "{id}: NOT SURE: {}", why.words()),
+            Self::FateHeard { id, fate } => write!(f, "{id}: the pump says: {}", fate_words(*fate)),
+            Self::Delivered { id, bolus } => write!(f, "{id}: GIVEN: {}", bolus.dose),
+            Self::DeliveredInPart { id, bolus, delivered, end } => {
+                write!(f, "{id}: GIVEN IN PART: {} of {}, {}", amount(*delivered), bolus.dose, end_words(*end))
+            }
+            Self::NotGiven { id, why } => write!(f, "{id}: NOT GIVEN: {}", why.words()),
+            Self::AssumedGiven { id } => write!(f, "{id}: ASSUMED GIVEN: no answer can come any more"),
+            Self::StopAsked { id, reachable: true } => write!(f, "{id}: the patient asked to stop it"),
+            Self::StopAsked { id, reachable: false } => {
+                write!(f, "{id}: the patient asked to stop it; the pump was out of reach")
+            }
+            Self::DoseOfOthers { entry } => write!(f, "not asked for here: {}", entry_words(entry)),
+            Self::DoseUnknownToRecord { entry } => {
+                write!(f, "asked for by this remote but not in this record: {}", entry_words(entry))
+            }
+            Self::HistoryGap { from, until } => {
+                write!(f, "the pump's history from {} to before {} is gone; it counts as used up", from.0, until.0)
+            }
+            Self::HistoryImported { head } => write!(f, "the pump's history is known up to {}", head.0),
+            Self::PumpReset { epoch } => write!(f, "the pump lost its clock (epoch {epoch}); a full lockout began"),
+            Self::Refilled { volume } => write!(f, "refill seen: {volume}"),
+            Self::DeliveryStopped => write!(f, "the pump STOPPED all delivery"),
+            Self::DeliveryStarted => write!(f, "the pump delivers again"),
+            Self::AccountsDiffer { lockout_ours, lockout_pumps, used_ours, used_pumps } => write!(
+                f,
+                "accounts differ: lockout {lockout_ours} here, {lockout_pumps} in the pump; {used_ours} doses here, \
+                 {used_pumps} in the pump; the stricter counts"
+            ),
+            Self::AnswerOutOfPlace => write!(f, "an answer fitted nothing that was asked; the session was ended"),
+            Self::RecordsLost { count } => write!(f, "{count} records could not be written and are gone"),
+        }
+    }
+}
+
+impl LinkLoss {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Disconnected => "the link went away",
+            Self::BadFrame => "a frame was not this pump's",
+            Self::Silent => "no answer in time",
+            Self::OutOfPlace => "an answer fitted nothing that was asked",
+        }
+    }
+}
+
+impl Doubt {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::LinkLost => "the link went away after COMMIT may have left",
+            Self::NoAnswer => "COMMIT was not answered in time",
+            Self::Restarted => "the remote restarted after COMMIT may have left",
+            Self::SilentInDelivery => "the pump fell silent while the dose was going in",
+        }
+    }
+}
+
+impl NothingBecause {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Expired => "the press was too old before the pump could be asked",
+            Self::Interrupted => "interrupted before COMMIT left",
+            Self::TooLate => "the grant had run out before COMMIT left",
+            Self::DoseDiffered => "the pump would have given another dose",
+            Self::NeverRan => "the pump never ran it and never will",
+            Self::Refused => "the pump said no",
+            Self::StoppedInTime => "stopped before anything went in",
+        }
+    }
+}
+
+fn words(f: &mut fmt::Formatter<'_>, reasons: &[Reason]) -> fmt::Result {
+    for (index, reason) in reasons.iter().enumerate() {
+        write!(f, "{}{}", if index == 0 { "" } else { ", " }, reason_words(*reason))?;
+    }
+    if reasons.is_empty() { write!(f, "the pump was being asked") } else { Ok(()) }
+}
+
+fn reason_words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::RecordNotWritable => "the record can't be written",
+        Reason::RecordDamaged => "the record doesn't verify",
+        Reason::NoBond => "no pump is bonded",
+        Reason::WrongPump => "another pump than this record's",
+        Reason::ViewerOnly => "this remote may only look",
+        Reason::Alarm(alarm) => match alarm {
+            Inhibiting::PumpStopped => "pump stopped",
+            Inhibiting::MotorStall => "motor stalled",
+            Inhibiting::EmptyReservoir => "reservoir empty",
+            Inhibiting::Eos => "pump at its end of service",
+            Inhibiting::MemoryError => "pump memory error",
+            Inhibiting::OcclusionSuspected => "occlusion suspected",
+        },
+        Reason::DemandDosesOff => "demand doses switched off",
+        Reason::LowReservoir => "reservoir low",
+        Reason::ClockInDoubt => "clock in doubt",
+        Reason::Unresolved => "a request is open",
+        Reason::OutOfReach => "pump out of reach",
+        Reason::ReportTooOld => "pump's last word too old",
+        Reason::HistoryNotImported => "pump's history not known yet",
+        Reason::WindowLimit => "dose limit",
+        Reason::Allotment => "allotment used",
+        Reason::Lockout => "lockout",
+        Reason::BolusRunning => "a bolus is running",
+    }
+}
+
+fn pump_words(denial: Denial) -> String {
+    use pump_protocol::message::DenyReason;
+    let words = denial.reasons.iter().map(|reason| match reason {
+        DenyReason::Alarm => "alarm",
+        DenyReason::BolusRunning => "a bolus is running",
+        DenyReason::LowReservoir => "reservoir low",
+        DenyReason::Lockout => "lockout",
+        DenyReason::Allotment => "allotment used",
+        DenyReason::WindowLimit => "dose limit",
+        DenyReason::DemandDosesOff => "demand doses switched off",
+        DenyReason::PrescriptionChanged => "another prescription is in force",
+        DenyReason::GrantLive => "another remote is asking",
+        DenyReason::NotPermitted => "this remote may only look",
+        DenyReason::IdUsed => "id used before",
+        DenyReason::NoGrant => "no such grant",
+    });
+    let words: Vec<&str> = words.collect();
+    match denial.retry_after {
+        Millis::ZERO => words.join(", "),
+        retry_after => format!("{}; not before {retry_after}", words.join(", ")),
+    }
+}
+
+fn fate_words(fate: Fate) -> String {
+    match fate {
+        Fate::NeverRan => "never ran".to_owned(),
+        Fate::Granted => "granted, not committed".to_owned(),
+        Fate::Voided => "void, will never run".to_owned(),
+        Fate::Denied => "denied".to_owned(),
+        Fate::Rejected => "rejected".to_owned(),
+        Fate::Delivering { delivered, bolus, .. } => format!("delivering, {} of {}", amount(delivered), bolus.dose),
+        Fate::Done { bolus } => format!("delivered {}", bolus.dose),
+        Fate::Stopped { delivered, bolus, end } => {
+            format!("{} of {}, {}", amount(delivered), bolus.dose, end_words(end))
+        }
+        Fate::Forgotten => "forgotten".to_owned(),
+    }
+}
+
+fn amount(delivered: Delivered) -> String {
+    if delivered.at_least == delivered.at_most {
+        delivered.at_most.to_string()
+    } else {
+        format!("{} to {}", delivered.at_least, delivered.at_most)
+    }
+}
+
+const fn end_words(end: BolusEnd) -> &'static str {
+    match end {
+        BolusEnd::Complete => "complete",
+        BolusEnd::Cancelled => "stopped by the patient",
+        BolusEnd::PumpStopped => "the pump was stopped",
+        BolusEnd::MotorStall => "the motor stalled",
+        BolusEnd::Reset => "the pump was reset",
+        BolusEnd::EmptyReservoir => "the reservoir ran empty",
+        BolusEnd::Alarm => "an alarm stopped it",
+    }
+}
+
+fn entry_words(entry: &HistoryEntry) -> String {
+    use pump_protocol::history::HistoryEvent;
+    let what = match entry.event {
+        HistoryEvent::BolusStarted { dose, .. } => format!("a bolus of {dose} began"),
+        HistoryEvent::BolusEnded { delivered, .. } => format!("a bolus ended with {}", amount(delivered)),
+        HistoryEvent::Refilled { volume, .. } => format!("refilled to {volume}"),
+        HistoryEvent::Reprogrammed { version, .. } => format!("prescription {version}"),
+        HistoryEvent::Stopped => "stopped".to_owned(),
+        HistoryEvent::Started => "started".to_owned(),
+        HistoryEvent::Reset => "reset".to_owned(),
+    };
+    format!("{what} (history {}, pump clock {})", entry.seq.0, entry.at)
+}

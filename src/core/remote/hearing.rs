@@ -1,0 +1,329 @@
+//! What the pump's words do to the open request and to what is known of the pump.
+//!
+//! # Promises
+//! - Only an answer to what was asked, in the session in which it was asked, changes anything.
+//! - An intent to commit is recorded before COMMIT can leave: a grant only begins that record.
+
+use pump_protocol::{
+    clock::{Now, Uptime},
+    history::Delivered,
+    message::{BolusRef, Command, Denial, Fate, GRANT_LIFE_MAX, Hello, Nonce, Reply, RequestId, StatusChanged},
+    quantity::{Dose, Millis},
+    report::{Delivery, PumpReport},
+};
+
+use super::{Ended, Remote, Word};
+use crate::{
+    audit::event::{Doubt, Event, LinkLoss, NothingBecause},
+    ledger::{
+        Grant, Outcome, Progress, Request, State,
+        settle::{Step, settle},
+    },
+    screen::Notice,
+    therapy::{
+        account::{CountedDose, DoseSource, PumpClock, Since},
+        availability::Accounts,
+    },
+};
+
+impl Remote {
+    pub(super) fn hear(&mut self, reply: Reply, now: Now) {
+        if let Reply::Status { changed } = reply {
+            return self.status_changed(changed);
+        }
+        let Some(talk) = &mut self.conversation else { return };
+        let Some((asked, at, passed_over)) = talk.answered_by(&reply) else {
+            self.note(Event::AnswerOutOfPlace, now);
+            return self.hang_up(LinkLoss::OutOfPlace, now);
+        };
+        passed_over.iter().for_each(|command| self.unanswered(command, now));
+        match reply {
+            Reply::Hello(hello) => self.greeted(*hello, at, now),
+            Reply::Granted { id, nonce, dose, life } => self.granted(id, nonce, dose, life, at, now),
+            Reply::Denied { id, denial } => self.refused(id, denial, Outcome::Denied(denial), now),
+            Reply::Accepted { id, bolus } => self.accepted(id, bolus, now),
+            Reply::Rejected { id, denial } => self.refused(id, denial, Outcome::Rejected(denial), now),
+            Reply::Fate { id, fate, watermark } => self.fate_heard(&asked, id, fate, watermark, now),
+            Reply::History(page) => self.import(&page, now),
+            Reply::Report(report) => {
+                if let (Command::ResetStatus { seen }, Some(talk)) = (asked, &mut self.conversation) {
+                    talk.changed = talk.changed.without(seen);
+                }
+                self.take_report(*report, at, now);
+            }
+            Reply::Prescription(prescription) => self.take_prescription(*prescription, now),
+            Reply::PairingConfirmed | Reply::Status { .. } => {}
+            Reply::Refused { .. } => {
+                self.note(Event::AnswerOutOfPlace, now);
+                self.hang_up(LinkLoss::OutOfPlace, now);
+            }
+        }
+    }
+
+    /// Ends the open request, counts or discounts it, and shows what became of it.
+    pub(super) fn finish(&mut self, outcome: Outcome, now: Now) {
+        let Some(request) = self.kept.request.take() else { return };
+        let (id, ours) = (request.id, DoseSource::Ours { id: request.id });
+        let event = match outcome {
+            Outcome::Delivered { bolus } => Event::Delivered { id, bolus },
+            Outcome::DeliveredInPart { bolus, delivered, end } => Event::DeliveredInPart { id, bolus, delivered, end },
+            Outcome::Denied(denial) => Event::Denied { id, denial },
+            Outcome::Rejected(denial) => Event::Rejected { id, denial },
+            Outcome::NotGiven(why) => Event::NotGiven { id, why },
+            Outcome::AssumedGiven => Event::AssumedGiven { id },
+        };
+        match outcome {
+            Outcome::Delivered { bolus } | Outcome::DeliveredInPart { bolus, .. } => {
+                self.count_bolus(&request, bolus, now);
+            }
+            Outcome::Denied(_) | Outcome::Rejected(_) | Outcome::NotGiven(_) => self.kept.account.discount(ours),
+            Outcome::AssumedGiven => self.count_from_now(&request, now),
+        }
+        self.note(event, now);
+        let told_already = matches!(request.state, State::Withdrawing { .. });
+        if !told_already {
+            self.show_ended(&request, outcome, request.dose, now);
+        }
+        if let Some(talk) = &mut self.conversation {
+            talk.report_due();
+        }
+    }
+
+    pub(super) fn show_ended(&mut self, request: &Request, outcome: Outcome, echoed: Dose, now: Now) {
+        let (dose, pressed, at) = (request.dose, request.pressed, now.uptime);
+        self.ended = Some(Ended { outcome, dose, echoed, pressed, at });
+    }
+
+    fn unanswered(&mut self, command: &Command, now: Now) {
+        match command {
+            Command::Commit { .. } => self.doubt(Doubt::NoAnswer, now),
+            Command::Prepare { .. } => self.withdraw(NothingBecause::Interrupted, now),
+            Command::Hello { .. }
+            | Command::Query { .. }
+            | Command::Abort { .. }
+            | Command::Cancel { .. }
+            | Command::ReadHistory { .. }
+            | Command::ReadReport
+            | Command::ReadPrescription
+            | Command::Acknowledge { .. }
+            | Command::ResetStatus { .. }
+            | Command::ConfirmPairing => {}
+        }
+    }
+
+    fn status_changed(&mut self, changed: StatusChanged) {
+        let Some(talk) = &mut self.conversation else { return };
+        talk.changed = talk.changed.with(changed);
+        if changed.contains(StatusChanged::PRESCRIPTION) {
+            talk.prescription_known = false;
+        }
+        if changed.contains(StatusChanged::HISTORY) {
+            talk.history_known = false;
+        }
+    }
+
+    fn greeted(&mut self, hello: Hello, asked: Uptime, now: Now) {
+        match &self.kept.pump {
+            Some(serial) if *serial != hello.serial => {
+                self.foreign = true;
+                self.note(Event::ForeignPump { serial: hello.serial }, now);
+                return;
+            }
+            Some(_) => {}
+            None => {
+                self.kept.pump = Some(hello.serial.clone());
+                self.note(Event::PumpBound { serial: hello.serial }, now);
+            }
+        }
+        let ours = self.journal.head();
+        if let Some(witness) = hello
+            .witness
+            .filter(|witness| witness.count > ours.count || (witness.count == ours.count && witness.hash != ours.hash))
+        {
+            self.note(Event::RecordWentBack { witness, ours }, now);
+        }
+        self.kept.last_id = self.kept.last_id.max(hello.last_id).max(hello.watermark);
+        let stopping = self.kept.request.as_ref().filter(|request| request.stop_asked).map(|request| request.id);
+        if let Some(talk) = &mut self.conversation {
+            talk.greeted = true;
+            talk.role = Some(hello.role);
+            talk.cancel_due = stopping;
+        }
+        self.note(Event::SessionOpened { history_head: hello.report.history_head }, now);
+        self.take_report(hello.report, asked, now);
+    }
+
+    fn granted(&mut self, id: RequestId, nonce: Nonce, echoed: Dose, life: Millis, asked: Uptime, now: Now) {
+        let Some(request) = self.kept.request.as_ref().filter(|request| request.id == id) else { return };
+        let shown = request.dose;
+        if echoed != shown {
+            self.note(Event::DoseDiffered { id, shown, echoed }, now);
+            self.withdraw(NothingBecause::DoseDiffered, now);
+            if let Some(ended) = &mut self.ended {
+                ended.echoed = echoed;
+            }
+            return;
+        }
+        let deadline = asked.after(life.min(GRANT_LIFE_MAX));
+        let Some(word) = self.word.as_ref().filter(|_| now.uptime < deadline) else {
+            return self.withdraw(NothingBecause::TooLate, now);
+        };
+        let latest_start = word.clock.at_most(now.uptime).after(life);
+        let since = Since { pump: latest_start, carried: Millis::ZERO, uptime: Some((now.boot, deadline)) };
+        self.kept.account.count(CountedDose { source: DoseSource::Ours { id }, dose: shown, since });
+        self.note(Event::CommitIntended { id, latest_start }, now);
+        if let Some(request) = &mut self.kept.request {
+            request.state = State::Granted(Grant { nonce, deadline, latest_start });
+        }
+    }
+
+    fn refused(&mut self, id: RequestId, denial: Denial, outcome: Outcome, now: Now) {
+        if self.kept.request.as_ref().is_some_and(|request| request.id == id && !denial.reasons.is_empty()) {
+            self.finish(outcome, now);
+        }
+    }
+
+    fn accepted(&mut self, id: RequestId, bolus: BolusRef, now: Now) {
+        let Some(request) = self.kept.request.as_ref().filter(|request| request.id == id) else { return };
+        let request = request.clone();
+        self.note(Event::Accepted { id, bolus }, now);
+        if bolus.dose != request.dose {
+            self.note(Event::DoseDiffered { id, shown: request.dose, echoed: bolus.dose }, now);
+        }
+        let lasts = self.kept.prescription.as_ref().map_or(Millis::ZERO, |p| p.programmed().bolus_duration);
+        let delivered = Delivered::exactly(Dose::ZERO);
+        self.enter_delivering(&request, Progress { bolus, delivered, remaining: lasts, heard: now.uptime }, now);
+    }
+
+    fn fate_heard(&mut self, asked: &Command, id: RequestId, fate: Fate, watermark: RequestId, now: Now) {
+        self.kept.last_id = self.kept.last_id.max(watermark);
+        let Some(request) = self.kept.request.as_ref().filter(|request| request.id == id) else { return };
+        let request = request.clone();
+        let polled = matches!(request.state, State::Delivering(_)) && matches!(fate, Fate::Delivering { .. });
+        if !polled {
+            self.note(Event::FateHeard { id, fate }, now);
+        }
+        let stopped = request.stop_asked || matches!(asked, Command::Cancel { .. });
+        match settle(id, &request.state, fate, watermark, stopped, now.uptime) {
+            Step::Open(State::Delivering(progress)) => self.enter_delivering(&request, progress, now),
+            Step::Open(state) => {
+                if let Some(request) = &mut self.kept.request {
+                    request.state = state;
+                }
+                self.settle_by_history(now);
+            }
+            Step::Ended(outcome) => self.finish(outcome, now),
+        }
+    }
+
+    fn enter_delivering(&mut self, request: &Request, progress: Progress, now: Now) {
+        self.count_bolus(request, progress.bolus, now);
+        if let Some(request) = &mut self.kept.request {
+            request.state = State::Delivering(progress);
+        }
+    }
+
+    /// Counts a bolus from its true start on the pump's clock, and on ours from no later than what was counted before.
+    fn count_bolus(&mut self, request: &Request, bolus: BolusRef, now: Now) {
+        let same_boot = request.pressed.boot == now.boot;
+        let latest = request.pressed.uptime.after(crate::ledger::PRESS_EXPIRES).after(GRANT_LIFE_MAX);
+        let uptime = same_boot.then_some((now.boot, latest.min(now.uptime)));
+        let since = self.since(bolus.start, uptime);
+        let source = DoseSource::Ours { id: request.id };
+        self.kept.account.count(CountedDose { source, dose: request.dose, since });
+    }
+
+    fn count_from_now(&mut self, request: &Request, now: Now) {
+        let pump = self.word.as_ref().map_or_else(Default::default, |word| word.clock.at_most(now.uptime));
+        let since = Since { pump, carried: Millis::ZERO, uptime: Some((now.boot, now.uptime)) };
+        let source = DoseSource::Ours { id: request.id };
+        self.kept.account.count(CountedDose { source, dose: request.dose, since });
+    }
+
+    fn take_report(&mut self, report: PumpReport, asked: Uptime, now: Now) {
+        self.watch_pump_clock(&report, now);
+        self.watch_delivery(&report, now);
+        let same_prescription =
+            self.kept.prescription.as_ref().is_some_and(|known| known.hash() == report.prescription.hash);
+        let history_known = report.history_head <= self.kept.history_read;
+        if let Some(talk) = &mut self.conversation {
+            talk.prescription_known = same_prescription;
+            talk.history_known = history_known;
+        }
+        let clock = PumpClock { said: report.time, asked, heard: now.uptime };
+        self.word = Some(Word { report, clock });
+        self.settle_by_history(now);
+        self.compare_accounts(now);
+    }
+
+    fn watch_pump_clock(&mut self, report: &PumpReport, now: Now) {
+        let seen = self.kept.pump_seen;
+        let restarted = seen.is_some_and(|seen| seen.epoch != report.time.epoch);
+        if restarted {
+            self.kept.account.pump_was_reset(seen, report.time, now);
+            self.note(Event::PumpReset { epoch: report.time.epoch }, now);
+        }
+        let backwards = |seen: pump_protocol::clock::PumpTime| {
+            seen.epoch == report.time.epoch && report.time.since_epoch < seen.since_epoch
+        };
+        self.clock_in_doubt = seen.is_some_and(backwards);
+        if !self.clock_in_doubt {
+            self.kept.pump_seen = Some(report.time);
+        }
+    }
+
+    fn watch_delivery(&mut self, report: &PumpReport, now: Now) {
+        let stopped = matches!(report.delivery, Delivery::Stopped { .. });
+        if stopped != self.kept.stopped {
+            self.kept.stopped = stopped;
+            self.note(if stopped { Event::DeliveryStopped } else { Event::DeliveryStarted }, now);
+        }
+    }
+
+    fn take_prescription(&mut self, prescription: pump_protocol::prescription::Prescription, now: Now) {
+        let programmed = prescription.programmed();
+        self.note(
+            Event::PrescriptionRead {
+                version: programmed.version,
+                hash: prescription.hash(),
+                demand_dose: programmed.demand_dose,
+                lockout_interval: programmed.lockout_interval,
+                allotment: programmed.allotment,
+            },
+            now,
+        );
+        let to = programmed.demand_dose;
+        let from = self.kept.prescription.as_ref().map(|old| old.programmed().demand_dose);
+        if let Some(from) = from.filter(|from| *from != to) {
+            self.tell(Notice::DoseChanged { from, to }, now);
+        }
+        self.kept.prescription = Some(prescription);
+        if let Some(talk) = &mut self.conversation {
+            talk.prescription_known = true;
+            talk.report_due();
+        }
+    }
+
+    /// Announces once that the accounts differ; the stricter one counts anyway.
+    pub(super) fn compare_accounts(&mut self, now: Now) {
+        let caught_up = self.conversation.as_ref().is_some_and(super::Conversation::caught_up);
+        let (Some(word), Some(prescription)) = (self.pump_word(now), &self.kept.prescription) else { return };
+        if !caught_up || self.kept.request.is_some() {
+            return;
+        }
+        let accounts = Accounts::judge(&self.kept.account, prescription, &word, now);
+        let newly = accounts.differ() && !self.accounts_differ;
+        self.accounts_differ = accounts.differ();
+        if newly {
+            self.tell(Notice::AccountsDiffer, now);
+            let Accounts { lockout, used, .. } = accounts;
+            let event = Event::AccountsDiffer {
+                lockout_ours: lockout.ours,
+                lockout_pumps: lockout.pumps,
+                used_ours: used.ours,
+                used_pumps: used.pumps,
+            };
+            self.note(event, now);
+        }
+    }
+}

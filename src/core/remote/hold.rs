@@ -1,0 +1,165 @@
+//! When a finger on a control counts: judged from levels, never from edges or a timer alone.
+//!
+//! # Promises
+//! - A hold is complete only on a level that says "still pressed", so a display that hangs can't complete one.
+//! - A gap in the levels breaks the hold; so does another control. It begins again only after the finger was lifted.
+//! - One completion per press.
+
+use pump_protocol::{clock::Uptime, quantity::Millis};
+
+use crate::screen::{Control, Hold, Level, Source};
+
+/// How long the dose control is held: GIP 2.3.2 asks for at least 1 s; a tremor's touches are shorter than this.
+pub const DOSE_HOLD: Millis = Millis::new(1_500);
+/// How long Stop is held: short, because stopping is always safe.
+pub const STOP_HOLD: Millis = Millis::new(500);
+/// The longest silence between two levels of one press: three of the 100 ms at which they are told.
+const LEVEL_GAP_MAX: Millis = Millis::new(300);
+
+/// The press that is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct HoldTracker {
+    press: Option<Press>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Press {
+    control: Control,
+    source: Source,
+    since: Uptime,
+    last: Uptime,
+    /// Complete or broken: nothing more comes of this press.
+    spent: bool,
+}
+
+/// What a level meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Felt {
+    /// Nothing yet.
+    Nothing,
+    /// The control was held long enough.
+    Complete(Control),
+    /// A touch ended that was shorter than the hold.
+    TooShort,
+}
+
+impl HoldTracker {
+    /// Takes in one level.
+    pub(super) fn feel(&mut self, control: Control, source: Source, level: Level, now: Uptime) -> Felt {
+        match level {
+            Level::Pressed => self.pressed(control, source, now),
+            Level::Released | Level::SlidOff => self.lifted(source),
+        }
+    }
+
+    /// The finger on a control, while something can still come of it.
+    pub(super) fn shown(&self, now: Uptime) -> Option<Hold> {
+        let press = self.press.filter(|press| !press.spent && now.since(press.last) <= LEVEL_GAP_MAX)?;
+        Some(Hold { control: press.control, since: press.since, needed: needed(press.control) })
+    }
+
+    /// When a press that tells no more levels is over.
+    pub(super) fn expires(&self) -> Option<Uptime> {
+        let press = self.press.filter(|press| !press.spent)?;
+        Some(press.last.after(LEVEL_GAP_MAX).after(Millis::new(1)))
+    }
+
+    /// Breaks a press that tells no more levels.
+    pub(super) fn pass_time(&mut self, now: Uptime) {
+        if let Some(press) = &mut self.press {
+            press.spent |= now.since(press.last) > LEVEL_GAP_MAX;
+        }
+    }
+
+    fn pressed(&mut self, control: Control, source: Source, now: Uptime) -> Felt {
+        let Some(press) = &mut self.press else {
+            self.press = Some(Press { control, source, since: now, last: now, spent: false });
+            return Felt::Nothing;
+        };
+        let same = press.control == control && press.source == source;
+        press.spent |= !same || now.since(press.last) > LEVEL_GAP_MAX;
+        press.last = now;
+        if press.spent || now.since(press.since) < needed(control) {
+            return Felt::Nothing;
+        }
+        press.spent = true;
+        Felt::Complete(control)
+    }
+
+    fn lifted(&mut self, source: Source) -> Felt {
+        match self.press {
+            Some(press) if press.source == source => {
+                self.press = None;
+                if press.spent { Felt::Nothing } else { Felt::TooShort }
+            }
+            Some(_) | None => Felt::Nothing,
+        }
+    }
+}
+
+const fn needed(control: Control) -> Millis {
+    match control {
+        Control::Dose => DOSE_HOLD,
+        Control::Stop => STOP_HOLD,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOSE: (Control, Source) = (Control::Dose, Source::Touchscreen);
+
+    fn play(levels: &[(u64, Control, Source, Level)]) -> Vec<Felt> {
+        let mut tracker = HoldTracker::default();
+        let feel = |&(ms, control, source, level)| tracker.feel(control, source, level, Uptime::from_millis(ms));
+        levels.iter().map(feel).filter(|felt| *felt != Felt::Nothing).collect()
+    }
+
+    fn held(from_ms: u64, to_ms: u64) -> Vec<(u64, Control, Source, Level)> {
+        (from_ms..=to_ms).step_by(100).map(|ms| (ms, DOSE.0, DOSE.1, Level::Pressed)).collect()
+    }
+
+    #[test]
+    fn a_full_hold_completes_once() {
+        assert_eq!(play(&held(0, 5_000)), [Felt::Complete(Control::Dose)]);
+    }
+
+    #[test]
+    fn a_short_touch_and_a_slide_are_no_hold() {
+        for level in [Level::Released, Level::SlidOff] {
+            let mut levels = held(0, 1_400);
+            levels.push((1_450, DOSE.0, DOSE.1, level));
+            assert_eq!(play(&levels), [Felt::TooShort]);
+        }
+    }
+
+    #[test]
+    fn a_display_that_hangs_completes_nothing() {
+        let mut levels = held(0, 500);
+        levels.extend(held(2_000, 4_000));
+        assert_eq!(play(&levels), [], "the gap broke the press, and the finger was never seen lifted");
+        levels.push((4_100, DOSE.0, DOSE.1, Level::Released));
+        levels.extend(held(4_200, 5_700));
+        assert_eq!(play(&levels), [Felt::Complete(Control::Dose)], "lifted and held anew");
+    }
+
+    #[test]
+    fn a_second_control_or_source_breaks_the_hold() {
+        let mut levels = held(0, 700);
+        levels.push((750, Control::Stop, DOSE.1, Level::Pressed));
+        levels.extend(held(800, 3_000));
+        assert_eq!(play(&levels), []);
+        let mut levels = held(0, 700);
+        levels.push((750, Control::Dose, Source::Button, Level::Pressed));
+        levels.extend(held(800, 3_000));
+        assert_eq!(play(&levels), []);
+    }
+
+    #[test]
+    fn stop_needs_half_a_second() {
+        let stop = |ms| (ms, Control::Stop, Source::Touchscreen, Level::Pressed);
+        assert_eq!(play(&[stop(0), stop(200), stop(400)]), []);
+        assert_eq!(play(&[stop(0), stop(200), stop(400), stop(500)]), [Felt::Complete(Control::Stop)]);
+    }
+}

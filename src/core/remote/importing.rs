@@ -1,0 +1,150 @@
+//! The pump's history becomes part of our account: whatever it delivered counts, whoever asked.
+//!
+//! # Promises
+//! - Each entry is taken once and in order; a page that repeats or skips entries changes nothing twice.
+//! - A gap counts as if the allotment had been used up to its end.
+//! - A dose of our own key that the record doesn't know is recorded as such, and counts.
+
+use pump_protocol::{
+    clock::{BootId, Now, PumpTime, Uptime},
+    history::{BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
+    message::{HistoryPage, RequestId},
+    quantity::{Dose, Millis},
+};
+
+use super::Remote;
+use crate::{
+    audit::event::Event,
+    ledger::{State, Verdict, settle::settle_by_silence_of_history},
+    therapy::account::{CountedDose, DoseSource, Since},
+};
+
+impl Remote {
+    pub(super) fn import(&mut self, page: &HistoryPage, now: Now) {
+        let wanted = HistorySeq(self.kept.history_read.0.saturating_add(1));
+        if page.first > wanted {
+            self.count_history_gap(wanted, page, now);
+        }
+        let read_before = self.kept.history_read;
+        for entry in page.entries.iter() {
+            if entry.seq.0 == self.kept.history_read.0.saturating_add(1) {
+                self.kept.history_read = entry.seq;
+                self.import_entry(entry, now);
+            }
+        }
+        let known = self.kept.history_read >= page.head;
+        if let Some(talk) = &mut self.conversation {
+            talk.history_known = known;
+        }
+        if known {
+            if self.kept.history_read != read_before {
+                self.note(Event::HistoryImported { head: page.head }, now);
+            }
+            self.prune_account(now);
+            self.settle_by_history(now);
+            self.compare_accounts(now);
+        }
+    }
+
+    /// The pump's history is complete here: what it doesn't hold, did not run.
+    pub(super) fn settle_by_history(&mut self, now: Now) {
+        let complete = self.conversation.as_ref().is_some_and(|talk| talk.greeted && talk.history_known);
+        let outcome = self.kept.request.as_ref().and_then(|request| settle_by_silence_of_history(&request.state));
+        if let Some(outcome) = outcome.filter(|_| complete) {
+            self.finish(outcome, now);
+        }
+    }
+
+    /// A moment of the pump's clock as an account can hold it; of an earlier epoch only the end is known.
+    pub(super) fn since(&self, at: PumpTime, uptime: Option<(BootId, Uptime)>) -> Since {
+        let epoch = self.kept.pump_seen.map_or(at.epoch, |seen| seen.epoch);
+        let pump = if at.epoch == epoch { at } else { PumpTime::new(epoch, Millis::ZERO) };
+        Since { pump, carried: Millis::ZERO, uptime }
+    }
+
+    fn count_history_gap(&mut self, wanted: HistorySeq, page: &HistoryPage, now: Now) {
+        self.kept.history_read = HistorySeq(page.first.0.saturating_sub(1));
+        let Some(first) = page.entries.first() else { return };
+        let reach =
+            self.kept.prescription.as_ref().map_or(Millis::MAX, pump_protocol::prescription::Prescription::reach);
+        let age = self.pump_now(now).and_then(|pump_now| pump_now.since(first.at));
+        if age.is_none_or(|age| age < reach) {
+            self.kept.account.count_gap(self.since(first.at, None));
+            self.note(Event::HistoryGap { from: wanted, until: page.first }, now);
+        }
+    }
+
+    fn import_entry(&mut self, entry: &HistoryEntry, now: Now) {
+        match entry.event {
+            HistoryEvent::BolusStarted { bolus, origin, dose, .. } => {
+                self.import_start(entry, bolus, origin, dose, now);
+            }
+            HistoryEvent::BolusEnded { bolus, origin, delivered, .. } => {
+                if delivered == Delivered::exactly(Dose::ZERO) {
+                    self.kept.account.discount(self.source(bolus, origin));
+                }
+            }
+            HistoryEvent::Refilled { volume, .. } => self.note(Event::Refilled { volume }, now),
+            HistoryEvent::Reprogrammed { hash, .. } => {
+                let known = self.kept.prescription.as_ref().is_some_and(|known| known.hash() == hash);
+                if let Some(talk) = self.conversation.as_mut().filter(|_| !known) {
+                    talk.report_due();
+                }
+            }
+            HistoryEvent::Stopped | HistoryEvent::Started | HistoryEvent::Reset => {}
+        }
+    }
+
+    fn import_start(&mut self, entry: &HistoryEntry, bolus: BolusId, origin: Origin, dose: Dose, now: Now) {
+        let source = self.source(bolus, origin);
+        match source {
+            DoseSource::Ours { id } if self.is_open(id) => self.ours_started(entry, bolus, dose),
+            DoseSource::Ours { .. } if self.kept.account.counts(source) => {}
+            DoseSource::Ours { id } => {
+                self.kept.last_id = self.kept.last_id.max(id);
+                self.count_entry(source, dose, entry);
+                self.note(Event::DoseUnknownToRecord { entry: *entry }, now);
+            }
+            DoseSource::OtherRemote { .. } | DoseSource::NotDemanded { .. } => {
+                self.count_entry(source, dose, entry);
+                self.note(Event::DoseOfOthers { entry: *entry }, now);
+            }
+        }
+    }
+
+    /// The pump's history names the open request: it did start, whatever was thought before.
+    fn ours_started(&mut self, entry: &HistoryEntry, bolus: BolusId, dose: Dose) {
+        let Some(request) = &mut self.kept.request else { return };
+        let bolus = pump_protocol::message::BolusRef { bolus, history_seq: entry.seq, start: entry.at, dose };
+        request.state = match request.state.clone() {
+            State::Withdrawing { .. }
+            | State::Uncertain(Verdict::Unknown | Verdict::CouldStillRun | Verdict::NeverRan(_) | Verdict::Forgotten) => {
+                State::Uncertain(Verdict::Started(bolus))
+            }
+            unchanged => unchanged,
+        };
+    }
+
+    fn count_entry(&mut self, source: DoseSource, dose: Dose, entry: &HistoryEntry) {
+        let since = self.since(entry.at, None);
+        self.kept.account.count(CountedDose { source, dose, since });
+    }
+
+    fn is_open(&self, id: RequestId) -> bool {
+        self.kept.request.as_ref().is_some_and(|request| request.id == id)
+    }
+
+    fn source(&self, bolus: BolusId, origin: Origin) -> DoseSource {
+        match origin {
+            Origin::Remote { key, id } if key == self.key => DoseSource::Ours { id },
+            Origin::Remote { .. } => DoseSource::OtherRemote { bolus },
+            Origin::Clinician | Origin::Unknown => DoseSource::NotDemanded { bolus },
+        }
+    }
+
+    fn prune_account(&mut self, now: Now) {
+        if let (Some(pump_now), Some(prescription)) = (self.pump_now(now), &self.kept.prescription) {
+            self.kept.account.prune(prescription.reach(), pump_now, now);
+        }
+    }
+}

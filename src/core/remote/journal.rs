@@ -1,0 +1,102 @@
+//! What waits to be recorded, in order, with one batch under way at a time.
+//!
+//! # Promises
+//! - A batch that could not be stored is offered again, ahead of everything newer; nothing is reordered.
+//! - The queue is bounded; what doesn't fit is counted, and the count is recorded first when writing works again.
+
+use pump_protocol::{clock::Uptime, message::AuditHead, quantity::Millis, wire::encode};
+
+use crate::audit::{
+    Batch, Entry,
+    event::{Event, Happened, Moment},
+};
+
+/// The most events that wait: minutes of the busiest hour, if the card is full.
+const WAITING_MAX: usize = 64;
+/// How long after a failed write the next is tried: long enough for a card to recover, short enough to be noticed.
+const RETRY_AFTER: Millis = Millis::from_secs(5);
+
+/// What waits to be recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Journal {
+    waiting: Vec<Happened>,
+    under_way: Vec<Happened>,
+    lost: u32,
+    failed: Option<Uptime>,
+    head: AuditHead,
+}
+
+impl Journal {
+    pub(super) fn new(head: AuditHead) -> Self {
+        Self { head, ..Self::default() }
+    }
+
+    /// Where the record stands on disk.
+    pub(super) const fn head(&self) -> AuditHead {
+        self.head
+    }
+
+    /// Whether the last write failed.
+    pub(super) const fn failing(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Whether nothing waits.
+    pub(super) const fn idle(&self) -> bool {
+        self.waiting.is_empty() && self.under_way.is_empty() && self.lost == 0
+    }
+
+    /// Puts an event behind the others.
+    pub(super) fn note(&mut self, at: Moment, event: Event) {
+        if self.waiting.len() + self.under_way.len() >= WAITING_MAX {
+            self.lost = self.lost.saturating_add(1);
+        } else {
+            self.waiting.push(Happened { at, event });
+        }
+    }
+
+    /// The next batch, if one may be written now.
+    pub(super) fn batch(&mut self, at: Moment, kept: impl FnOnce() -> Vec<u8>) -> Option<Batch> {
+        let resting = self.failed.is_some_and(|failed| at.uptime < failed.after(RETRY_AFTER));
+        if !self.under_way.is_empty() || resting || (self.waiting.is_empty() && self.lost == 0) {
+            return None;
+        }
+        if self.lost > 0 {
+            let count = core::mem::take(&mut self.lost);
+            self.under_way.push(Happened { at, event: Event::RecordsLost { count } });
+        }
+        self.under_way.append(&mut self.waiting);
+        Some(Batch { entries: self.under_way.iter().map(entry).collect(), kept: kept() })
+    }
+
+    /// The batch under way is durable. Returns what it held.
+    pub(super) fn stored(&mut self, head: AuditHead) -> Vec<Happened> {
+        self.head = head;
+        self.failed = None;
+        core::mem::take(&mut self.under_way)
+    }
+
+    /// The batch under way is not stored, and nothing of it is. Returns what it holds still.
+    pub(super) fn not_stored(&mut self, now: Uptime) -> &[Happened] {
+        self.failed = Some(now);
+        let behind = core::mem::take(&mut self.waiting);
+        self.waiting = core::mem::take(&mut self.under_way);
+        self.waiting.extend(behind);
+        &self.waiting
+    }
+
+    /// When a failed write is tried again.
+    pub(super) fn retry_at(&self) -> Option<Uptime> {
+        self.failed.filter(|_| self.under_way.is_empty()).map(|failed| failed.after(RETRY_AFTER))
+    }
+}
+
+fn entry(happened: &Happened) -> Entry {
+    Entry {
+        kind: happened.event.kind(),
+        request: happened.event.request().map(|id| id.0),
+        body: encode(happened),
+        wall_ms: happened.at.wall.map(|wall| wall.unix_ms),
+        utc_offset_min: happened.at.wall.map_or(0, |wall| wall.utc_offset_min),
+    }
+}

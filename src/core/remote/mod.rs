@@ -1,0 +1,329 @@
+//! The patient remote as one machine: inputs in, outputs drained, store before transmit.
+//!
+//! The shell calls [`Remote::handle`], drains [`Remote::poll_output`] until it is empty, shows [`Remote::screen`], and
+//! sleeps until [`Remote::poll_timeout`]. The way of one press: [`hold`] (a finger becomes a hold) → [`press`] (a hold
+//! becomes a request) → [`journal`] (the request becomes durable) → [`conversation`] (PREPARE leaves) → [`hearing`] (a grant
+//! becomes an intent, an answer becomes an outcome) → [`view`] (the outcome becomes a page).
+//!
+//! # Promises
+//! - `Transmit(Prepare)` and `Transmit(Commit)` come out only after [`Input::Stored`] for that request's record.
+//! - Any prefix of inputs followed by [`Remote::restore`] from what was stored brings the same open question.
+//! - No second COMMIT of an id ever comes out; asking again is QUERY, ABORT or CANCEL.
+//!
+//! # Never
+//! It chooses no amount, judges nothing by wall time, and waits for nobody: every wait has a deadline in `poll_timeout`.
+
+mod conversation;
+mod hearing;
+mod hold;
+mod importing;
+mod journal;
+mod kept;
+mod press;
+mod view;
+
+use std::collections::VecDeque;
+
+use pump_protocol::{
+    clock::{Now, PumpTime, Uptime},
+    message::{AuditHead, Command, KeyFingerprint, Reply, RequestId, Role},
+    quantity::Millis,
+    report::PumpReport,
+};
+
+use self::{conversation::Conversation, hold::HoldTracker, journal::Journal};
+pub use self::{
+    hold::{DOSE_HOLD, STOP_HOLD},
+    kept::Kept,
+};
+use crate::{
+    audit::{
+        Batch,
+        event::{Doubt, Event, LinkLoss, Moment},
+    },
+    ledger::{Outcome, Request, State, Verdict},
+    screen::{Day, Intent, Notice, Visit},
+    therapy::account::PumpClock,
+};
+
+/// How long CHECKING stands before the remote says what it is missing.
+const CHECKING_MAX: Millis = Millis::from_secs(5);
+/// How long GIVEN stands before the page answers the next question again.
+const GIVEN_SHOWN: Millis = Millis::from_secs(20);
+/// How long a notice stands.
+const NOTICE_SHOWN: Millis = Millis::from_secs(4);
+/// How long the pump may be silent while a dose goes in before nobody knows any more.
+const SILENCE_IN_DELIVERY_MAX: Millis = Millis::from_secs(15);
+
+/// What the machine is told.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// A person did something.
+    Intent(Intent),
+    /// An encrypted session with the bonded pump is open.
+    LinkUp,
+    /// It is no more.
+    LinkDown(LinkLoss),
+    /// The pump said something in that session.
+    Heard(Reply),
+    /// The batch handed out is durable; the record stands here now.
+    Stored(AuditHead),
+    /// The batch handed out could not be stored, and nothing of it was.
+    NotStored,
+    /// The whole record was checked in the background.
+    RecordChecked {
+        /// Whether it verifies.
+        good: bool,
+    },
+    /// The days that were asked for, newest first.
+    Days(Vec<Day>),
+    /// The program is about to end in good order.
+    Close,
+    /// Time has passed.
+    Tick,
+}
+
+/// What the machine wants done, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Output {
+    /// Make these durable in one step, then say [`Input::Stored`] or [`Input::NotStored`].
+    Store(Batch),
+    /// Send this to the pump in the open session.
+    Transmit(Command),
+    /// End the session; the link reconnects by itself.
+    Hangup,
+    /// Read the history page's days, then say [`Input::Days`].
+    ReadDays,
+}
+
+/// What the machine begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Beginning {
+    /// Our key, as the pump's history names us.
+    pub key: KeyFingerprint,
+    /// Whether a pump is bonded.
+    pub bonded: bool,
+    /// What was stored last; the default for a new record.
+    pub kept: Kept,
+    /// Where the record stands.
+    pub head: AuditHead,
+    /// Whether the record verifies since its last checkpoint.
+    pub tail_good: bool,
+}
+
+/// The patient remote.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Remote {
+    key: KeyFingerprint,
+    bonded: bool,
+    kept: Kept,
+    journal: Journal,
+    record_good: bool,
+    conversation: Option<Conversation>,
+    word: Option<Word>,
+    foreign: bool,
+    clock_in_doubt: bool,
+    accounts_differ: bool,
+    link_since: Uptime,
+    hold: HoldTracker,
+    short_touches: u32,
+    page: Visit,
+    days: Option<Vec<Day>>,
+    awake_since: Uptime,
+    ended: Option<Ended>,
+    notice: Option<(Notice, Uptime)>,
+    outputs: VecDeque<Output>,
+}
+
+/// The pump's last word on itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Word {
+    report: PumpReport,
+    clock: PumpClock,
+}
+
+/// The last outcome, until it has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Ended {
+    outcome: Outcome,
+    dose: pump_protocol::quantity::Dose,
+    echoed: pump_protocol::quantity::Dose,
+    pressed: Moment,
+    at: Uptime,
+}
+
+impl Remote {
+    /// The machine as the record left it: an open question is open still, and asked again by its id.
+    pub fn restore(beginning: Beginning, now: Now) -> Self {
+        let mut remote = Self {
+            key: beginning.key,
+            bonded: beginning.bonded,
+            kept: beginning.kept,
+            journal: Journal::new(beginning.head),
+            record_good: beginning.tail_good,
+            conversation: None,
+            word: None,
+            foreign: false,
+            clock_in_doubt: false,
+            accounts_differ: false,
+            link_since: now.uptime,
+            hold: HoldTracker::default(),
+            short_touches: 0,
+            page: Visit::Patient,
+            days: None,
+            awake_since: now.uptime,
+            ended: None,
+            notice: None,
+            outputs: VecDeque::new(),
+        };
+        remote.note(Event::Started, now);
+        if let Some(request) = remote.kept.request.take() {
+            remote.reopen(request, now);
+        }
+        remote.settle_turn(now);
+        remote
+    }
+
+    /// Takes in one input. Drain [`poll_output`](Self::poll_output) afterwards.
+    pub fn handle(&mut self, input: Input, now: Now) {
+        match input {
+            Input::Intent(intent) => self.intend(intent, now),
+            Input::LinkUp => self.link_up(now),
+            Input::LinkDown(why) => self.link_down(why, now),
+            Input::Heard(reply) => self.hear(reply, now),
+            Input::Stored(head) => self.stored(head, now),
+            Input::NotStored => self.not_stored(now),
+            Input::RecordChecked { good } => self.record_good &= good,
+            Input::Days(days) => self.days = Some(days),
+            Input::Close => self.close(now),
+            Input::Tick => {}
+        }
+        self.settle_turn(now);
+    }
+
+    /// The next thing to be done, in order; `None` when all is done.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to say [`Input::Tick`] if nothing else is to be said before, and why.
+    pub fn poll_timeout(&self, now: Now) -> Option<(Uptime, &'static str)> {
+        let delivering_ends = |request: &Request| match request.state {
+            State::Delivering(progress) => Some(progress.heard.after(SILENCE_IN_DELIVERY_MAX)),
+            State::Created { durable: true, asked: None } => {
+                Some(request.pressed.uptime.after(crate::ledger::PRESS_EXPIRES))
+            }
+            State::Created { .. }
+            | State::Granted(_)
+            | State::CommitIntent { .. }
+            | State::Withdrawing { .. }
+            | State::Uncertain(_) => None,
+        };
+        let deadlines = [
+            (
+                self.conversation.as_ref().and_then(|talk| talk.timeout(self)),
+                "the pump owes an answer, or is due to be asked",
+            ),
+            (self.kept.request.as_ref().and_then(delivering_ends), "the request's deadline"),
+            (self.journal.retry_at(), "try the record again"),
+            (self.hold.expires(), "a finger that tells no more levels"),
+            (self.notice.map(|(_, since)| since.after(NOTICE_SHOWN)), "the notice has been shown"),
+            (self.ended.filter(Ended::passes).map(|ended| ended.at.after(GIVEN_SHOWN)), "GIVEN has been shown"),
+            (self.view_changes_at(now), "the page shows another second, minute or answer"),
+        ];
+        deadlines.into_iter().filter_map(|(at, why)| at.map(|at| (at.max(now.uptime), why))).min_by_key(|(at, _)| *at)
+    }
+
+    /// The open question, if there is one.
+    pub const fn request(&self) -> Option<&Request> {
+        self.kept.request.as_ref()
+    }
+
+    /// Whether everything noted is on disk.
+    pub const fn all_stored(&self) -> bool {
+        self.journal.idle()
+    }
+
+    /// What follows from the input and from time having passed, in one order always.
+    fn settle_turn(&mut self, now: Now) {
+        self.pass_time(now);
+        self.converse(now);
+        let Self { journal, kept, .. } = self;
+        if let Some(batch) = journal.batch(moment(self.word.as_ref(), now), || kept.to_bytes()) {
+            self.outputs.push_back(Output::Store(batch));
+        }
+    }
+
+    fn pass_time(&mut self, now: Now) {
+        self.hold.pass_time(now.uptime);
+        self.notice = self.notice.filter(|(_, since)| now.uptime.since(*since) < NOTICE_SHOWN);
+        self.ended = self.ended.filter(|ended| !ended.passes() || now.uptime.since(ended.at) < GIVEN_SHOWN);
+        self.expire_press(now);
+        if let Some(why) = self.conversation.as_ref().and_then(|talk| talk.overdue(now.uptime)) {
+            self.hang_up(why, now);
+        }
+        let silent = |request: &Request| {
+            matches!(request.state, State::Delivering(progress)
+            if now.uptime.since(progress.heard) >= SILENCE_IN_DELIVERY_MAX)
+        };
+        if self.kept.request.as_ref().is_some_and(silent) {
+            self.doubt(Doubt::SilentInDelivery, now);
+        }
+    }
+
+    fn reopen(&mut self, request: Request, now: Now) {
+        let id = request.id;
+        let request = request.restarted();
+        let in_doubt = matches!(request.state, State::Uncertain(_));
+        self.kept.request = Some(request);
+        if in_doubt {
+            self.note(Event::Uncertain { id, why: Doubt::Restarted }, now);
+        }
+    }
+
+    /// COMMIT may have left and nobody here knows what it did.
+    fn doubt(&mut self, why: Doubt, now: Now) {
+        let Some(request) = &mut self.kept.request else { return };
+        request.state = match request.state {
+            State::Delivering(progress) => State::Uncertain(Verdict::Started(progress.bolus)),
+            State::CommitIntent { .. } => State::Uncertain(Verdict::Unknown),
+            State::Created { .. } | State::Granted(_) | State::Withdrawing { .. } | State::Uncertain(_) => return,
+        };
+        let id = request.id;
+        self.note(Event::Uncertain { id, why }, now);
+    }
+
+    fn note(&mut self, event: Event, now: Now) {
+        self.journal.note(moment(self.word.as_ref(), now), event);
+    }
+
+    fn tell(&mut self, notice: Notice, now: Now) {
+        self.notice = Some((notice, now.uptime));
+    }
+
+    fn role_allows(&self) -> bool {
+        self.conversation.as_ref().is_none_or(|talk| talk.role != Some(Role::Viewer))
+    }
+
+    /// The earliest that the pump's clock can show; the last known value while it was never heard in this run.
+    fn pump_now(&self, now: Now) -> Option<PumpTime> {
+        self.word.as_ref().map(|word| word.clock.at_least(now.uptime))
+    }
+
+    /// The id for a new request: above everything in our record and everything that the pump has seen of our key.
+    fn next_id(&self) -> RequestId {
+        RequestId(self.kept.last_id.0.saturating_add(1))
+    }
+}
+
+impl Ended {
+    /// Whether it gives way to the next answer by itself.
+    fn passes(&self) -> bool {
+        matches!(self.outcome, Outcome::Delivered { .. })
+    }
+}
+
+fn moment(word: Option<&Word>, now: Now) -> Moment {
+    let pump = word.map(|word| word.clock.at_least(now.uptime));
+    Moment { boot: now.boot, uptime: now.uptime, pump, wall: now.wall }
+}

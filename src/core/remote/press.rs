@@ -1,0 +1,140 @@
+//! A hold becomes a request, a refusal, or a stop.
+//!
+//! # Promises
+//! - A request is made only while the page says READY, and for the dose that stands on it.
+//! - Every full hold is recorded with what came of it, on a caregiver's page too.
+//! - Stop needs no storage, no lockout and no link: it is noted, sent when it can be, and can be repeated.
+
+use pump_protocol::{clock::Now, wire::Bounded};
+
+use super::{Output, Remote, hold::Felt};
+use crate::{
+    audit::event::{Event, Moment},
+    ledger::{Request, State},
+    screen::{Control, Face, Intent, Notice, Offer, Visit},
+};
+
+impl Remote {
+    pub(super) fn intend(&mut self, intent: Intent, now: Now) {
+        match intent {
+            Intent::Touch { control, level, source } => match self.hold.feel(control, source, level, now.uptime) {
+                Felt::Complete(Control::Dose) => self.attempt(now),
+                Felt::Complete(Control::Stop) => self.stop(now),
+                Felt::TooShort => {
+                    self.short_touches = self.short_touches.saturating_add(1);
+                    self.tell(Notice::HoldLonger, now);
+                }
+                Felt::Nothing => {}
+            },
+            Intent::Visit(page) => self.visit(page),
+            Intent::Seen => {
+                self.ended = None;
+                self.notice = None;
+            }
+            Intent::Wake => {
+                self.awake_since = now.uptime;
+                if let Some(talk) = &mut self.conversation {
+                    talk.report_due();
+                }
+            }
+        }
+    }
+
+    /// What was noted is durable: what waited for it may leave.
+    pub(super) fn stored(&mut self, head: pump_protocol::message::AuditHead, _now: Now) {
+        for happened in self.journal.stored(head) {
+            let Some(request) = &mut self.kept.request else { continue };
+            request.state = match (&happened.event, request.state.clone()) {
+                (Event::Requested { id, .. }, State::Created { asked, .. }) if *id == request.id => {
+                    State::Created { durable: true, asked }
+                }
+                (Event::CommitIntended { id, .. }, State::Granted(grant)) if *id == request.id => {
+                    State::CommitIntent { grant, sent: false }
+                }
+                (_, unchanged) => unchanged,
+            };
+        }
+    }
+
+    /// What was noted is not durable: what waited for it never leaves.
+    pub(super) fn not_stored(&mut self, now: Now) {
+        let waiting = self.journal.not_stored(now.uptime);
+        let Some(request) = &self.kept.request else { return };
+        let waits = waiting.iter().any(|happened| match happened.event {
+            Event::Requested { id, .. } | Event::CommitIntended { id, .. } => id == request.id,
+            _ => false,
+        });
+        let stands = matches!(request.state, State::Created { asked: None, .. } | State::Granted(_));
+        if waits && stands {
+            self.withdraw(crate::audit::event::NothingBecause::Interrupted, now);
+        }
+    }
+
+    fn visit(&mut self, page: Visit) {
+        self.page = page;
+        if page == Visit::History {
+            self.days = None;
+            self.outputs.push_back(Output::ReadDays);
+        }
+    }
+
+    /// A full hold on the dose control.
+    fn attempt(&mut self, now: Now) {
+        self.note_short_touches(now);
+        match self.face(now) {
+            Face::Ready(offer) => self.request_dose(offer, now),
+            Face::Caregiver(_) | Face::History { .. } | Face::Fault(_) => self.note(Event::AttemptElsewhere, now),
+            Face::Checking
+            | Face::Wait(_)
+            | Face::NotAvailable { .. }
+            | Face::Asking { .. }
+            | Face::Delivering { .. }
+            | Face::Given { .. }
+            | Face::GivenInPart { .. }
+            | Face::NotGiven(_)
+            | Face::NotSure { .. }
+            | Face::AssumedGiven { .. } => {
+                let reasons = Bounded::filled_from(self.reasons(now));
+                self.note(Event::AttemptRefused { reasons }, now);
+                self.tell(Notice::Refused, now);
+            }
+        }
+    }
+
+    fn request_dose(&mut self, offer: Offer, now: Now) {
+        let Some(prescription) = self.kept.prescription.as_ref().map(pump_protocol::prescription::Prescription::hash)
+        else {
+            return;
+        };
+        let (id, dose) = (self.next_id(), offer.dose);
+        let pressed: Moment = super::moment(self.word.as_ref(), now);
+        self.kept.last_id = id;
+        self.kept.request = Some(Request::new(id, dose, prescription, pressed));
+        self.ended = None;
+        self.note(Event::Requested { id, dose, prescription }, now);
+    }
+
+    fn stop(&mut self, now: Now) {
+        let reachable = self.conversation.as_ref().is_some_and(|talk| talk.greeted);
+        let Some(request) = self.kept.request.as_mut().filter(|request| request.may_run()) else { return };
+        request.stop_asked = true;
+        let id = request.id;
+        if let Some(talk) = &mut self.conversation {
+            talk.cancel_due = Some(id);
+        }
+        self.note(Event::StopAsked { id, reachable }, now);
+    }
+
+    fn note_short_touches(&mut self, now: Now) {
+        let count = core::mem::take(&mut self.short_touches);
+        if count > 0 {
+            self.note(Event::ShortTouches { count }, now);
+        }
+    }
+
+    /// The last records before the program ends.
+    pub(super) fn close(&mut self, now: Now) {
+        self.note_short_touches(now);
+        self.note(Event::Closed, now);
+    }
+}

@@ -1,0 +1,338 @@
+//! What stands on the display, derived from what is known at this moment.
+//!
+//! # Promises
+//! - READY is shown exactly when a full hold would make a request: both ask [`Remote::face`].
+//! - An open question is shown before anything else on the patient's page; it can't be dismissed.
+//! - Nothing here changes the machine.
+
+use pump_protocol::{
+    clock::{Now, Uptime, WallTime},
+    message::Denial,
+    quantity::{Dose, Millis, Volume},
+    report::{AnnunciationKind, Delivery},
+};
+
+use super::{CHECKING_MAX, Ended, Remote};
+use crate::{
+    audit::event::NothingBecause,
+    ledger::{Outcome, Progress, Request, State},
+    screen::{
+        Caregiver, DeliveryView, Face, LastDose, LinkHealth, NotGiven, Offer, ReservoirView, Screen, Stop, Visit, Wait,
+    },
+    therapy::{
+        availability::{Accounts, Availability, PumpWord, REPORT_AGE_MAX, judge},
+        reason::Reason,
+        reservoir::days_left,
+    },
+};
+
+impl Remote {
+    /// Everything on the display at this moment.
+    pub fn screen(&self, now: Now) -> Screen {
+        let age = self.word.as_ref().map(|word| now.uptime.since(word.clock.asked));
+        Screen {
+            face: self.face(now),
+            hold: self.hold.shown(now.uptime),
+            clock: now.wall.map(to_the_minute),
+            link: self.link_health(now),
+            heard_min_ago: age.map(whole_minutes),
+            notice: self.notice.map(|(notice, _)| notice),
+        }
+    }
+
+    /// The page.
+    pub(super) fn face(&self, now: Now) -> Face {
+        match self.page {
+            Visit::Patient => self.patients_face(now),
+            Visit::Caregiver => Face::Caregiver(self.caregiver(now)),
+            Visit::History => {
+                Face::History { days: self.days.clone().unwrap_or_default(), loading: self.days.is_none() }
+            }
+        }
+    }
+
+    /// All reasons why no dose is offered now, most limiting first.
+    pub(super) fn reasons(&self, now: Now) -> Vec<Reason> {
+        match self.availability(now) {
+            Availability::Ready(_) => Vec::new(),
+            Availability::Wait { reasons, .. } | Availability::NotAvailable(reasons) => reasons,
+        }
+    }
+
+    /// The pump's last word, with its age.
+    pub(super) fn pump_word(&self, now: Now) -> Option<PumpWord<'_>> {
+        let word = self.word.as_ref()?;
+        Some(PumpWord {
+            report: &word.report,
+            age: now.uptime.since(word.clock.asked),
+            heard: now.uptime.since(word.clock.heard),
+            pump_now: word.clock.at_least(now.uptime),
+        })
+    }
+
+    /// When the display changes by time alone.
+    pub(super) fn view_changes_at(&self, now: Now) -> Option<Uptime> {
+        let after = |span: Millis| Some(now.uptime.after(span));
+        let minute = |past: Millis| after(Millis::new(60_000 - past.get() % 60_000));
+        let asked = self.word.as_ref().map(|word| word.clock.asked);
+        let shown = match self.face(now) {
+            Face::Checking => Some(self.checking_since().after(CHECKING_MAX)),
+            Face::Ready(_) => asked.map(|asked| asked.after(REPORT_AGE_MAX).after(Millis::new(1))),
+            Face::Wait(_) => after(next_second(self.wait_remaining(now))),
+            Face::Delivering { .. } => after(next_second(self.delivery_remaining(now))),
+            Face::NotAvailable { .. }
+            | Face::Asking { .. }
+            | Face::Given { .. }
+            | Face::GivenInPart { .. }
+            | Face::NotGiven(_)
+            | Face::NotSure { .. }
+            | Face::AssumedGiven { .. }
+            | Face::Caregiver(_)
+            | Face::History { .. }
+            | Face::Fault(_) => None,
+        };
+        let heard = asked.and_then(|asked| minute(now.uptime.since(asked)));
+        let clock = now.wall.and_then(|wall| minute(Millis::new(wall.unix_ms.rem_euclid(60_000).unsigned_abs())));
+        let link = (self.link_health(now) == LinkHealth::Looking).then(|| self.link_since.after(CHECKING_MAX));
+        let later = |at: &Uptime| *at > now.uptime;
+        [shown, heard, clock, link].into_iter().flatten().filter(later).min()
+    }
+
+    fn patients_face(&self, now: Now) -> Face {
+        let open = self.kept.request.as_ref().and_then(|request| self.open_face(request, now));
+        open.or_else(|| self.ended.map(|ended| ended_face(&ended, now))).unwrap_or_else(|| self.answer(now))
+    }
+
+    /// The page of an open question; `None` if it is one that the patient has been told the answer of.
+    fn open_face(&self, request: &Request, now: Now) -> Option<Face> {
+        let dose = request.dose;
+        match &request.state {
+            State::Created { .. } | State::Granted(_) => Some(Face::Asking { dose, stop: None }),
+            State::CommitIntent { sent, .. } => {
+                Some(Face::Asking { dose, stop: sent.then(|| self.stop_shown(request)) })
+            }
+            State::Delivering(progress) => Some(self.delivering(request, progress, now)),
+            State::Uncertain(_) => Some(Face::NotSure {
+                dose,
+                asked_at: request.pressed.wall.filter(|_| now.wall.is_some()),
+                stop: self.stop_shown(request),
+            }),
+            State::Withdrawing { .. } => None,
+        }
+    }
+
+    /// "If I press now, do I get medicine?"
+    fn answer(&self, now: Now) -> Face {
+        match self.availability(now) {
+            Availability::Ready(offer) => Face::Ready(offer),
+            Availability::Wait { remaining, reasons, offer } => Face::Wait(self.wait(remaining, reasons, offer, now)),
+            Availability::NotAvailable(reasons) => {
+                let checking = now.uptime.since(self.checking_since()) < CHECKING_MAX;
+                let asking_helps = reasons.iter().all(|reason| found_by_asking(*reason));
+                if checking && asking_helps { Face::Checking } else { Face::NotAvailable { reasons } }
+            }
+        }
+    }
+
+    fn availability(&self, now: Now) -> Availability {
+        let known = self.known_against();
+        let word = self.pump_word(now);
+        judge(known, word.as_ref(), self.kept.prescription.as_ref(), &self.kept.account, now)
+    }
+
+    /// What speaks against a dose, apart from what the pump's report and the accounts say.
+    fn known_against(&self) -> Vec<Reason> {
+        let talk = self.conversation.as_ref().filter(|talk| talk.greeted);
+        let holds = [
+            (self.journal.failing(), Reason::RecordNotWritable),
+            (!self.record_good, Reason::RecordDamaged),
+            (!self.bonded, Reason::NoBond),
+            (self.foreign, Reason::WrongPump),
+            (!self.role_allows(), Reason::ViewerOnly),
+            (self.clock_in_doubt, Reason::ClockInDoubt),
+            (self.kept.request.is_some(), Reason::Unresolved),
+            (talk.is_none() && !self.foreign, Reason::OutOfReach),
+            (talk.is_some_and(|talk| !talk.caught_up()), Reason::HistoryNotImported),
+        ];
+        holds.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)).collect()
+    }
+
+    fn checking_since(&self) -> Uptime {
+        self.awake_since.max(self.link_since)
+    }
+
+    fn link_health(&self, now: Now) -> LinkHealth {
+        match &self.conversation {
+            Some(_) => LinkHealth::Near,
+            None if now.uptime.since(self.link_since) < CHECKING_MAX => LinkHealth::Looking,
+            None => LinkHealth::OutOfReach,
+        }
+    }
+
+    fn wait_remaining(&self, now: Now) -> Millis {
+        match self.availability(now) {
+            Availability::Wait { remaining, .. } => remaining,
+            Availability::Ready(_) | Availability::NotAvailable(_) => Millis::ZERO,
+        }
+    }
+
+    fn wait(&self, remaining: Millis, reasons: Vec<Reason>, offer: Offer, now: Now) -> Wait {
+        let until = now.wall.map(|wall| up_to_the_minute(wall.after(remaining)));
+        let remaining = Millis::from_secs(remaining.secs_ceil());
+        let next_return = self.pump_now(now).and_then(|pump_now| self.kept.account.next_return(pump_now, now));
+        let accounts = self.pump_word(now).zip(self.kept.prescription.as_ref());
+        let accounts = accounts.map(|(word, known)| Accounts::judge(&self.kept.account, known, &word, now));
+        let pump_says =
+            accounts.is_some_and(|accounts| accounts.differ() && accounts.lockout.pumps > accounts.lockout.ours);
+        let next_returns = next_return.and_then(|span| now.wall.map(|wall| up_to_the_minute(wall.after(span))));
+        Wait { remaining, until, reasons, offer, next_returns, pump_says }
+    }
+
+    fn delivery_remaining(&self, now: Now) -> Millis {
+        match self.kept.request.as_ref().map(|request| &request.state) {
+            Some(State::Delivering(progress)) => progress.remaining.saturating_sub(now.uptime.since(progress.heard)),
+            Some(_) | None => Millis::ZERO,
+        }
+    }
+
+    fn delivering(&self, request: &Request, progress: &Progress, now: Now) -> Face {
+        let remaining = Millis::from_secs(self.delivery_remaining(now).secs_ceil());
+        let lasts = self.kept.prescription.as_ref().map_or(remaining, |known| known.programmed().bolus_duration);
+        let left = (remaining.get().min(lasts.get()) * 1000).checked_div(lasts.get()).unwrap_or(0);
+        let permille = u16::try_from(1000_u64.saturating_sub(left)).unwrap_or(1000);
+        let (dose, delivered) = (request.dose, progress.delivered.at_least);
+        Face::Delivering { dose, delivered, remaining, permille, stop: self.stop_shown(request) }
+    }
+
+    fn stop_shown(&self, request: &Request) -> Stop {
+        match (request.stop_asked, self.conversation.as_ref().is_some_and(|talk| talk.greeted)) {
+            (false, _) => Stop::Offered,
+            (true, true) => Stop::Asked,
+            (true, false) => Stop::NotStoppedYet,
+        }
+    }
+
+    fn caregiver(&self, now: Now) -> Caregiver {
+        let word = self.word.as_ref();
+        let report = word.map(|word| &word.report);
+        let heard = word.map_or(Millis::ZERO, |word| now.uptime.since(word.clock.heard));
+        let mut annunciations: Vec<AnnunciationKind> =
+            report.map(|report| report.annunciations.iter().map(|a| a.kind).collect()).unwrap_or_default();
+        annunciations.sort_by_key(|kind| !kind.inhibits_demand_doses());
+        Caregiver {
+            delivery: report.map(|report| delivery_view(report.delivery, heard, now)),
+            reservoir: report.and_then(|report| self.reservoir(report.reservoir, now)),
+            last_dose: self.last_dose(now),
+            annunciations,
+        }
+    }
+
+    fn reservoir(&self, volume: Volume, now: Now) -> Option<ReservoirView> {
+        let prescription = self.kept.prescription.as_ref()?;
+        let programmed = prescription.programmed();
+        let days_left = days_left(prescription, volume);
+        Some(ReservoirView {
+            volume,
+            percent: volume.percent_of(programmed.capacity),
+            capacity: programmed.capacity,
+            low: programmed.low_reservoir,
+            reserve: programmed.reserve,
+            days_left,
+            refill_by: now.wall.map(|wall| to_the_day(wall.after(Millis::from_hours(24 * u64::from(days_left))))),
+        })
+    }
+
+    fn last_dose(&self, now: Now) -> Option<LastDose> {
+        let (counted, age) = self.kept.account.newest(self.pump_now(now)?, now)?;
+        let at = now.wall.map(|wall| to_the_minute(before(wall, age)));
+        Some(LastDose { dose: counted.dose, min_ago: whole_minutes(age), at })
+    }
+}
+
+fn ended_face(ended: &Ended, now: Now) -> Face {
+    let known = |wall: Option<WallTime>| wall.filter(|_| now.wall.is_some()).map(to_the_minute);
+    match ended.outcome {
+        Outcome::Delivered { bolus } => Face::Given { dose: bolus.dose, at: known(ended.pressed.wall) },
+        Outcome::DeliveredInPart { delivered, end, .. } => Face::GivenInPart { dose: ended.dose, delivered, end },
+        Outcome::Denied(denial) | Outcome::Rejected(denial) => Face::NotGiven(denied(denial, ended, now)),
+        Outcome::NotGiven(why) => Face::NotGiven(not_given(why, ended.dose, ended.echoed)),
+        Outcome::AssumedGiven => Face::AssumedGiven { dose: ended.dose },
+    }
+}
+
+fn denied(denial: Denial, ended: &Ended, now: Now) -> NotGiven {
+    let Some(reason) = denial.reasons.iter().next() else { return NotGiven::Interrupted };
+    let passed = now.uptime.since(ended.at);
+    let retry_after = denial.retry_after.saturating_sub(passed);
+    let until = now.wall.filter(|_| retry_after > Millis::ZERO).map(|wall| up_to_the_minute(wall.after(retry_after)));
+    let retry_after = Millis::from_mins(retry_after.get().div_ceil(60_000));
+    NotGiven::Denied { reason, until, retry_after }
+}
+
+fn not_given(why: NothingBecause, shown: Dose, echoed: Dose) -> NotGiven {
+    match why {
+        NothingBecause::Expired | NothingBecause::TooLate => NotGiven::Expired,
+        NothingBecause::Interrupted | NothingBecause::NeverRan | NothingBecause::Refused => NotGiven::Interrupted,
+        NothingBecause::DoseDiffered => NotGiven::DoseDiffers { shown, echoed },
+        NothingBecause::StoppedInTime => NotGiven::StoppedInTime,
+    }
+}
+
+fn delivery_view(delivery: Delivery, heard: Millis, now: Now) -> DeliveryView {
+    match delivery {
+        Delivery::Delivering { rate } => DeliveryView::Delivering { rate },
+        Delivery::Stopped { since } => {
+            let since = since.saturating_add(heard);
+            let at = now.wall.map(|wall| to_the_minute(before(wall, since)));
+            DeliveryView::Stopped { since_min: whole_minutes(since), since: at }
+        }
+    }
+}
+
+/// What the pump can still be asked about within the time that CHECKING stands.
+const fn found_by_asking(reason: Reason) -> bool {
+    match reason {
+        Reason::OutOfReach | Reason::HistoryNotImported | Reason::ReportTooOld | Reason::Unresolved => true,
+        Reason::RecordNotWritable
+        | Reason::RecordDamaged
+        | Reason::NoBond
+        | Reason::WrongPump
+        | Reason::ViewerOnly
+        | Reason::Alarm(_)
+        | Reason::DemandDosesOff
+        | Reason::LowReservoir
+        | Reason::ClockInDoubt
+        | Reason::WindowLimit
+        | Reason::Allotment
+        | Reason::Lockout
+        | Reason::BolusRunning => false,
+    }
+}
+
+fn next_second(remaining: Millis) -> Millis {
+    Millis::new((remaining.get().saturating_sub(1)) % 1000 + 1)
+}
+
+fn whole_minutes(span: Millis) -> u32 {
+    u32::try_from(span.get() / 60_000).unwrap_or(u32::MAX)
+}
+
+fn before(wall: WallTime, span: Millis) -> WallTime {
+    WallTime { unix_ms: wall.unix_ms.saturating_sub_unsigned(span.get()), ..wall }
+}
+
+fn to_the_minute(wall: WallTime) -> WallTime {
+    WallTime { unix_ms: wall.unix_ms.div_euclid(60_000).saturating_mul(60_000), ..wall }
+}
+
+/// A promise of an end is rounded up: at that minute it is over.
+fn up_to_the_minute(wall: WallTime) -> WallTime {
+    to_the_minute(wall.after(Millis::new(59_999)))
+}
+
+fn to_the_day(wall: WallTime) -> WallTime {
+    let offset_ms = i64::from(wall.utc_offset_min) * 60_000;
+    let local = wall.unix_ms.saturating_add(offset_ms);
+    let day_ms = 24 * 3_600_000;
+    WallTime { unix_ms: (local.div_euclid(day_ms)).saturating_mul(day_ms).saturating_sub(offset_ms), ..wall }
+}

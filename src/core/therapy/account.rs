@@ -1,0 +1,335 @@
+//! Our own account of doses: what lockout and allotment are judged by, beside the pump's account.
+//!
+//! The pump enforces both. This second account tells the patient how long to wait, and notices when the two disagree.
+//!
+//! # Terms
+//! - *age*: the time since a dose could have started at the latest, by the pump's clock and by our boot-time clock; the
+//!   smaller of the two counts, so that neither clock alone can end a lockout.
+//! - *carried age*: what a dose's age was when the pump lost its clock. The unknown time off counts as no time passed.
+//!
+//! # Promises
+//! - The wait shown is never shorter than what either clock says.
+//! - A dose is counted once, however often it is heard of; one that nobody can vouch for counts in full.
+//! - Whatever doesn't fit counts as if the allotment were used up: the account never forgets in the patient's disfavour.
+
+use pump_protocol::{
+    clock::{BootId, Now, PumpTime, Uptime},
+    history::BolusId,
+    message::RequestId,
+    prescription::{ALLOTMENT_WINDOW, Prescription},
+    quantity::{Dose, Millis},
+    wire::{Bounded, wire_enum, wire_struct},
+};
+
+/// The most doses counted at a time: more than any allotment in the longest reach of seven days can hold at four a day,
+/// and twice a day's most. Beyond it the account is [full](Account::count).
+pub const DOSES_MAX: usize = 96;
+
+/// How far two crystals drift apart: 1 in 1000 is ten times what a watch does.
+const DRIFT_PER_MILLE: u64 = 1;
+
+/// What counts towards lockout and allotment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Account {
+    doses: Bounded<CountedDose, DOSES_MAX>,
+    /// A moment from which a full lockout runs though no dose is known: a pump reset, a gap in the history.
+    lockout_from: Option<Since>,
+    /// A moment from which the allotment counts as used up: a gap in the history, a dose that didn't fit.
+    used_up_from: Option<Since>,
+}
+
+/// One dose that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CountedDose {
+    /// Which.
+    pub source: DoseSource,
+    /// How much, in full, even if only a part went in.
+    pub dose: Dose,
+    /// Its latest possible start.
+    pub since: Since,
+}
+
+/// Where a counted dose comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DoseSource {
+    /// A request of this remote.
+    Ours {
+        /// Which.
+        id: RequestId,
+    },
+    /// Another remote's demand dose.
+    OtherRemote {
+        /// Which bolus of the pump.
+        bolus: BolusId,
+    },
+    /// A bolus of the clinic or of nobody that the pump can name. It counts towards the lockout, not the allotment.
+    NotDemanded {
+        /// Which bolus of the pump.
+        bolus: BolusId,
+    },
+}
+
+/// A moment in the past, as two clocks saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Since {
+    /// On the pump's clock, at the latest.
+    pub pump: PumpTime,
+    /// What had passed already when that epoch of the pump's clock began.
+    pub carried: Millis,
+    /// On our boot-time clock, at the latest; `None` if it was before this account heard of it live.
+    pub uptime: Option<(BootId, Uptime)>,
+}
+
+wire_struct!(Account { doses, lockout_from, used_up_from });
+wire_struct!(CountedDose { source, dose, since });
+wire_struct!(Since { pump, carried, uptime });
+wire_enum!(DoseSource: u8 { 0x0F => Ours { id }, 0x33 => OtherRemote { bolus }, 0x3C => NotDemanded { bolus } });
+
+/// What the pump's clock can be, judged from its last word: bounds, because the radio may have held that word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PumpClock {
+    /// What the pump said.
+    pub said: PumpTime,
+    /// When we asked.
+    pub asked: Uptime,
+    /// When we heard.
+    pub heard: Uptime,
+}
+
+impl PumpClock {
+    /// The earliest that the pump's clock can show now.
+    pub fn at_least(&self, now: Uptime) -> PumpTime {
+        self.said.after(shortened(now.since(self.heard)))
+    }
+
+    /// The latest that the pump's clock can show now.
+    pub fn at_most(&self, now: Uptime) -> PumpTime {
+        self.said.after(lengthened(now.since(self.asked)))
+    }
+}
+
+/// A span of our clock as the slowest pump clock would count it.
+pub fn shortened(span: Millis) -> Millis {
+    span.saturating_sub(drift(span))
+}
+
+fn lengthened(span: Millis) -> Millis {
+    span.saturating_add(drift(span))
+}
+
+fn drift(span: Millis) -> Millis {
+    Millis::new((span.get() / 1000).saturating_mul(DRIFT_PER_MILLE).saturating_add(1))
+}
+
+impl Since {
+    /// No less than this has passed; nothing across a reset that was not carried over.
+    fn age(&self, pump_now: PumpTime, now: Now) -> Millis {
+        let by_pump = pump_now.since(self.pump).unwrap_or(Millis::ZERO).saturating_add(self.carried);
+        match self.uptime {
+            Some((boot, uptime)) if boot == now.boot => by_pump.min(now.uptime.since(uptime)),
+            Some(_) | None => by_pump,
+        }
+    }
+
+    fn carry_over(&mut self, last_seen: PumpTime, restarted: PumpTime) {
+        let carried = last_seen.since(self.pump).unwrap_or(Millis::ZERO).saturating_add(self.carried);
+        *self = Self { pump: PumpTime::new(restarted.epoch, Millis::ZERO), carried, uptime: self.uptime };
+    }
+}
+
+impl Account {
+    /// Counts a dose, or moves it if it is counted already. Without room the allotment counts as used up from its start.
+    pub fn count(&mut self, counted: CountedDose) {
+        if let Some(known) = self.doses.as_mut_slice().iter_mut().find(|dose| dose.source == counted.source) {
+            *known = counted;
+        } else if self.doses.push(counted).is_err() {
+            self.used_up_from = Some(counted.since);
+            self.lockout_from = Some(counted.since);
+        }
+    }
+
+    /// Takes a dose out of the account: the pump has proved that nothing went in.
+    pub fn discount(&mut self, source: DoseSource) {
+        self.doses.retain(|dose| dose.source != source);
+    }
+
+    /// The newest dose that counts.
+    pub fn newest(&self, pump_now: PumpTime, now: Now) -> Option<(CountedDose, Millis)> {
+        self.doses.iter().map(|dose| (*dose, dose.since.age(pump_now, now))).min_by_key(|(_, age)| *age)
+    }
+
+    /// Whether a dose of this source counts.
+    pub fn counts(&self, source: DoseSource) -> bool {
+        self.doses.iter().any(|dose| dose.source == source)
+    }
+
+    /// A stretch of history is gone: it counts as fully used up to its end.
+    pub fn count_gap(&mut self, until: Since) {
+        self.lockout_from = Some(until);
+        self.used_up_from = Some(until);
+    }
+
+    /// The pump lost its clock: what was known of ages is carried over, and a full lockout begins.
+    pub fn pump_was_reset(&mut self, last_seen: Option<PumpTime>, restarted: PumpTime, now: Now) {
+        let seen = last_seen.unwrap_or_default();
+        self.doses.as_mut_slice().iter_mut().for_each(|dose| dose.since.carry_over(seen, restarted));
+        if let Some(used_up) = &mut self.used_up_from {
+            used_up.carry_over(seen, restarted);
+        }
+        let uptime = Some((now.boot, now.uptime));
+        self.lockout_from = Some(Since { pump: restarted, carried: Millis::ZERO, uptime });
+    }
+
+    /// Forgets what no limit can reach any more.
+    pub fn prune(&mut self, reach: Millis, pump_now: PumpTime, now: Now) {
+        self.doses.retain(|dose| dose.since.age(pump_now, now) <= reach);
+    }
+
+    /// How long until the lockout interval since the last dose is over.
+    pub fn lockout_remaining(&self, prescription: &Prescription, pump_now: PumpTime, now: Now) -> Millis {
+        let interval = prescription.programmed().lockout_interval;
+        let starts = self.doses.iter().map(|dose| dose.since).chain(self.lockout_from);
+        let youngest = starts.map(|since| since.age(pump_now, now)).min();
+        youngest.map_or(Millis::ZERO, |age| interval.saturating_sub(age))
+    }
+
+    /// How many demand doses count in the last 24 hours.
+    pub fn used(&self, prescription: &Prescription, pump_now: PumpTime, now: Now) -> u8 {
+        let allotment = prescription.programmed().allotment;
+        let used_up = self.used_up_from.is_some_and(|since| since.age(pump_now, now) < ALLOTMENT_WINDOW);
+        let counted = self.demanded_ages(pump_now, now).count();
+        let used = u8::try_from(counted).unwrap_or(u8::MAX);
+        if used_up { used.max(allotment) } else { used }
+    }
+
+    /// How long until the oldest of them no longer counts; `None` if none counts.
+    pub fn next_return(&self, pump_now: PumpTime, now: Now) -> Option<Millis> {
+        let used_up = self.used_up_from.map(|since| since.age(pump_now, now)).filter(|age| *age < ALLOTMENT_WINDOW);
+        let oldest = used_up.or_else(|| self.demanded_ages(pump_now, now).max());
+        oldest.map(|age| ALLOTMENT_WINDOW.saturating_sub(age))
+    }
+
+    /// How long until one more demand dose fits into the allotment; nothing if one fits now.
+    pub fn allotment_remaining(&self, prescription: &Prescription, pump_now: PumpTime, now: Now) -> Millis {
+        let allotment = usize::from(prescription.programmed().allotment);
+        let mut ages: Vec<Millis> = self.demanded_ages(pump_now, now).collect();
+        ages.sort_unstable_by(|a, b| b.cmp(a));
+        let too_many = (ages.len() + 1).saturating_sub(allotment);
+        let by_count = too_many.checked_sub(1).and_then(|last| ages.get(last));
+        let by_gap = self.used_up_from.map(|since| since.age(pump_now, now));
+        let waits = by_count.copied().into_iter().chain(by_gap).map(|age| ALLOTMENT_WINDOW.saturating_sub(age));
+        waits.max().unwrap_or(Millis::ZERO)
+    }
+
+    fn demanded_ages(&self, pump_now: PumpTime, now: Now) -> impl Iterator<Item = Millis> {
+        let demanded = self.doses.iter().filter(|dose| match dose.source {
+            DoseSource::Ours { .. } | DoseSource::OtherRemote { .. } => true,
+            DoseSource::NotDemanded { .. } => false,
+        });
+        demanded.map(move |dose| dose.since.age(pump_now, now)).filter(|age| *age < ALLOTMENT_WINDOW)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{hours, morphine, now_at};
+
+    fn ours(id: u64, at: Millis) -> CountedDose {
+        let since = Since { pump: PumpTime::new(1, at), carried: Millis::ZERO, uptime: None };
+        CountedDose { source: DoseSource::Ours { id: RequestId(id) }, dose: Dose::from_micrograms(50), since }
+    }
+
+    fn pump_at(hours: u64) -> PumpTime {
+        PumpTime::new(1, Millis::from_hours(hours))
+    }
+
+    #[test]
+    fn the_lockout_runs_from_the_newest_start() {
+        let mut account = Account::default();
+        account.count(ours(1, hours(10)));
+        account.count(ours(2, hours(11)));
+        let remaining = account.lockout_remaining(&morphine(), pump_at(12), now_at(hours(99)));
+        assert_eq!(remaining, hours(1));
+    }
+
+    #[test]
+    fn the_same_dose_heard_twice_counts_once() {
+        let mut account = Account::default();
+        account.count(ours(1, hours(10)));
+        account.count(ours(1, hours(11)));
+        assert_eq!(account.used(&morphine(), pump_at(12), now_at(hours(99))), 1);
+        assert_eq!(account.lockout_remaining(&morphine(), pump_at(12), now_at(hours(99))), hours(1));
+    }
+
+    #[test]
+    fn a_pump_clock_that_jumps_forward_does_not_end_our_lockout() {
+        let mut account = Account::default();
+        let mut dose = ours(1, hours(10));
+        let pressed_at = now_at(hours(50));
+        dose.since.uptime = Some((pressed_at.boot, pressed_at.uptime));
+        account.count(dose);
+        let an_hour_later = now_at(hours(51));
+        assert_eq!(account.lockout_remaining(&morphine(), pump_at(20), an_hour_later), hours(1));
+    }
+
+    #[test]
+    fn a_remote_that_rebooted_judges_by_the_pump_alone() {
+        let mut account = Account::default();
+        let mut dose = ours(1, hours(10));
+        dose.since.uptime = Some((BootId([9; 16]), Uptime::from_millis(0)));
+        account.count(dose);
+        assert_eq!(account.lockout_remaining(&morphine(), pump_at(11), now_at(hours(77))), hours(1));
+    }
+
+    #[test]
+    fn the_allotment_rolls_and_says_when_the_next_returns() {
+        let mut account = Account::default();
+        for (id, at) in [(1, 0), (2, 3), (3, 6), (4, 9)] {
+            account.count(ours(id, hours(at)));
+        }
+        let now = now_at(hours(99));
+        assert_eq!(account.used(&morphine(), pump_at(12), now), 4);
+        assert_eq!(account.allotment_remaining(&morphine(), pump_at(12), now), hours(12));
+        assert_eq!(account.next_return(pump_at(12), now), Some(hours(12)));
+        assert_eq!(account.used(&morphine(), pump_at(24), now), 3, "24 h after its start a dose no longer counts");
+        assert_eq!(account.allotment_remaining(&morphine(), pump_at(24), now), Millis::ZERO);
+    }
+
+    #[test]
+    fn after_a_pump_reset_ages_are_carried_and_a_full_lockout_begins() {
+        let mut account = Account::default();
+        account.count(ours(1, hours(10)));
+        let restarted = PumpTime::new(2, Millis::ZERO);
+        account.pump_was_reset(Some(pump_at(15)), restarted, now_at(hours(50)));
+        let now = now_at(hours(51));
+        let pump_now = restarted.after(hours(1));
+        assert_eq!(
+            account.lockout_remaining(&morphine(), pump_now, now),
+            hours(1),
+            "from the reset, not from the dose"
+        );
+        assert_eq!(
+            account.used(&morphine(), restarted.after(hours(18)), now_at(hours(68))),
+            1,
+            "5 h + 18 h: counts still"
+        );
+        assert_eq!(account.used(&morphine(), restarted.after(hours(19)), now_at(hours(69))), 0);
+    }
+
+    #[test]
+    fn an_account_without_room_counts_as_used_up() {
+        let mut account = Account::default();
+        (0..=DOSES_MAX as u64).for_each(|id| account.count(ours(id, Millis::from_secs(id))));
+        let late = PumpTime::new(1, hours(24).saturating_add(Millis::from_secs(95)));
+        assert_eq!(account.used(&morphine(), late, now_at(hours(99))), 4);
+    }
+
+    #[test]
+    fn the_radio_may_have_held_the_pumps_word() {
+        let at = |secs: u64| Uptime::from_millis(secs * 1000);
+        let clock = PumpClock { said: pump_at(1), asked: at(10), heard: at(14) };
+        assert!(clock.at_least(at(14)).since(pump_at(1)) <= Some(Millis::ZERO));
+        assert!(clock.at_most(at(14)).since(pump_at(1)) >= Some(Millis::from_secs(4)));
+    }
+}
