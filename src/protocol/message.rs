@@ -163,7 +163,7 @@ pub enum Reply {
         /// Why.
         denial: Denial,
     },
-    /// Answers QUERY, ABORT and CANCEL.
+    /// Answers QUERY, ABORT and CANCEL; and PREPARE or COMMIT of an id that was committed before.
     Fate {
         /// Which request.
         id: RequestId,
@@ -364,7 +364,7 @@ impl Wire for Command {
         match self {
             Self::Hello { audit_head } => (0x0F0F_u16, *audit_head).put(out),
             Self::Prepare { id, prescription, audit_head } => {
-                (0x0F33_u16, (*id, (*prescription, *audit_head))).put(out)
+                (0x0F33_u16, (*id, (*prescription, *audit_head))).put(out);
             }
             Self::Commit { id, nonce, prescription } => (0x0F3C_u16, (*id, (*nonce, *prescription))).put(out),
             Self::Query { id } => (0x0F55_u16, *id).put(out),

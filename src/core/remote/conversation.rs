@@ -290,9 +290,14 @@ fn fits(command: &Command, reply: &Reply) -> bool {
         | (Command::ConfirmPairing, Reply::PairingConfirmed) => true,
         (Command::Prepare { id, .. }, Reply::Granted { id: answered, .. } | Reply::Denied { id: answered, .. })
         | (Command::Commit { id, .. }, Reply::Accepted { id: answered, .. } | Reply::Rejected { id: answered, .. })
-        | (Command::Query { id } | Command::Abort { id } | Command::Cancel { id }, Reply::Fate { id: answered, .. }) => {
-            same(*id, answered)
-        }
+        | (
+            Command::Query { id }
+            | Command::Abort { id }
+            | Command::Cancel { id }
+            | Command::Prepare { id, .. }
+            | Command::Commit { id, .. },
+            Reply::Fate { id: answered, .. },
+        ) => same(*id, answered),
         (
             Command::Hello { .. }
             | Command::Prepare { .. }

@@ -36,7 +36,9 @@ impl Remote {
             self.note(Event::AnswerOutOfPlace, now);
             return self.hang_up(LinkLoss::OutOfPlace, now);
         };
-        passed_over.iter().for_each(|command| self.unanswered(command, now));
+        for command in &passed_over {
+            self.unanswered(command, now);
+        }
         match reply {
             Reply::Hello(hello) => self.greeted(*hello, at, now),
             Reply::Granted { id, nonce, dose, life } => self.granted(id, nonce, dose, life, at, now),

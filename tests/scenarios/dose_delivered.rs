@@ -1,0 +1,32 @@
+//! A dose is asked for, delivered and remembered.
+//!
+//! Pre:  the remote says READY with four of four doses left.
+//! Step: the patient holds the control for 1.5 s; four minutes pass.
+//! Post: GIVEN; the pump's history and the record agree; WAIT with the clock time.
+
+use pump_core::{audit::event::Event, screen::Face};
+use pump_protocol::{
+    history::Delivered,
+    quantity::{Dose, Millis},
+};
+use pump_tests::World;
+
+#[test]
+fn a_full_hold_brings_the_dose_that_stood_on_the_page() {
+    let mut world = World::ready();
+    let Face::Ready(offer) = world.face() else { panic!("not ready: {:?}", world.face()) };
+    assert_eq!((offer.dose, offer.left, offer.allotment), (Dose::from_micrograms(50), 4, 4));
+
+    world.hold_dose();
+    assert!(matches!(world.face(), Face::Delivering { .. }), "{:?}", world.face());
+    world.pass(Millis::from_mins(4));
+    world.pass(Millis::from_secs(3));
+
+    assert!(matches!(world.face(), Face::Given { dose, .. } if dose == offer.dose), "{:?}", world.face());
+    assert_eq!(world.delivered().get(&1), Some(&Delivered::exactly(offer.dose)));
+    assert_eq!(world.recorded(|event| matches!(event, Event::Delivered { .. })), 1);
+    world.pass(Millis::from_secs(30));
+    let Face::Wait(wait) = world.face() else { panic!("no wait: {:?}", world.face()) };
+    assert_eq!(wait.offer.left, 3);
+    assert!(wait.until.is_some());
+}

@@ -1,0 +1,2 @@
+//! A first randomized run.
+fn main() {}
