@@ -364,7 +364,7 @@ impl Wire for Command {
         match self {
             Self::Hello { audit_head } => (0x0F0F_u16, *audit_head).put(out),
             Self::Prepare { id, prescription, audit_head } => {
-                (0x0F33_u16, (*id, (*prescription, *audit_head))).put(out)
+                (0x0F33_u16, (*id, (*prescription, *audit_head))).put(out);
             }
             Self::Commit { id, nonce, prescription } => (0x0F3C_u16, (*id, (*nonce, *prescription))).put(out),
             Self::Query { id } => (0x0F55_u16, *id).put(out),
@@ -461,7 +461,7 @@ impl Wire for Reply {
     }
 }
 
-fn take_version(input: &mut Reader<'_>) -> Result<(), Malformed> {
+pub(crate) fn take_version(input: &mut Reader<'_>) -> Result<(), Malformed> {
     match u8::take(input)? {
         VERSION => Ok(()),
         found => Err(Malformed::Version { found }),
