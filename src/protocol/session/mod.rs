@@ -60,6 +60,8 @@ mod keys;
 mod noise;
 mod pump_end;
 mod remote_end;
+#[cfg(test)]
+mod tests;
 #[cfg(any(test, feature = "transparent"))]
 mod transparent;
 

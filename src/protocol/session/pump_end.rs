@@ -355,6 +355,17 @@ impl<S: Suite> PumpEnd<S> {
     }
 }
 
+#[cfg(test)]
+impl<S: Suite> PumpEnd<S> {
+    /// What no pump does: proves itself by a frame with a message in it.
+    pub(super) fn proof_that_says(&mut self, message: &[u8]) -> Vec<u8> {
+        match &mut self.beside {
+            Beside::Storing { session, .. } => session.channel.seal(message, &REPLY_LENS).expect("fits"),
+            Beside::Nothing | Beside::Pairing { .. } | Beside::Unproven { .. } => Vec::new(),
+        }
+    }
+}
+
 impl<S: Suite> Session<S> {
     fn hear(&mut self, frame: &Frame<'_>) -> Result<Command, SessionError> {
         let command = decode(&self.channel.open(frame, &[COMMAND_LEN])?)?;
