@@ -461,7 +461,7 @@ impl Wire for Reply {
     }
 }
 
-fn take_version(input: &mut Reader<'_>) -> Result<(), Malformed> {
+pub(crate) fn take_version(input: &mut Reader<'_>) -> Result<(), Malformed> {
     match u8::take(input)? {
         VERSION => Ok(()),
         found => Err(Malformed::Version { found }),
