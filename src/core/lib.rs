@@ -9,5 +9,6 @@
 //!   never asked to run twice.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod screen;
 pub mod therapy;
