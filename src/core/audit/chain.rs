@@ -225,6 +225,11 @@ impl Sealed {
     pub const fn hash(&self) -> &[u8; 32] {
         &self.hash
     }
+
+    /// Both, to be stored.
+    pub fn into_parts(self) -> (Record, [u8; 32]) {
+        (self.record, self.hash)
+    }
 }
 
 /// What the last record of a batch says about the kept state.
