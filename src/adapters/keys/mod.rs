@@ -7,16 +7,20 @@
 //! - A damaged key is found, and never taken for another: the file names the public key, too.
 //! - A key that others could have read is refused rather than used.
 
+pub mod pins;
+
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use ed25519_dalek::SigningKey;
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use super::secret_file;
 
 /// The key's place in the data directory.
 pub const DEVICE_KEY: &str = "keys/device.key";
@@ -98,20 +102,6 @@ fn read_up_to(path: &Path, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(len)
 }
 
-/// Written beside its place and renamed, so that a power cut leaves a whole key or none.
 fn make(path: &Path, key: &SigningKey) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let new = path.with_extension("new");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    file.write_all(MAGIC)?;
-    file.write_all(key.as_bytes())?;
-    file.write_all(key.verifying_key().as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(dir)?.sync_all()
+    secret_file::replace(path, &[MAGIC, key.as_bytes(), key.verifying_key().as_bytes()])
 }
