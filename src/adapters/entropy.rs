@@ -8,7 +8,8 @@ pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
     fn fill(&mut self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("a kernel that starts services has seeded its random source: kept by systemd's boot order");
+        getrandom::fill(bytes)
+            .expect("a kernel that starts services has seeded its random source: kept by systemd's boot order");
     }
 }
 

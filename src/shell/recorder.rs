@@ -4,20 +4,26 @@
 //! - One batch at a time, in the order handed over; an answer to each.
 //! - The whole record is verified in the background, in slices, and only its verdict comes back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use pump_core::{
-    audit::Batch,
-    remote::Input,
-    screen::Day,
-};
+use pump_core::{audit::Batch, remote::Input, screen::Day};
 use pump_protocol::clock::WallTime;
+use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::adapters::sqlite::{Progress, Store, Verification, View};
+use crate::adapters::sqlite::{OpenError, Progress, ReadError, Store, Verification, View};
+
+/// Why the record could not be read while it was in use.
+#[derive(Debug, Error)]
+enum CheckError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
 
 /// How many days the history page shows.
-const DAYS_SHOWN: u32 = 14;
+const DAYS_SHOWN: i64 = 14;
 /// The kinds of events that a day is counted by.
 const COUNTED: [&str; 7] =
     ["requested", "attempt_refused", "delivered", "delivered_in_part", "denied", "not_given", "assumed_given"];
@@ -68,9 +74,9 @@ pub async fn verify(path: PathBuf, answers: mpsc::Sender<Input>) {
     let _ = answers.send(Input::RecordChecked { good }).await;
 }
 
-/// Reads the days for the history page.
-pub async fn days(path: PathBuf, answers: mpsc::Sender<Input>) {
-    let days = match read_days(&path).await {
+/// Reads the days for the history page, up to `today`.
+pub async fn days(path: PathBuf, today: i64, answers: mpsc::Sender<Input>) {
+    let days = match read_days(&path, today).await {
         Ok(days) => days,
         Err(error) => {
             tracing::warn!(%error, "the history page could not be read");
@@ -81,28 +87,29 @@ pub async fn days(path: PathBuf, answers: mpsc::Sender<Input>) {
     let _ = answers.send(Input::Days(days)).await;
 }
 
-async fn verified(path: &std::path::Path) -> anyhow::Result<bool> {
+async fn verified(path: &Path) -> Result<bool, CheckError> {
     let mut verification = Verification::start(View::open(path).await?).await?;
     loop {
-        match verification.slice().await? {
-            Progress::Walking { .. } => tokio::task::yield_now().await,
-            Progress::Done(_) => return Ok(true),
-            Progress::Bad(finding) => {
+        match verification.slice().await {
+            Ok(Progress::More { .. }) => tokio::task::yield_now().await,
+            Ok(Progress::Sound(_)) => return Ok(true),
+            Err(ReadError::Found(finding)) => {
                 tracing::error!(%finding, "the record does not verify");
                 return Ok(false);
             }
+            Err(error) => return Err(error.into()),
         }
     }
 }
 
-async fn read_days(path: &std::path::Path) -> anyhow::Result<Vec<Day>> {
-    let counts = View::open(path).await?.count_by_day(&COUNTED, DAYS_SHOWN).await?;
+async fn read_days(path: &Path, today: i64) -> Result<Vec<Day>, CheckError> {
+    let counts = View::open(path).await?.count_by_day(&COUNTED, today - DAYS_SHOWN..=today).await?;
     let mut days: Vec<Day> = Vec::new();
     for count in counts {
-        if days.last().is_none_or(|day| day.day != count.day) {
-            days.push(Day { day: count.day, ..Day::default() });
+        if days.first().is_none_or(|day| day.day != count.day) {
+            days.insert(0, Day { day: count.day, ..Day::default() });
         }
-        if let Some(day) = days.last_mut() {
+        if let Some(day) = days.first_mut() {
             let number = u32::try_from(count.count).unwrap_or(u32::MAX);
             match count.kind.as_str() {
                 "requested" => day.attempts += number,

@@ -59,13 +59,13 @@ pub enum KeyError {
     },
 }
 
-/// The device's key in this data directory; made from `entropy` if there is none.
-pub fn device_key(data_dir: &Path, entropy: Zeroizing<[u8; 32]>) -> Result<SigningKey, KeyError> {
+/// The device's key in this data directory; made from `entropy` if there is none. The caller wipes the entropy.
+pub fn device_key(data_dir: &Path, entropy: &[u8; 32]) -> Result<SigningKey, KeyError> {
     let path = data_dir.join(DEVICE_KEY);
     if path.symlink_metadata().is_ok() {
         return read_device_key(&path);
     }
-    make(&path, &SigningKey::from_bytes(&entropy)).map_err(|source| KeyError::Io { path: path.clone(), source })?;
+    make(&path, &SigningKey::from_bytes(entropy)).map_err(|source| KeyError::Io { path: path.clone(), source })?;
     read_device_key(&path)
 }
 

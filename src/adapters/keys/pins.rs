@@ -1,8 +1,7 @@
 //! Who this remote is to its pump, and which pump it trusts: the session's own key and what a pairing pinned.
 
 use std::{
-    fs,
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -38,7 +37,9 @@ pub struct SessionKeys {
 #[derive(Debug, Error)]
 pub enum SessionKeysError {
     /// The file is something else.
-    #[error("{path} holds no session keys ({malformed}); it was left as it is: pair the remote anew, or bring back a copy")]
+    #[error(
+        "{path} holds no session keys ({malformed}); it was left as it is: pair the remote anew, or bring back a copy"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -60,8 +61,9 @@ impl SessionKeys {
     pub fn open(data_dir: &Path, entropy: &mut dyn Entropy) -> Result<Self, SessionKeysError> {
         let path = data_dir.join(SESSION_KEYS);
         match fs::read(&path).map(Zeroizing::new) {
-            Ok(bytes) => Self::parse(&bytes, path.clone())
-                .map_err(|malformed| SessionKeysError::Damaged { path, malformed }),
+            Ok(bytes) => {
+                Self::parse(&bytes, path.clone()).map_err(|malformed| SessionKeysError::Damaged { path, malformed })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let new = Self { own: StaticKey::generate(entropy), pins: RemotePins::default(), serial: None, path };
                 new.store()?;

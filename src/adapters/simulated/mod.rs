@@ -71,7 +71,9 @@ async fn carry_out(acts: Vec<Act>, link: &Fragments) -> bool {
     for act in acts {
         match act {
             Act::Send(frame) => {
-                let Ok(fragments) = pump_protocol::fragment::fragments(&frame, link.largest_write) else { return false };
+                let Ok(fragments) = pump_protocol::fragment::fragments(&frame, link.largest_write) else {
+                    return false;
+                };
                 for fragment in fragments {
                     if link.to.send(fragment).await.is_err() {
                         return false;

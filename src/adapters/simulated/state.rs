@@ -35,7 +35,9 @@ pub(super) struct State {
 #[derive(Debug, Error)]
 pub enum StateError {
     /// The file is something else.
-    #[error("{path} holds no simulated pump ({malformed}); it was left as it is: set it aside to begin with a new pump")]
+    #[error(
+        "{path} holds no simulated pump ({malformed}); it was left as it is: set it aside to begin with a new pump"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -43,7 +45,9 @@ pub enum StateError {
         malformed: Malformed,
     },
     /// The pump in the file doesn't verify.
-    #[error("the simulated pump in {path} is damaged ({damaged}); it was left as it is: set it aside to begin with a new pump")]
+    #[error(
+        "the simulated pump in {path} is damaged ({damaged}); it was left as it is: set it aside to begin with a new pump"
+    )]
     Pump {
         /// The file.
         path: PathBuf,

@@ -20,6 +20,8 @@ use super::OpenError;
 /// "PRec": says in the file's header that it is a record (<https://sqlite.org/fileformat.html#application_id>).
 pub(super) const APPLICATION_ID: u32 = 0x5052_6563;
 
+/// The most records set aside: a device that loses so many has another fault.
+const ASIDE_MAX: u16 = 1000;
 const HEADER_LEN: usize = 100;
 const HEADER_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -86,6 +88,11 @@ pub(super) fn has_log(path: &Path) -> bool {
     fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
+/// Whether a program has the file open, or left lines in a log beside it. SQLite removes both files at a clean close.
+pub(super) fn is_open_or_has_log(path: &Path) -> bool {
+    has_log(path) || beside(path, "-shm").exists()
+}
+
 /// An empty file that only its owner can read, to build a new record in.
 ///
 /// A record appears under its own name only when it is complete. What lies here never was one: its making was cut short.
@@ -113,10 +120,11 @@ pub(super) fn publish_new(new: &Path, path: &Path) -> io::Result<()> {
 /// Nothing is deleted: the clinic may still read it. The log beside it goes along, because lines may lie in it.
 pub fn set_aside(path: &Path) -> Result<PathBuf, OpenError> {
     let _lock = lock(path)?;
-    let aside = (1_u32..)
-        .map(|number| beside(path, &format!(".aside-{number}")))
-        .find(|candidate| !candidate.exists())
-        .unwrap_or_else(|| beside(path, ".aside"));
+    let mut names = (1_u16..=ASIDE_MAX).map(|number| beside(path, &format!(".aside-{number}")));
+    let aside = names.find(|name| !name.exists()).ok_or_else(|| OpenError::Io {
+        path: path.to_owned(),
+        detail: format!("{ASIDE_MAX} records were set aside already: take them off the disk first"),
+    })?;
     let failed = |error: io::Error| OpenError::from_io(path.to_owned(), &error);
     for suffix in ["-wal", "-shm"] {
         match fs::rename(beside(path, suffix), beside(&aside, suffix)) {

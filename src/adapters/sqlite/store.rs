@@ -168,7 +168,7 @@ impl Store {
     pub async fn set_size_max(&mut self, bytes: u64) -> Result<(), AppendError> {
         let page_size: i64 = sqlx::query_scalar("PRAGMA page_size").fetch_one(&mut self.db).await?;
         let pages = bytes / u64::try_from(page_size).unwrap_or(4096).max(512);
-        sqlx::query(AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&mut self.db).await?;
+        sqlx::query(AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages.max(1)))).execute(&mut self.db).await?;
         Ok(())
     }
 
@@ -333,7 +333,7 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
         .await
 }
 
-async fn check_version(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError> {
+pub(super) async fn check_version(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError> {
     let found: i64 = sqlx::query_scalar("PRAGMA user_version")
         .fetch_one(db)
         .await

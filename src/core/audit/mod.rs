@@ -1,7 +1,8 @@
 //! What is remembered, and how a change to it is found.
 //!
-//! Reading order: [`event`] (what is remembered), [`chain`] (canonical bytes, each record hashed onto the one before), [`checkpoint`] (what the device
-//! signs), [`verify`] (walks a record and names the first bad one).
+//! Reading order: [`event`] (what is remembered), [`chain`] (canonical bytes, each record hashed onto the one before),
+//! [`checkpoint`] (what the device signs), [`verify`] (walks a record and names the first bad one), [`export`] (a record as
+//! one file).
 //!
 //! # Terms
 //! - *record*: the whole, and one line of it; which one is plain from a number beside it.
@@ -22,6 +23,7 @@
 pub mod chain;
 pub mod checkpoint;
 pub mod event;
+pub mod export;
 pub mod verify;
 
 pub use chain::{Chain, Genesis, Record, RecordId, Sealed, SealedBatch, Unsealable};
