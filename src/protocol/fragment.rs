@@ -169,3 +169,128 @@ impl Assembly {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Uptime = Uptime::from_millis(5_000);
+
+    fn frame(len: usize) -> Vec<u8> {
+        (0_u8..=255).cycle().take(len).collect()
+    }
+
+    fn cut(frame: &[u8], largest_write: usize) -> Vec<Vec<u8>> {
+        fragments(frame, largest_write).expect("fits").collect()
+    }
+
+    /// What comes of these fragments, sent at once: each frame and each error.
+    fn joined(fragments: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<FragmentError>) {
+        let mut assembly = Assembly::new();
+        let (mut frames, mut errors) = (Vec::new(), Vec::new());
+        for fragment in fragments {
+            match assembly.push(fragment, START) {
+                Ok(frame) => frames.extend(frame),
+                Err(error) => errors.push(error),
+            }
+        }
+        (frames, errors)
+    }
+
+    #[test]
+    fn a_frame_of_any_length_crosses_a_link_of_any_width() {
+        for largest_write in WRITE_LEN_MIN..=244 {
+            for len in (1..=FRAME_LEN_MAX).step_by(37).chain([18, 19, 20, 38, FRAME_LEN_MAX - 1, FRAME_LEN_MAX]) {
+                let (frame, fragments) = (frame(len), cut(&frame(len), largest_write));
+                assert!(fragments.iter().all(|fragment| (2..=largest_write).contains(&fragment.len())));
+                assert_eq!(joined(&fragments), (vec![frame], vec![]), "{len} bytes in writes of {largest_write}");
+            }
+        }
+        assert_eq!(cut(&frame(FRAME_LEN_MAX), WRITE_LEN_MIN).len(), 54);
+    }
+
+    #[test]
+    fn frames_follow_each_other() {
+        let all: Vec<Vec<u8>> = [1, 19, 20, 500].iter().flat_map(|len| cut(&frame(*len), 20)).collect();
+        assert_eq!(joined(&all).0, [frame(1), frame(19), frame(20), frame(500)]);
+    }
+
+    #[test]
+    fn a_lost_fragment_loses_the_frame_and_says_so() {
+        let fragments = cut(&frame(100), 20);
+        for lost in 0..fragments.len() {
+            let mut rest = fragments.clone();
+            rest.remove(lost);
+            rest.extend(cut(&frame(7), 20));
+            let (frames, errors) = joined(&rest);
+            assert!(!errors.is_empty(), "{lost}: {errors:?}");
+            assert!(frames.iter().all(|whole| *whole == frame(7)), "{lost}: nothing comes out of a broken frame");
+        }
+        let (_, errors) = joined(&[fragments[0].clone(), fragments[2].clone()]);
+        assert_eq!(errors, [FragmentError::Order { expected: 1, found: 2 }]);
+    }
+
+    #[test]
+    fn a_doubled_fragment_loses_the_frame_and_says_so() {
+        let fragments = cut(&frame(100), 20);
+        for doubled in 0..fragments.len() - 1 {
+            let mut all = fragments.clone();
+            all.insert(doubled, fragments[doubled].clone());
+            let (frames, errors) = joined(&all);
+            assert!(frames.is_empty() && !errors.is_empty(), "{doubled}: {errors:?}");
+        }
+        let again = [fragments[0].clone(), fragments[1].clone(), fragments[0].clone()];
+        assert_eq!(joined(&again).1, [FragmentError::Interrupted { joined: 2 }]);
+    }
+
+    #[test]
+    fn every_other_order_is_refused() {
+        let fragments = cut(&frame(70), 20);
+        assert_eq!(fragments.len(), 4);
+        let orders = (0..256_usize).map(|code| [code & 3, code >> 2 & 3, code >> 4 & 3, code >> 6]);
+        for order in orders.filter(|order| *order != [0, 1, 2, 3]) {
+            let (frames, errors) = joined(&order.map(|index| fragments[index].clone()));
+            assert!(frames.is_empty(), "{order:?}");
+            assert!(!errors.is_empty(), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_fragment_that_contradicts_itself_is_refused() {
+        assert_eq!(joined(&[vec![]]).1, [FragmentError::Empty { len: 0 }]);
+        assert_eq!(joined(&[vec![FIRST | LAST]]).1, [FragmentError::Empty { len: 1 }]);
+        assert_eq!(joined(&[vec![LAST, 7]]).1, [FragmentError::Header { header: LAST }]);
+        assert_eq!(joined(&[vec![FIRST | 3, 7]]).1, [FragmentError::Header { header: FIRST | 3 }]);
+        assert_eq!(joined(&[vec![5, 7]]).1, [FragmentError::Order { expected: 0, found: 5 }]);
+    }
+
+    #[test]
+    fn a_frame_longer_than_any_is_refused_before_it_is_held() {
+        let piece = |index: u8| [vec![if index == 0 { FIRST } else { index }], frame(512)].concat();
+        assert_eq!(joined(&[piece(0), piece(1), piece(2)]).1, [FragmentError::FrameLen { len: 1536 }]);
+        let endless: Vec<Vec<u8>> =
+            (0..=64_u8).map(|index| vec![if index == 0 { FIRST } else { index & INDEX }, 1]).collect();
+        assert_eq!(joined(&endless).1, [FragmentError::Header { header: 0 }], "the index never wraps");
+        assert!(matches!(fragments(&frame(FRAME_LEN_MAX + 1), 20).err(), Some(FragmentError::FrameLen { len: 1025 })));
+        assert!(matches!(fragments(&[], 20).err(), Some(FragmentError::FrameLen { len: 0 })));
+        assert!(matches!(fragments(&[1], 19).err(), Some(FragmentError::WriteLen { largest_write: 19 })));
+    }
+
+    #[test]
+    fn a_frame_that_takes_too_long_is_given_up() {
+        let fragments = cut(&frame(100), 20);
+        let mut assembly = Assembly::new();
+        assert_eq!(assembly.deadline(), None);
+        assert_eq!(assembly.push(&fragments[0], START), Ok(None));
+        let deadline = START.after(ASSEMBLY_TIME_MAX);
+        assert_eq!(assembly.deadline(), Some((deadline, "frame incomplete")));
+        assert_eq!(assembly.push(&fragments[1], deadline), Ok(None), "just in time");
+        let late = deadline.after(Millis::new(1));
+        assert_eq!(assembly.push(&fragments[2], late), Err(FragmentError::TimedOut { joined: 2 }));
+        assert_eq!(assembly, Assembly::new());
+        assert_eq!(assembly.expire(late), Ok(()));
+        for fragment in &cut(&frame(100), 200) {
+            assert_eq!(assembly.push(fragment, late), Ok(Some(frame(100))), "and the next frame is welcome");
+        }
+    }
+}

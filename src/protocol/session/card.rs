@@ -153,3 +153,117 @@ const fn doubled(symbol: u8) -> u8 {
     let shifted = symbol << 1;
     if shifted & 0x20 == 0 { shifted } else { (shifted ^ 0x25) & 0x1F }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting(u8);
+
+    impl Entropy for Counting {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            for byte in bytes {
+                self.0 = self.0.wrapping_mul(37).wrapping_add(11);
+                *byte = self.0;
+            }
+        }
+    }
+
+    fn card() -> (CardSecret, String) {
+        let card = CardSecret::generate(&mut Counting(3));
+        let printed = card.printed().to_string();
+        (card, printed)
+    }
+
+    fn with(text: &str, place: usize, character: char) -> String {
+        text.chars().enumerate().map(|(index, old)| if index == place { character } else { old }).collect()
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        let (card, printed) = card();
+        assert_eq!(printed.len(), CARD_GROUPS * (CARD_GROUP_LEN + 1) - 1);
+        let back = CardSecret::parse(&printed).expect("as printed");
+        assert_eq!(back.psk(), card.psk());
+        assert_ne!(CardSecret::generate(&mut Counting(4)).psk(), card.psk());
+        for (index, group) in printed.split('-').enumerate() {
+            assert!(CardSecret::group_agrees(index + 1, group));
+            assert!(!CardSecret::group_agrees(index + 2, group), "another place");
+            assert!(!CardSecret::group_agrees(index, group), "another place");
+            assert!(!CardSecret::group_agrees(index + 1, &group[..4]));
+            assert!(!CardSecret::group_agrees(index + 1, &format!("{group}0")));
+        }
+    }
+
+    #[test]
+    fn case_spaces_dashes_and_lookalikes_do_not_matter() {
+        let zeros = CardSecret([0; SYMBOLS]);
+        let printed = zeros.printed().to_string();
+        assert_eq!(printed, "00001-00002-00003-00004-00005-00006-00007");
+        for typed in [
+            "ooool 0OoO2 00003 00004 00005 00006 00007",
+            " 0000i\u{2013}00002\n00003\t00004_00005.00006 00007 ",
+            "00001000020000300004000050000600007",
+            "0 0 0 0 L-00002-00003-00004-00005-00006-00007-",
+        ] {
+            assert_eq!(CardSecret::parse(typed).map(|card| card.psk()), Ok(zeros.psk()), "{typed}");
+        }
+        let (card, printed) = card();
+        assert_eq!(CardSecret::parse(&printed.to_lowercase()).map(|card| card.psk()), Ok(card.psk()));
+    }
+
+    #[test]
+    fn one_wrong_character_is_found_and_its_group_named() {
+        let (_, printed) = card();
+        for (place, old) in printed.char_indices().filter(|(_, character)| *character != '-') {
+            let group = place / (CARD_GROUP_LEN + 1) + 1;
+            for new in
+                ALPHABET.iter().map(|letter| char::from(*letter)).filter(|new| *new != old).chain(['U', '!', 'é'])
+            {
+                let typed = with(&printed, place, new);
+                assert_eq!(CardSecret::parse(&typed).map(|_| ()), Err(CardError::Group { group }), "{typed}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_swapped_characters_are_found_and_their_group_named() {
+        for seed in 0..200 {
+            let printed = CardSecret::generate(&mut Counting(seed)).printed().to_string();
+            let groups: Vec<Vec<char>> = printed.split('-').map(|group| group.chars().collect()).collect();
+            for (index, a, b) in
+                (0..CARD_GROUPS).flat_map(|g| (0..4).flat_map(move |a| (a + 1..5).map(move |b| (g, a, b))))
+            {
+                let mut typed = groups.clone();
+                typed[index].swap(a, b);
+                if typed != groups {
+                    let typed: String = typed.concat().into_iter().collect();
+                    assert_eq!(CardSecret::parse(&typed).map(|_| ()), Err(CardError::Group { group: index + 1 }));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn two_swapped_groups_are_found() {
+        let (_, printed) = card();
+        let groups: Vec<&str> = printed.split('-').collect();
+        for (a, b) in (0..CARD_GROUPS).flat_map(|a| (a + 1..CARD_GROUPS).map(move |b| (a, b))) {
+            let mut typed = groups.clone();
+            typed.swap(a, b);
+            let typed = typed.join("-");
+            assert_eq!(CardSecret::parse(&typed).map(|_| ()), Err(CardError::Group { group: a + 1 }));
+        }
+    }
+
+    #[test]
+    fn too_few_or_too_many_characters_are_counted() {
+        let (_, printed) = card();
+        let all = CARD_GROUPS * CARD_GROUP_LEN;
+        assert_eq!(CardSecret::parse("").map(|_| ()), Err(CardError::Length { found: 0 }));
+        let short = CardSecret::parse(&printed[..printed.len() - 1]);
+        assert_eq!(short.map(|_| ()), Err(CardError::Length { found: all - 1 }));
+        let long = CardSecret::parse(&format!("{printed} 0"));
+        assert_eq!(long.map(|_| ()), Err(CardError::Length { found: all + 1 }));
+    }
+}

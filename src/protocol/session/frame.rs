@@ -7,7 +7,7 @@
 //! snow's transport seals no associated data, so the header is sealed inside once more and compared.
 //!
 //! # Promises
-//! - A sealed frame's length is that of its size class, whatever it says.
+//! - A sealed frame's length tells which kind of message is in it, of three, and nothing of what it says.
 //! - A counter is used once, and taken only if it is higher than the last.
 
 use zeroize::Zeroizing;
@@ -15,14 +15,17 @@ use zeroize::Zeroizing;
 use super::{SessionError, noise::Transport};
 use crate::{
     fragment::FRAME_LEN_MAX,
+    message::Reply,
     wire::{VERSION, Wire, encode},
 };
 
 /// Every command is padded to this, in bytes: the longest is PREPARE with 83.
 pub const COMMAND_LEN: usize = 96;
-/// Every reply is padded to the first of these that it fits in: an answer about one request, or the pump describing itself.
-/// A report with an alarm is as long as one without.
-pub const REPLY_LENS: [usize; 2] = [96, 512];
+/// An answer about one request, or of one word, is padded to this: the longest is a FATE with 64.
+pub const ANSWER_LEN: usize = 96;
+/// Whatever the pump says of itself is padded to this: the longest is HELLO with 459. So a report with an alarm is as long as
+/// one without, and an empty history as long as a full page.
+pub const DESCRIPTION_LEN: usize = 512;
 
 const HEADER_LEN: usize = 10;
 const LENGTH_LEN: usize = 2;
@@ -98,11 +101,12 @@ impl<T: Transport> Channel<T> {
         Self { transport, sent: 0, heard: 0 }
     }
 
-    /// Seals a message, padded to the first of these lengths that it fits in.
-    pub(super) fn seal(&mut self, message: &[u8], lens: &[usize]) -> Result<Vec<u8>, SessionError> {
-        let too_long = SessionError::MessageLen { len: message.len() };
-        let padded = lens.iter().find(|len| message.len() <= **len).ok_or(too_long)?;
-        let length = u16::try_from(message.len()).map_err(|_| too_long)?;
+    /// Seals a message, padded to this length.
+    pub(super) fn seal(&mut self, message: &[u8], padded: usize) -> Result<Vec<u8>, SessionError> {
+        let length = match u16::try_from(message.len()) {
+            Ok(length) if message.len() <= padded => length,
+            Ok(_) | Err(_) => return Err(SessionError::MessageLen { len: message.len() }),
+        };
         let counter = self.sent.checked_add(1).ok_or(SessionError::CounterUsedUp)?;
         let header = header(counter);
         let mut plain = Zeroizing::new(Vec::with_capacity(HEADER_LEN + LENGTH_LEN + padded));
@@ -135,6 +139,21 @@ impl<T: Transport> Channel<T> {
     }
 }
 
+/// What this reply is padded to.
+pub(super) const fn reply_len(reply: &Reply) -> usize {
+    match reply {
+        Reply::Granted { .. }
+        | Reply::Denied { .. }
+        | Reply::Accepted { .. }
+        | Reply::Rejected { .. }
+        | Reply::Fate { .. }
+        | Reply::PairingConfirmed
+        | Reply::Status { .. }
+        | Reply::Refused { .. } => ANSWER_LEN,
+        Reply::Hello(_) | Reply::History(_) | Reply::Report(_) | Reply::Prescription(_) => DESCRIPTION_LEN,
+    }
+}
+
 fn header(counter: u64) -> [u8; HEADER_LEN] {
     let mut header = [0; HEADER_LEN];
     header[..2].copy_from_slice(&[VERSION, Kind::Transport as u8]);
@@ -147,6 +166,5 @@ fn unpad<'a>(padded: &'a [u8], lens: &[usize]) -> Option<&'a [u8]> {
     let (length, padded) = padded.split_first_chunk()?;
     let length = usize::from(u16::from_le_bytes(*length));
     let (message, padding) = padded.split_at_checked(length)?;
-    let right_len = lens.iter().find(|len| length <= **len) == Some(&padded.len());
-    (right_len && padding.iter().all(|byte| *byte == 0)).then_some(message)
+    (lens.contains(&padded.len()) && padding.iter().all(|byte| *byte == 0)).then_some(message)
 }

@@ -136,10 +136,17 @@ impl RemotePins {
         Self { provisional: Some(pump), ..self }
     }
 
-    /// After the pump's last word: the newest pairing is the one that counts.
+    /// After PAIRING CONFIRMED in a session that the provisional pin opened: it is the one that counts.
     #[must_use]
     pub fn with_confirmation(self) -> Self {
         Self { confirmed: self.provisional.or(self.confirmed), provisional: None }
+    }
+
+    /// After the confirmed pin has opened a session: the pump never confirmed the newer one, or it would not know this one
+    /// any more.
+    #[must_use]
+    pub fn without_provisional(self) -> Self {
+        Self { provisional: None, ..self }
     }
 }
 

@@ -34,9 +34,10 @@
 //! | between (2) and (3) | both | both | the new one works; CONFIRM PAIRING is said again in a reconnection |
 //! | between (3) and (4) | both | the new key | the new one works; CONFIRM PAIRING is said again, and answered again |
 //!
-//! So the remote reconnects by [`RemotePins::newest_first`], and as long as it has a provisional pin, CONFIRM PAIRING is the
-//! first thing that it says; a key that is still provisional may say nothing else. The pump answers it even when there is
-//! nothing left to confirm.
+//! So the remote reconnects by [`RemotePins::newest_first`]. In a session that its provisional pin has opened, CONFIRM PAIRING
+//! is the first thing that it says; a key that is still provisional may say nothing else, and the pump answers even when
+//! nothing is left to confirm. A session that the older pin has opened proves that the newer one never came to count (another
+//! pairing took its place on the pump): the remote drops it ([`RemotePins::without_provisional`]).
 //!
 //! # Reconnection
 //! `KKpsk0`, two messages. The pump tries its few keys. Neither message names anybody, and neither carries a command: the
@@ -47,11 +48,11 @@
 //! # Promises
 //! - A frame is taken at most once, in the order sent, and only if the other end made it in this session: the counter in its
 //!   header grows strictly, is the nonce it is sealed under, and is sealed inside once more.
-//! - Every command has the same length on the air, and every reply one of [`REPLY_LENS`]: what is asked doesn't show.
+//! - Every command has the same length on the air, and every reply one of two: what is asked and answered doesn't show.
 //! - Any failure ends the session that it belongs to. A handshake, failed or replayed, never touches a live session.
 //! - Another version, or another purpose, fails the handshake itself: there is nothing to fall back to.
 //! - No input panics, and nothing grows: one live session, one handshake beside it, frames of at most
-//!   [`FRAME_LEN_MAX`](crate::fragment::FRAME_LEN_MAX).
+//!   [`FRAME_LEN_MAX`].
 
 mod backoff;
 mod card;
@@ -72,7 +73,7 @@ pub use self::backoff::{BACKOFF_FIRST, BACKOFF_MAX};
 pub use self::transparent::Transparent;
 pub use self::{
     card::{CARD_GROUP_LEN, CARD_GROUPS, CardError, CardSecret},
-    frame::{COMMAND_LEN, Kind, REPLY_LENS},
+    frame::{ANSWER_LEN, COMMAND_LEN, DESCRIPTION_LEN, Kind},
     keys::{
         PAIRED_REMOTES_MAX, PairedPump, PairedRemote, Psk, PublicKey, PumpPins, RemotePins, StaticKey, encode_secret,
     },

@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::{
     CardSecret, Entropy, HANDSHAKE_TIME_MAX, HandshakeFailed, SessionError, Turn,
     backoff::Backoff,
-    frame::{COMMAND_LEN, Channel, Frame, Kind, REPLY_LENS},
+    frame::{ANSWER_LEN, COMMAND_LEN, Channel, Frame, Kind, reply_len},
     keys::{PairedRemote, Psk, PumpPins, StaticKey},
     noise::{Ephemeral, Established, Handshake, Noise, Side, Suite, Terms},
     remote_end::reconnection_psk,
@@ -137,7 +137,7 @@ impl<S: Suite> PumpEnd<S> {
     pub fn provisional_stored(&mut self) -> Result<Vec<u8>, SessionError> {
         match mem::replace(&mut self.beside, Beside::Nothing) {
             Beside::Storing { mut session, since, .. } => {
-                let proof = session.channel.seal(&[], &REPLY_LENS)?;
+                let proof = session.channel.seal(&[], ANSWER_LEN)?;
                 self.beside = Beside::Unproven { session, since };
                 Ok(proof)
             }
@@ -174,7 +174,7 @@ impl<S: Suite> PumpEnd<S> {
     /// Seals a reply for the live session. It may be sent once, in this order.
     pub fn say(&mut self, reply: &Reply) -> Result<Vec<u8>, SessionError> {
         let live = self.live.as_mut().ok_or(SessionError::NoSession)?;
-        live.channel.seal(&encode(reply), &REPLY_LENS)
+        live.channel.seal(&encode(reply), reply_len(reply))
     }
 
     /// What is, or is about to be, on disk.
@@ -360,7 +360,7 @@ impl<S: Suite> PumpEnd<S> {
     /// What no pump does: proves itself by a frame with a message in it.
     pub(super) fn proof_that_says(&mut self, message: &[u8]) -> Vec<u8> {
         match &mut self.beside {
-            Beside::Storing { session, .. } => session.channel.seal(message, &REPLY_LENS).expect("fits"),
+            Beside::Storing { session, .. } => session.channel.seal(message, ANSWER_LEN).expect("fits"),
             Beside::Nothing | Beside::Pairing { .. } | Beside::Unproven { .. } => Vec::new(),
         }
     }

@@ -9,7 +9,7 @@ use core::mem;
 use super::{
     CardSecret, Entropy, HANDSHAKE_TIME_MAX, SessionError, Turn,
     backoff::Backoff,
-    frame::{COMMAND_LEN, Channel, Frame, Kind, REPLY_LENS},
+    frame::{ANSWER_LEN, COMMAND_LEN, Channel, DESCRIPTION_LEN, Frame, Kind},
     keys::{PairedPump, Psk, StaticKey, derive},
     noise::{Ephemeral, Established, Handshake, Noise, Side, Suite, Terms},
 };
@@ -125,7 +125,7 @@ impl<S: Suite> RemoteEnd<S> {
     /// Seals a command. It may be sent once, in this order.
     pub fn say(&mut self, command: &Command) -> Result<Vec<u8>, SessionError> {
         match &mut self.state {
-            State::Open(channel) => channel.seal(&encode(command), &[COMMAND_LEN]),
+            State::Open(channel) => channel.seal(&encode(command), COMMAND_LEN),
             State::Closed
             | State::Pairing { .. }
             | State::Proving { .. }
@@ -180,7 +180,7 @@ impl<S: Suite> RemoteEnd<S> {
                 Ok(Turn::sends(pair_3))
             }
             (State::Proving { mut channel, pump, .. }, Kind::Transport) => {
-                let proof = channel.open(&frame, &REPLY_LENS[..1])?;
+                let proof = channel.open(&frame, &[ANSWER_LEN])?;
                 if !proof.is_empty() {
                     return Err(SessionError::Padding);
                 }
@@ -196,7 +196,7 @@ impl<S: Suite> RemoteEnd<S> {
                 Ok(Turn::tells(RemoteEvent::Opened))
             }
             (State::Open(mut channel), Kind::Transport) => {
-                let reply = decode(&channel.open(&frame, &REPLY_LENS)?)?;
+                let reply = decode(&channel.open(&frame, &[ANSWER_LEN, DESCRIPTION_LEN])?)?;
                 self.state = State::Open(channel);
                 Ok(Turn::tells(RemoteEvent::Heard(reply)))
             }
