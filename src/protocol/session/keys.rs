@@ -142,11 +142,13 @@ impl RemotePins {
         Self { confirmed: self.provisional.or(self.confirmed), provisional: None }
     }
 
-    /// After the confirmed pin has opened a session: the pump never confirmed the newer one, or it would not know this one
-    /// any more.
+    /// After the confirmed pin has opened a session: this pump never confirmed a newer one, or it would not know this one any
+    /// more. A provisional pin of another pump stays: nothing was learned about that one.
     #[must_use]
     pub fn without_provisional(self) -> Self {
-        Self { provisional: None, ..self }
+        let confirmed = self.confirmed.as_ref().map(|pin| pin.pump);
+        let provisional = self.provisional.filter(|pin| Some(pin.pump) != confirmed);
+        Self { confirmed: self.confirmed, provisional }
     }
 }
 

@@ -923,6 +923,17 @@ fn a_key_survives_the_disk() {
 }
 
 #[test]
+fn a_session_with_the_old_pump_says_nothing_about_a_new_one() {
+    let pin = |key: StaticKey, psk| PairedPump { pump: key.public(), psk: Psk([psk; 32]) };
+    let old = RemotePins { confirmed: Some(pin(pump_key(), 1)), provisional: None };
+    let paired_again = old.clone().with_provisional(pin(pump_key(), 2));
+    assert_eq!(paired_again.without_provisional(), old);
+    let replaced = old.clone().with_provisional(pin(other_key(), 3));
+    assert_eq!(replaced.clone().without_provisional(), replaced);
+    assert_eq!(replaced.with_confirmation().confirmed, Some(pin(other_key(), 3)));
+}
+
+#[test]
 fn pins_survive_the_disk_and_a_damaged_form_is_refused() {
     let mut pair = Pair::<Noise>::paired(71);
     pair.pair_until(Step::BeforePumpStores);
@@ -957,4 +968,11 @@ fn a_pump_proves_itself_by_a_frame_that_says_nothing() {
     let talkative = pair.pump.proof_that_says(&encode(&Reply::PairingConfirmed));
     assert_eq!(pair.remote.hear(&talkative, pair.now), Err(SessionError::Padding));
     assert_eq!(pair.remote.pin_stored(), Err(SessionError::NoPairing));
+}
+
+#[test]
+fn an_end_may_be_moved_to_another_thread() {
+    fn movable<T: Send + 'static>() {}
+    movable::<RemoteEnd>();
+    movable::<PumpEnd>();
 }

@@ -419,6 +419,7 @@ fn a_frames_length_tells_only_whether_the_pump_answers_or_describes_itself() {
     let fate = Reply::Fate { id: RequestId(u64::MAX), fate: longest_fate, watermark: RequestId(1) };
     let all_reasons = Denial { reasons: DenyReason::ALL.into_iter().collect(), retry_after: Millis::MAX };
     let denied = Reply::Denied { id: RequestId(1), denial: all_reasons };
+    assert_eq!(encode(&fate).len(), 64, "as ANSWER_LEN says");
     for answer in [fate, denied, Reply::PairingConfirmed, Reply::Status { changed: StatusChanged::NONE }] {
         assert_eq!(lens(&answer, &mut pump), 10 + 12 + ANSWER_LEN + TAG_LEN, "{answer:?}");
     }
@@ -428,6 +429,7 @@ fn a_frames_length_tells_only_whether_the_pump_answers_or_describes_itself() {
     let quiet = PumpReport { annunciations: Bounded::new(), bolus: None, ..report() };
     let serial = Text::new("0123456789ABCDEF").expect("16 characters");
     let longest = Hello { serial, last_fate: longest_fate, report: stopped.clone(), ..hello() };
+    assert_eq!(encode(&Reply::Hello(Box::new(longest.clone()))).len(), 459, "as DESCRIPTION_LEN says");
     let shortest = Hello { serial: Text::default(), witness: None, report: quiet.clone(), ..hello() };
     let page = history_page();
     let empty = HistoryPage { entries: Bounded::new(), ..history_page() };
@@ -470,6 +472,8 @@ fn live_pump() -> PumpEnd {
 
 #[test]
 fn every_command_fits_the_one_length() {
+    let longest = every_command().into_iter().map(|(_, bytes)| bytes.len()).max();
+    assert_eq!(longest, Some(83), "as COMMAND_LEN says");
     for (name, bytes) in every_command() {
         assert!(bytes.len() <= COMMAND_LEN, "{name}: {} bytes", bytes.len());
     }
