@@ -106,6 +106,12 @@ impl Annunciations {
         self.list.iter().any(|standing| standing.kind == kind && standing.cause_lasts)
     }
 
+    /// Whether each kind is listed at most once.
+    pub(crate) fn one_a_kind(&self) -> bool {
+        let kinds = || self.list.iter().map(|standing| standing.kind);
+        kinds().enumerate().all(|(index, kind)| kinds().skip(index + 1).all(|other| other != kind))
+    }
+
     pub(crate) fn report(&self, age: Millis) -> Bounded<Annunciation, ANNUNCIATIONS_MAX> {
         Bounded::filled_from(self.list.iter().map(|standing| Annunciation {
             id: standing.id,

@@ -65,7 +65,7 @@ pub struct Setup {
     pub serial: Text<16>,
     /// What the clinic programmed.
     pub prescription: Prescription,
-    /// What it was filled with.
+    /// What it was filled with; no more than its capacity.
     pub reservoir: Volume,
     /// Minutes after midnight on its civil clock; counted modulo a day.
     pub civil_minute: u16,
@@ -111,9 +111,10 @@ impl Setup {
 impl Pump {
     /// A pump that has never been asked for anything.
     pub fn new(setup: Setup) -> Self {
-        let concentration = setup.prescription.programmed().concentration;
+        let programmed = setup.prescription.programmed();
+        let reservoir = setup.reservoir.min(programmed.capacity);
         let mut pump = Self {
-            level: Grains::in_volume(setup.reservoir, concentration),
+            level: Grains::in_volume(reservoir, programmed.concentration),
             serial: setup.serial,
             prescription: setup.prescription,
             age: Millis::ZERO,

@@ -1,7 +1,8 @@
 //! What outlives the power.
 
+use proptest::prelude::*;
 use pump_protocol::{
-    message::{Command, Fate, Reply, RequestId},
+    message::{AuditHead, Command, Fate, Reply, RequestId},
     quantity::Millis,
 };
 use sha2::{Digest, Sha256};
@@ -94,6 +95,46 @@ fn an_intact_record_that_contradicts_itself_is_no_pump() {
     bench.pump.civil_ms = u64::MAX;
     let impossible = Pump::restore(&bench.pump.durable());
     assert_eq!(impossible, Err(DamagedPump::Impossible("a civil clock past midnight")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    /// Whoever can write the hash can write anything: the worst is a refusal, or a pump that works on.
+    #[test]
+    fn a_forged_record_is_refused_or_works_on(at in any::<prop::sample::Index>(), to in any::<u8>(), twice in any::<bool>()) {
+        let mut bench = bench();
+        bench.dose(1);
+        bench.pump.eri();
+        let mut bytes = bench.pump.durable();
+        bytes.truncate(bytes.len() - 32);
+        let index = 5 + at.index(bytes.len() - 5);
+        bytes[index] = to;
+        if twice {
+            let second = 5 + index * 7 % (bytes.len() - 5);
+            bytes[second] ^= to;
+        }
+        let hash = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&hash);
+        if let Ok(pump) = Pump::restore(&bytes) {
+            bench.pump = pump;
+            works_on(&mut bench);
+        }
+    }
+}
+
+fn works_on(bench: &mut super::Bench) {
+    bench.pump.session_opened(PATIENT);
+    for id in [2, u64::MAX] {
+        bench.pass(Millis::from_hours(7));
+        bench.pump.stop();
+        bench.pump.start();
+        _ = bench.say(PATIENT, &Command::Hello { audit_head: AuditHead::default() });
+        _ = bench.prepare(PATIENT, id);
+        _ = bench.pump.clinician_bolus(mcg(10));
+        bench.pass(Millis::MAX);
+        _ = bench.say(PATIENT, &Command::Abort { id: RequestId(id) });
+    }
 }
 
 /// Frozen: bytes of version 1 that are on somebody's disk must stay readable. A change here is a new version.

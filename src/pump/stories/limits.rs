@@ -8,6 +8,8 @@ use pump_protocol::{
     wire::Bounded,
 };
 
+use crate::{accounts::DOSES_MAX, clinic::ClinicRefused};
+
 use super::{Happening, PATIENT, SECOND, bench, bench_with, mcg, only, prepare};
 
 #[test]
@@ -163,6 +165,32 @@ fn a_clinicians_bolus_counts_towards_lockout_and_window_but_not_the_allotment() 
     assert_eq!(denial.reasons, only(DenyReason::Lockout).with(DenyReason::WindowLimit));
     assert_eq!(denial.retry_after, Millis::from_mins(23 * 60 + 4), "until its last drop has left the window");
     assert_eq!(bench.pump.report().allotment.used, 0);
+}
+
+#[test]
+fn a_dose_that_could_not_be_recorded_is_not_given() {
+    let mut bench = bench();
+    for _ in 0..DOSES_MAX {
+        bench.pump.clinician_bolus(Dose::from_nanograms(1)).expect("there is room");
+        bench.pass(Millis::from_mins(4));
+    }
+    assert_eq!(bench.pump.clinician_bolus(mcg(1)), Err(ClinicRefused::RecordFull));
+    bench.pass(Millis::from_hours(100));
+    assert_eq!(bench.denied(1).reasons, only(DenyReason::WindowLimit));
+    bench.pass(Millis::from_hours(100));
+    bench.dose(2);
+}
+
+#[test]
+fn demand_doses_that_are_off_are_not_judged_further() {
+    let mut bench = bench();
+    bench.reprogram(|p| {
+        p.allotment = 0;
+        p.bolus_duration = Millis::MAX;
+    });
+    assert!(bench.denied(1).reasons.contains(DenyReason::DemandDosesOff));
+    bench.pump.clinician_bolus(mcg(10)).expect("the clinic may still give one");
+    assert_eq!(bench.pump.report().bolus.map(|bolus| bolus.remaining), Some(Millis::from_mins(4)));
 }
 
 #[test]
