@@ -74,12 +74,6 @@ impl Annunciations {
         true
     }
 
-    /// How long until the next snoozed one is pending again.
-    pub(crate) fn next_wake(&self, age: Millis) -> Option<Millis> {
-        let snoozed = self.list.iter().filter(|standing| standing.state == AnnunciationState::Snoozed);
-        snoozed.map(|standing| standing.snoozed.saturating_add(SNOOZE).saturating_sub(age)).min()
-    }
-
     /// Wakes those that have been snoozed long enough. Whether there were any.
     pub(crate) fn wake(&mut self, age: Millis) -> bool {
         let mut any = false;

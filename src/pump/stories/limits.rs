@@ -157,6 +157,21 @@ fn the_window_counts_basal_as_programmed_although_the_pump_stood_still() {
 }
 
 #[test]
+fn a_dose_of_which_only_the_tail_lies_in_a_window_counts_there_in_full() {
+    let mut bench = bench_with(|p| {
+        p.bolus_duration = Millis::from_mins(20);
+        p.window_limit.window = Millis::from_hours(4);
+        p.window_limit.amount = mcg(50 + 14 + 49);
+    });
+    bench.dose(1);
+    bench.pass(Millis::from_hours(4));
+    let denial = bench.denied(2);
+    assert_eq!((denial.reasons, denial.retry_after), (only(DenyReason::WindowLimit), Millis::from_mins(20)));
+    bench.pass(Millis::from_mins(20));
+    bench.dose(3);
+}
+
+#[test]
 fn a_clinicians_bolus_counts_towards_lockout_and_window_but_not_the_allotment() {
     let mut bench = bench();
     bench.pump.clinician_bolus(mcg(260)).expect("runs");

@@ -114,6 +114,8 @@ struct World {
     given: Vec<Given>,
     refused: BTreeSet<(KeyFingerprint, u64)>,
     nonces: BTreeMap<KeyFingerprint, Nonce>,
+    /// The newest grant and when it was given, while nothing has happened that kills it.
+    live: Option<(KeyFingerprint, u64, i64)>,
     newest: BTreeMap<KeyFingerprint, u64>,
     read: u64,
 }
@@ -124,10 +126,11 @@ impl World {
         let civil = i64::from(bench.pump.civil_minute()) * MINUTE;
         let (given, refused) = (Vec::new(), BTreeSet::new());
         let (nonces, newest) = (BTreeMap::new(), BTreeMap::new());
-        Self { bench, now: 0, civil, reset: None, given, refused, nonces, newest, read: 0 }
+        Self { bench, now: 0, civil, reset: None, given, refused, nonces, live: None, newest, read: 0 }
     }
 
     fn take(&mut self, step: &Step) {
+        self.live = self.live.filter(|(key, _, _)| !kills_grant(step, *key));
         match *step {
             Step::Pass(ms) => {
                 self.bench.pass(Millis::new(ms));
@@ -218,11 +221,14 @@ impl World {
         match self.bench.say(key, command) {
             Reply::Granted { id, nonce, .. } => {
                 self.nonces.insert(key, nonce);
+                self.grant(key, id.0);
                 assert!(!self.was_given(key, id.0), "{id} was given, and is granted again");
             }
             Reply::Accepted { id, .. } if self.was_given(key, id.0) => {}
             Reply::Accepted { id, .. } => {
                 assert!(!self.refused.contains(&(key, id.0)), "{id} was refused for good, and runs");
+                let live = self.live.take_if(|(holder, held, _)| (*holder, *held) == (key, id.0));
+                assert!(live.is_some_and(|(_, _, at)| self.now - at < 10_000), "{id} runs without a living grant");
                 self.check_limits();
                 self.note(Some((key, id.0)), 10);
             }
@@ -235,6 +241,18 @@ impl World {
             Reply::Fate { .. } | Reply::Refused { .. } => {}
             other => unreachable!("{command:?} was answered with {other:?}"),
         }
+    }
+
+    /// Notes a grant, or that it was told again.
+    fn grant(&mut self, key: KeyFingerprint, id: u64) {
+        match self.live {
+            Some((holder, held, _)) if (holder, held) == (key, id) => return,
+            Some((holder, held, _)) => {
+                assert_ne!(self.bench.pump.fate(holder, RequestId(held)), Fate::Granted, "two grants live");
+            }
+            None => {}
+        }
+        self.live = Some((key, id, self.now));
     }
 
     fn was_given(&self, key: KeyFingerprint, id: u64) -> bool {
@@ -293,6 +311,31 @@ impl World {
             let total = 60 * (doses + 10_000) + basal;
             assert!(total <= 60 * limit, "{total} in the window from {from}, at {}", self.now);
         }
+    }
+}
+
+/// Whether this step ends a grant that this key holds.
+fn kills_grant(step: &Step, holder: KeyFingerprint) -> bool {
+    match *step {
+        Step::Open { key } | Step::Close { key } => name(key) == holder,
+        Step::Program { .. }
+        | Step::Refill(_)
+        | Step::Stop
+        | Step::Stall
+        | Step::Clock(_)
+        | Step::Reset
+        | Step::PowerCut => true,
+        Step::Pass(_)
+        | Step::Prepare { .. }
+        | Step::Commit { .. }
+        | Step::Dose { .. }
+        | Step::Query { .. }
+        | Step::Abort { .. }
+        | Step::Cancel { .. }
+        | Step::CancelNewest { .. }
+        | Step::Start
+        | Step::Unstall
+        | Step::Clinician(_) => false,
     }
 }
 
