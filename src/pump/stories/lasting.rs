@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use pump_protocol::{
-    message::{AuditHead, Command, Fate, Reply, RequestId},
+    message::{AuditHead, Command, DenyReason, Fate, Reply, RequestId},
     quantity::Millis,
 };
 use sha2::{Digest, Sha256};
@@ -26,6 +26,7 @@ fn a_pump_restored_in_mid_bolus_is_the_same_running_pump() {
     bench.abort(1);
     let bolus = bench.dose(2);
     bench.pass(Millis::from_secs(100));
+    bench.pump.impose(DenyReason::Alarm);
     bench.pump.session_closed(PATIENT);
     bench.pump.persisted();
     let mut restored = Pump::restore(&bench.pump.durable()).expect("intact");

@@ -31,6 +31,8 @@ enum Step {
     Close { key: bool },
     Prepare { key: bool, id: u64 },
     Commit { key: bool, id: u64, nonce_of: bool },
+    PrepareNext { key: bool },
+    CommitNewest { key: bool },
     Dose { key: bool },
     Query { key: bool, id: u64 },
     Abort { key: bool, id: u64 },
@@ -50,15 +52,17 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let (key, id) = (any::<bool>, || 1_u64..40);
-    let times = [0, 1, 5_000, 9_999, 10_000, 60_000, 600_000, 1_199_999, 1_800_000, 1_860_000, 3_600_000, 14_400_000];
+    let times = [0, 1, 9_999, 10_000, 60_000, 1_199_999, 1_800_000, 1_860_000, 2_700_000, 3_600_000, 14_400_000];
     let step = prop_oneof![
-        8 => prop::sample::select(times.to_vec()).prop_map(Step::Pass),
+        24 => prop::sample::select(times.to_vec()).prop_map(Step::Pass),
         1 => prop::sample::select(vec![82_800_000, 7 * 86_400_000]).prop_map(Step::Pass),
-        2 => key().prop_map(|key| Step::Open { key }),
+        3 => key().prop_map(|key| Step::Open { key }),
         1 => key().prop_map(|key| Step::Close { key }),
         4 => (key(), id()).prop_map(|(key, id)| Step::Prepare { key, id }),
         4 => (key(), id(), key()).prop_map(|(key, id, nonce_of)| Step::Commit { key, id, nonce_of }),
-        8 => key().prop_map(|key| Step::Dose { key }),
+        8 => key().prop_map(|key| Step::PrepareNext { key }),
+        8 => key().prop_map(|key| Step::CommitNewest { key }),
+        20 => key().prop_map(|key| Step::Dose { key }),
         1 => (key(), id()).prop_map(|(key, id)| Step::Query { key, id }),
         1 => (key(), id()).prop_map(|(key, id)| Step::Abort { key, id }),
         1 => (key(), id()).prop_map(|(key, id)| Step::Cancel { key, id }),
@@ -67,7 +71,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(lockout_min, allotment, limit)| Step::Program { lockout_min, allotment, limit }),
         1 => (1_900_u32..20_000).prop_map(Step::Refill),
         1 => Just(Step::Stop),
-        2 => Just(Step::Start),
+        10 => Just(Step::Start),
         1 => Just(Step::Stall),
         1 => Just(Step::Unstall),
         1 => (1_u32..20).prop_map(Step::Clinician),
@@ -75,7 +79,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Reset),
         1 => Just(Step::PowerCut),
     ];
-    prop::collection::vec(step, 1..80)
+    prop::collection::vec(step, 1..120)
 }
 
 /// A pump with little to give and much that limits it.
@@ -122,7 +126,8 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let bench = tight();
+        let mut bench = tight();
+        bench.greet(SECOND);
         let civil = i64::from(bench.pump.civil_minute()) * MINUTE;
         let (given, refused) = (Vec::new(), BTreeSet::new());
         let (nonces, newest) = (BTreeMap::new(), BTreeMap::new());
@@ -140,10 +145,11 @@ impl World {
             Step::Close { key } => self.bench.pump.session_closed(name(key)),
             Step::Prepare { key, id } => self.prepare(name(key), id),
             Step::Commit { key, id, nonce_of } => self.commit(name(key), id, name(nonce_of)),
+            Step::PrepareNext { key } => self.prepare(name(key), self.newest(key) + 1),
+            Step::CommitNewest { key } => self.commit(name(key), self.newest(key), name(key)),
             Step::Dose { key } => {
-                let id = self.newest.get(&name(key)).copied().unwrap_or_default() + 1;
-                self.prepare(name(key), id);
-                self.commit(name(key), id, name(key));
+                self.prepare(name(key), self.newest(key) + 1);
+                self.commit(name(key), self.newest(key), name(key));
             }
             Step::Query { key, id } => self.hear(name(key), &Command::Query { id: RequestId(id) }),
             Step::Abort { key, id } => {
@@ -152,8 +158,7 @@ impl World {
             }
             Step::Cancel { key, id } => self.hear(name(key), &Command::Cancel { id: RequestId(id) }),
             Step::CancelNewest { key } => {
-                let id = self.newest.get(&name(key)).copied().unwrap_or(1);
-                self.hear(name(key), &Command::Cancel { id: RequestId(id) });
+                self.hear(name(key), &Command::Cancel { id: RequestId(self.newest(key)) });
             }
             Step::Program { lockout_min, allotment, limit } => self.bench.reprogram(|p| {
                 p.lockout_interval = Millis::from_mins(lockout_min);
@@ -175,8 +180,12 @@ impl World {
             Step::Reset => {
                 self.bench.pump.reset();
                 self.reset = Some(self.now);
+                self.greet_all();
             }
-            Step::PowerCut => self.bench.pump = Pump::restore(&self.bench.pump.durable()).expect("intact"),
+            Step::PowerCut => {
+                self.bench.pump = Pump::restore(&self.bench.pump.durable()).expect("intact");
+                self.greet_all();
+            }
         }
         self.read_history();
         self.fates_agree();
@@ -192,10 +201,19 @@ impl World {
         }
     }
 
+    fn greet_all(&mut self) {
+        self.bench.greet(PATIENT);
+        self.bench.greet(SECOND);
+    }
+
     fn clinician(&mut self, micrograms: u32) {
         if self.bench.pump.clinician_bolus(mcg(micrograms)).is_ok() {
             self.note(None, i64::from(micrograms));
         }
+    }
+
+    fn newest(&self, key: bool) -> u64 {
+        self.newest.get(&name(key)).copied().unwrap_or_default()
     }
 
     fn saw(&mut self, key: KeyFingerprint, id: u64) {
@@ -328,6 +346,8 @@ fn kills_grant(step: &Step, holder: KeyFingerprint) -> bool {
         Step::Pass(_)
         | Step::Prepare { .. }
         | Step::Commit { .. }
+        | Step::PrepareNext { .. }
+        | Step::CommitNewest { .. }
         | Step::Dose { .. }
         | Step::Query { .. }
         | Step::Abort { .. }
@@ -367,5 +387,5 @@ fn no_order_of_words_and_mishaps_gives_a_dose_too_many() {
         Ok(())
     });
     told.unwrap_or_else(|failure| unreachable!("{failure}"));
-    assert!(doses.get() > 256, "only {} doses were given: nothing was tested", doses.get());
+    assert!(doses.get() > 512, "only {} doses were given: little was tested", doses.get());
 }
