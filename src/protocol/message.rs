@@ -163,7 +163,8 @@ pub enum Reply {
         /// Why.
         denial: Denial,
     },
-    /// Answers QUERY, ABORT and CANCEL; and PREPARE or COMMIT of an id that was committed before.
+    /// Answers QUERY, ABORT and CANCEL; and PREPARE or COMMIT of a request that was committed before or may have been, for
+    /// which DENIED or REJECTED would be untrue.
     Fate {
         /// Which request.
         id: RequestId,

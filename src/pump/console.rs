@@ -13,7 +13,7 @@ use pump_protocol::{
 };
 
 use crate::{
-    faults::{NoFault, Script, quoted},
+    faults::{Script, quoted},
     pump::Pump,
 };
 
@@ -314,13 +314,9 @@ fn calm(pump: &mut Pump, script: &mut Script) -> String {
 
 fn fault(script: &mut Script, line: &str) -> String {
     match script.parse(line) {
-        Ok(()) => script.faults().last().map_or("Set.".to_owned(), |fault| format!("Set: {fault}.")),
-        Err(no_fault) => refuse_fault(&no_fault),
+        Ok(said) => format!("Set: {said}."),
+        Err(no_fault) => format!("Not set: {no_fault}."),
     }
-}
-
-fn refuse_fault(no_fault: &NoFault) -> String {
-    format!("Not set: {no_fault}.")
 }
 
 fn not_a_number(word: &str) -> String {

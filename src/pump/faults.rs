@@ -212,8 +212,9 @@ impl Script {
         &self.faults
     }
 
-    /// Reads a line such as `drop commit after`, `reset prepare before 2` or `echo 60`, and adds what it says.
-    pub fn parse(&mut self, line: &str) -> Result<(), NoFault> {
+    /// Reads a line such as `drop commit after`, `reset prepare before 2` or `echo 60`, adds what it says, and
+    /// says it again in full.
+    pub fn parse(&mut self, line: &str) -> Result<String, NoFault> {
         let mut words = line.split_whitespace();
         let first = words.next().unwrap_or_default();
         if first == "echo" {
@@ -221,9 +222,11 @@ impl Script {
             let dose = micrograms(found).ok_or_else(|| NoFault::Amount { found: quoted(found) })?;
             nothing_more(words)?;
             self.echo(dose);
-            return Ok(());
+            return Ok(format!("every grant names {dose}"));
         }
-        self.push(Fault::parse(first, words)?)
+        let fault = Fault::parse(first, words)?;
+        self.push(fault)?;
+        Ok(fault.to_string())
     }
 
     fn alter(&self, reply: Reply) -> Reply {

@@ -197,7 +197,13 @@ async fn open<'a, E: Entropy + Send>(
                 keys.pin(keys.pins.clone().with_confirmation(), keys.serial.clone())?;
                 return Ok(talk);
             }
-            Ok(()) => return Ok(talk),
+            Ok(()) => {
+                if provisional {
+                    // The pump still holds the older pairing only: the newer one never came about.
+                    keys.pin(keys.pins.clone().without_provisional(), keys.serial.clone())?;
+                }
+                return Ok(talk);
+            }
             Err(error) if index + 1 == pins.len() => return Err(error.into()),
             Err(error) => tracing::debug!(%error, "the newest pin does not open a session; trying the one before"),
         }
