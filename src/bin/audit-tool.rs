@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use pump_core::audit::{Record, Verified};
+use pump_core::audit::{Record, Verified, event::describe};
 use pump_protocol::message::AuditHead;
 use pump_remote::adapters::{
     keys,
@@ -165,12 +165,7 @@ fn head_in_words(head: AuditHead) -> String {
 fn line_in_words(record: &Record) -> String {
     let when = record.wall().map_or("no date".into(), |wall| format!("{} {wall}", date(wall.day())));
     let request = record.request.map(|request| format!(" #{request}")).unwrap_or_default();
-    format!("{} {when}{request} {}", record.seq, describe(record.kind.as_str(), &record.body))
-}
-
-/// What happened, in words.
-fn describe(kind: &str, body: &[u8]) -> String {
-    format!("{kind} ({} bytes)", body.len())
+    format!("{} {when}{request} {}", record.seq, describe(&record.body))
 }
 
 fn date(day: i64) -> String {
