@@ -7,6 +7,7 @@ pub mod entropy;
 pub mod keys;
 pub mod secret_file;
 pub mod simulated;
+pub mod slint;
 pub mod socket;
 pub mod sqlite;
 
