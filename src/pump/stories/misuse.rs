@@ -23,59 +23,23 @@ use crate::pump::Pump;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-/// What may happen. `key` chooses a remote.
+/// What may happen. `key` chooses a remote; `Between` is a grant, something else, and then its COMMIT.
 #[derive(Clone, Debug)]
 enum Step {
     Pass(u64),
-    Open {
-        key: bool,
-    },
-    Close {
-        key: bool,
-    },
-    Prepare {
-        key: bool,
-        id: u64,
-    },
-    Commit {
-        key: bool,
-        id: u64,
-        nonce_of: bool,
-    },
-    PrepareNext {
-        key: bool,
-    },
-    CommitNewest {
-        key: bool,
-    },
-    Dose {
-        key: bool,
-    },
-    /// A grant, something else, and then its COMMIT.
-    Between {
-        key: bool,
-        step: Box<Step>,
-    },
-    Query {
-        key: bool,
-        id: u64,
-    },
-    Abort {
-        key: bool,
-        id: u64,
-    },
-    Cancel {
-        key: bool,
-        id: u64,
-    },
-    CancelNewest {
-        key: bool,
-    },
-    Program {
-        lockout_min: u64,
-        allotment: u8,
-        limit: u32,
-    },
+    Open { key: bool },
+    Close { key: bool },
+    Prepare { key: bool, id: u64 },
+    Commit { key: bool, id: u64, nonce_of: bool },
+    PrepareNext { key: bool },
+    CommitNewest { key: bool },
+    Dose { key: bool },
+    Between { key: bool, step: Box<Step> },
+    Query { key: bool, id: u64 },
+    Abort { key: bool, id: u64 },
+    Cancel { key: bool, id: u64 },
+    CancelNewest { key: bool },
+    Program { lockout_min: u64, allotment: u8, limit: u32 },
     Refill(u32),
     Stop,
     Start,
