@@ -23,7 +23,7 @@ use crate::pump::Pump;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-/// What may happen. `key` chooses a remote.
+/// What may happen. `key` chooses a remote; `Between` is a grant, something else, and then its COMMIT.
 #[derive(Clone, Debug)]
 enum Step {
     Pass(u64),
@@ -34,6 +34,7 @@ enum Step {
     PrepareNext { key: bool },
     CommitNewest { key: bool },
     Dose { key: bool },
+    Between { key: bool, step: Box<Step> },
     Query { key: bool, id: u64 },
     Abort { key: bool, id: u64 },
     Cancel { key: bool, id: u64 },
@@ -78,8 +79,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0_u16..1440).prop_map(Step::Clock),
         1 => Just(Step::Reset),
         1 => Just(Step::PowerCut),
-    ];
-    prop::collection::vec(step, 1..120)
+    ]
+    .boxed();
+    let between = (key(), step.clone()).prop_map(|(key, step)| Step::Between { key, step: Box::new(step) });
+    prop::collection::vec(prop_oneof![4 => step, 1 => between], 1..120)
 }
 
 /// A pump with little to give and much that limits it.
@@ -150,6 +153,12 @@ impl World {
             Step::Dose { key } => {
                 self.prepare(name(key), self.newest(key) + 1);
                 self.commit(name(key), self.newest(key), name(key));
+            }
+            Step::Between { key, ref step } => {
+                let id = self.newest(key) + 1;
+                self.prepare(name(key), id);
+                self.take(step);
+                self.commit(name(key), id, name(key));
             }
             Step::Query { key, id } => self.hear(name(key), &Command::Query { id: RequestId(id) }),
             Step::Abort { key, id } => {
@@ -349,6 +358,7 @@ fn kills_grant(step: &Step, holder: KeyFingerprint) -> bool {
         | Step::PrepareNext { .. }
         | Step::CommitNewest { .. }
         | Step::Dose { .. }
+        | Step::Between { .. }
         | Step::Query { .. }
         | Step::Abort { .. }
         | Step::Cancel { .. }
