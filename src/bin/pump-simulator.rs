@@ -59,7 +59,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("can't listen on {}", arguments.socket.display()))?;
     println!("Pump {} on {}.", host.pump().serial(), arguments.socket.display());
     println!("Implant card secret: {}", host.card().printed().as_str());
-    println!("To pair a remote: type \"magnet\" here, then start it with --pair and the secret. \"help\" lists the rest.");
+    println!(
+        "To pair a remote: type \"magnet\" here, then start it with --pair and the secret. \"help\" lists the rest."
+    );
     let host = SharedHost::new(host);
     let console = tokio::spawn(console(host.clone(), clock.clone()));
     let mut terminated = signal(SignalKind::terminate())?;
@@ -93,7 +95,9 @@ async fn console(host: SharedHost, clock: Clock) {
                 println!("{said}");
                 host.drop_links();
             }
-            ConsoleAnswer::OpenPairing => println!("The pairing window is open for five minutes, for a patient's remote."),
+            ConsoleAnswer::OpenPairing => {
+                println!("The pairing window is open for five minutes, for a patient's remote.")
+            }
             ConsoleAnswer::Quit => return,
         }
     }

@@ -55,6 +55,14 @@ pub struct Ports {
     pub clock: Clock,
 }
 
+/// Hands a person's intent to the loop without waiting. One that finds no room is lost: the loop could not have kept up
+/// with it, and a hold needs its next level anyway.
+pub fn hand_over(intents: &mpsc::Sender<Intent>, intent: Intent) {
+    if intents.try_send(intent).is_err() {
+        tracing::warn!(?intent, "the loop takes no intents");
+    }
+}
+
 /// The loop.
 struct Shell {
     remote: Remote,

@@ -42,7 +42,10 @@ pub async fn serve(mut store: Store, mut orders: mpsc::Receiver<RecordOrder>, an
     while let Some(order) = orders.recv().await {
         let answer = match order {
             RecordOrder::Append(batch) => match store.append(batch).await {
-                Ok(head) => Input::Stored(head),
+                Ok(head) => {
+                    tracing::debug!(count = head.count, "stored");
+                    Input::Stored(head)
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the record could not be written");
                     Input::NotStored

@@ -71,7 +71,7 @@ pub(crate) struct Running {
 
 /// Starts everything. An error leaves every file as it was found.
 pub(crate) async fn start(data_dir: &Path, which: Which, speed: u32, lapses: bool) -> anyhow::Result<Running> {
-    let key = device_key(data_dir, Zeroizing::new(random()))?;
+    let key = device_key(data_dir, &Zeroizing::new(random()))?;
     let clock = if lapses || speed > 1 { Clock::lapsing(speed, BootId(random())) } else { Clock::real() };
     let mut keys = SessionKeys::open(data_dir, &mut OsEntropy)?;
     let (serial, host) = match &which {

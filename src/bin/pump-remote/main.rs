@@ -14,7 +14,10 @@ use pump_core::screen::{Face, Fault, LinkHealth, Screen};
 use pump_protocol::session::CardSecret;
 use pump_remote::{
     adapters::slint::{Panel, Window},
-    shell::config::{Config, Display, Speed},
+    shell::{
+        config::{Config, Display, Speed},
+        hand_over,
+    },
 };
 use tokio::{
     runtime::Runtime,
@@ -129,8 +132,7 @@ fn has_display() -> bool {
 /// Shows the remote until its window is closed or the program is told to end.
 fn show(runtime: &Runtime, running: Running, panel: Panel) -> anyhow::Result<()> {
     let Running { mut screens, intents, close, ended, .. } = running;
-    // A touch that finds no room is one that the loop could not have kept up with; a hold needs the next one anyway.
-    let mut window = Window::new(move |intent| drop(intents.try_send(intent))).context("no window can be opened")?;
+    let mut window = Window::new(move |intent| hand_over(&intents, intent)).context("no window can be opened")?;
     window.fit(panel);
     window.apply(&screens.borrow_and_update().clone());
     window.show().context("no window can be opened")?;

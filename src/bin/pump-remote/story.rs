@@ -23,13 +23,16 @@ use pump_protocol::{
     history::{Delivered, HistoryEvent, Origin},
     quantity::Millis,
 };
-use pump_remote::adapters::{
-    simulated::SharedHost,
-    slint::{
-        Panel, Window,
-        headless::{Headless, Phase},
+use pump_remote::{
+    adapters::{
+        simulated::SharedHost,
+        slint::{
+            Panel, Window,
+            headless::{Headless, Phase},
+        },
+        sqlite::View,
     },
-    sqlite::View,
+    shell::hand_over,
 };
 use tokio::runtime::Runtime;
 
@@ -83,24 +86,18 @@ struct Stage {
     host: SharedHost,
     out: PathBuf,
     pictures: u32,
+    shown_at: Instant,
 }
 
 impl Stage {
-    fn set(
-        runtime: &Runtime,
-        panel: Panel,
-        out: &Path,
-        running: Running,
-        host: SharedHost,
-    ) -> anyhow::Result<Self> {
+    fn set(runtime: &Runtime, panel: Panel, out: &Path, running: Running, host: SharedHost) -> anyhow::Result<Self> {
         let headless = Headless::install(panel).context("the display in memory can't be made")?;
         let intents = running.intents.clone();
         let _guard = runtime.enter();
-        // A touch that finds no room is one that the loop could not have kept up with.
-        let window = Window::new(move |intent| drop(intents.try_send(intent))).context("no window")?;
+        let window = Window::new(move |intent| hand_over(&intents, intent)).context("no window")?;
         window.fit(panel);
         window.show().context("no window")?;
-        Ok(Self { headless, window, running, host, out: out.to_owned(), pictures: 0 })
+        Ok(Self { headless, window, running, host, out: out.to_owned(), pictures: 0, shown_at: Instant::now() })
     }
 
     fn tell(&mut self) -> anyhow::Result<()> {
@@ -274,7 +271,9 @@ impl Stage {
     fn show(&mut self) -> Face {
         let screen = self.running.screens.borrow_and_update().clone();
         self.window.apply(&screen);
-        self.headless.advance(FRAME);
+        // The display's clock runs as the person's does, however long a frame took.
+        self.headless.advance(self.shown_at.elapsed());
+        self.shown_at = Instant::now();
         self.headless.render();
         screen.face
     }
@@ -292,9 +291,7 @@ impl Stage {
     }
 
     fn intend(&self, intent: Intent) {
-        if self.running.intents.try_send(intent).is_err() {
-            tracing::warn!(?intent, "the loop takes no intents");
-        }
+        hand_over(&self.running.intents, intent);
     }
 
     fn console(&self, line: &str) -> anyhow::Result<()> {
