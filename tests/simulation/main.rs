@@ -11,7 +11,10 @@ mod chance;
 mod invariants;
 mod tally;
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use pump_protocol::quantity::Millis;
 
@@ -21,6 +24,8 @@ use self::{actions::Story, chance::Chance, invariants::every_question_is_answere
 const RUNS: u64 = 2_000;
 /// How many things happen in one story.
 const ACTIONS: u32 = 40;
+
+static FAILED: AtomicUsize = AtomicUsize::new(0);
 
 #[test]
 fn whatever_happens_every_promise_holds_and_every_question_is_answered() {
@@ -34,21 +39,25 @@ fn whatever_happens_every_promise_holds_and_every_question_is_answered() {
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let tallies: Vec<Tally> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
-            .map(|first| scope.spawn(move || (first..runs).step_by(threads as usize).map(tell).sum::<Tally>()))
+            .map(|first| scope.spawn(move || (first..runs).step_by(threads as usize).filter_map(tell).sum::<Tally>()))
             .collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
     let tally: Tally = tallies.into_iter().sum();
+    let failed = FAILED.load(Ordering::Relaxed);
+    assert_eq!(failed, 0, "so many of {runs} stories broke a promise; each names its seed above");
     println!("{runs} runs in {:.1?}: {tally:#?}", began.elapsed());
     tally.assert_that_enough_happened(runs);
 }
 
 /// One story; a failure names its seed.
-fn tell(seed: u64) -> Tally {
-    catch_unwind(AssertUnwindSafe(|| live(seed, false))).unwrap_or_else(|panic| {
-        eprintln!("\nseed {seed} fails; replay: SEED={seed} cargo test -p pump-tests --test simulation -- --nocapture");
-        resume_unwind(panic)
-    })
+fn tell(seed: u64) -> Option<Tally> {
+    let told = catch_unwind(AssertUnwindSafe(|| live(seed, false)));
+    if told.is_err() {
+        FAILED.fetch_add(1, Ordering::Relaxed);
+        eprintln!("^ seed {seed}; replay: SEED={seed} cargo test -p pump-tests --test simulation -- --nocapture\n");
+    }
+    told.ok()
 }
 
 fn live(seed: u64, aloud: bool) -> Tally {

@@ -78,8 +78,8 @@ impl Remote {
         let shown = match self.face(now) {
             Face::Checking => Some(self.checking_since().after(CHECKING_MAX)),
             Face::Ready(_) => asked.map(|asked| asked.after(REPORT_AGE_MAX).after(Millis::new(1))),
-            Face::Wait(_) => after(next_second(self.wait_remaining(now))),
-            Face::Delivering { .. } => after(next_second(self.delivery_remaining(now))),
+            Face::Wait(_) => next_second(self.wait_remaining(now)).and_then(after),
+            Face::Delivering { .. } => next_second(self.delivery_remaining(now)).and_then(after),
             Face::NotAvailable { .. }
             | Face::Asking { .. }
             | Face::Given { .. }
@@ -309,8 +309,9 @@ const fn found_by_asking(reason: Reason) -> bool {
     }
 }
 
-fn next_second(remaining: Millis) -> Millis {
-    Millis::new((remaining.get().saturating_sub(1)) % 1000 + 1)
+/// When a countdown shows another second; `None` once it stands at zero.
+fn next_second(remaining: Millis) -> Option<Millis> {
+    Some(Millis::new(remaining.get().checked_sub(1)? % 1000 + 1))
 }
 
 fn whole_minutes(span: Millis) -> u32 {
