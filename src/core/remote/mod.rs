@@ -26,7 +26,7 @@ use std::collections::VecDeque;
 
 use pump_protocol::{
     clock::{Now, PumpTime, Uptime},
-    message::{AuditHead, Command, KeyFingerprint, Reply, RequestId, Role},
+    message::{AuditHead, Command, Denial, KeyFingerprint, Reply, RequestId, Role},
     quantity::Millis,
     report::PumpReport,
 };
@@ -124,6 +124,8 @@ pub struct Remote {
     foreign: bool,
     clock_in_doubt: bool,
     accounts_differ: bool,
+    /// The pump's last no, and when it was heard.
+    denied: Option<(Denial, Uptime)>,
     link_since: Uptime,
     hold: HoldTracker,
     short_touches: u32,
@@ -166,6 +168,7 @@ impl Remote {
             foreign: false,
             clock_in_doubt: false,
             accounts_differ: false,
+            denied: None,
             link_since: now.uptime,
             hold: HoldTracker::default(),
             short_touches: 0,
@@ -261,13 +264,14 @@ impl Remote {
     }
 
     fn reopen(&mut self, request: Request, now: Now) {
-        let id = request.id;
         let request = request.restarted();
-        let in_doubt = matches!(request.state, State::Uncertain(_));
-        self.kept.request = Some(request);
-        if in_doubt {
-            self.note(Event::Uncertain { id, why: Doubt::Restarted }, now);
+        match request.state {
+            State::Uncertain(_) => self.note(Event::Uncertain { id: request.id, why: Doubt::Restarted }, now),
+            // Who pressed may not have seen what came of it.
+            State::Withdrawing { why, .. } => self.show_ended(&request, Outcome::NotGiven(why), request.dose, now),
+            State::Created { .. } | State::Granted(_) | State::CommitIntent { .. } | State::Delivering(_) => {}
         }
+        self.kept.request = Some(request);
     }
 
     /// COMMIT may have left and nobody here knows what it did.
