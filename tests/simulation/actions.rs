@@ -51,8 +51,14 @@ pub(crate) enum Action {
     ClinicianBolus(Dose),
     /// What a patient does who wants medicine and reads the page.
     Press,
+    /// The same, while the disk takes its time over the point of no return.
+    PressOnASlowDisk,
     /// What a patient does who wants it to end.
     Stop,
+    /// A request is left in doubt, and everybody is away for so long that the pump forgets it.
+    LongAway { history_goes_too: bool },
+    /// The disk fails while the link comes and goes, until no more fits into the queue.
+    DiskFailsLong,
 }
 
 impl Story {
@@ -72,7 +78,8 @@ impl Story {
     /// What happens next. Most of it is what patients do; the rest is what must not matter.
     pub(crate) fn choose(&self, chance: &mut Chance) -> Action {
         match chance.below(100) {
-            0..=21 => Action::Press,
+            0..=18 => Action::Press,
+            19..=21 => Action::PressOnASlowDisk,
             22..=26 => Action::Stop,
             27..=29 => Action::Hold {
                 control: chance.pick(&[Control::Dose, Control::Stop]),
@@ -113,6 +120,8 @@ impl Story {
             }
             92 => Action::OtherAsks,
             93..=94 => Action::OtherDoses,
+            96 if chance.one_in(12) => Action::LongAway { history_goes_too: chance.one_in(2) },
+            96 if chance.one_in(8) => Action::DiskFailsLong,
             95 => Action::ClinicianBolus(Dose::from_micrograms(u32::try_from(chance.between(1, 80)).expect("small"))),
             _ => self.what_mends(chance),
         }
@@ -163,7 +172,17 @@ impl Story {
             // Refused while a bolus runs, in an alarm, or without drug: all of it may happen here.
             Action::ClinicianBolus(dose) => drop(world.pump.clinician_bolus(dose)),
             Action::Press => self.press(chance),
+            Action::PressOnASlowDisk => self.press_on_a_slow_disk(chance),
             Action::Stop => world.hold_stop(),
+            Action::LongAway { history_goes_too } => self.long_away(history_goes_too),
+            Action::DiskFailsLong => {
+                world.disk = Disk::Refuses;
+                for _ in 0..30 {
+                    world.cut_link();
+                    world.come_back();
+                }
+                world.disk = Disk::Works;
+            }
         }
         let Self { world, .. } = self;
         world.chronicle.observe(&world.pump);
@@ -190,6 +209,54 @@ impl Story {
             world.pass(Millis::new(chance.pick(&[1, 150, 800, 20_000, 239_000, 240_500])));
             world.hold_stop();
         }
+    }
+
+    /// READY, held, granted; and something happens between the intent and its record.
+    fn press_on_a_slow_disk(&mut self, chance: &mut Chance) {
+        let world = &mut self.world;
+        world.seen();
+        world.visit(Visit::Patient);
+        if let Face::Wait(wait) = world.face() {
+            world.doze(wait.remaining.saturating_add(Millis::from_secs(1)), Millis::from_secs(30));
+        }
+        world.disk_catches_up();
+        world.disk = Disk::Hesitates;
+        world.hold_dose();
+        if chance.one_in(4) {
+            world.pass(Millis::from_secs(chance.between(1, 40)));
+        }
+        world.disk_catches_up();
+        world.pass(Millis::new(chance.pick(&[1, 800, 1_300])));
+        match chance.below(8) {
+            0 => drop(world.pump.clinician_bolus(Dose::from_micrograms(5))),
+            1 => world.pump.stop(),
+            2 => world.cut_link(),
+            3 => world.crash(),
+            4 => world.hold_stop(),
+            5 => world.disk_gives_up(),
+            6 => drop(world.other_doses()),
+            _ => world.pass(Millis::from_secs(chance.between(1, 15))),
+        }
+        world.disk = Disk::Works;
+        world.disk_catches_up();
+        world.chronicle.observe(&world.pump);
+        world.pump.start();
+    }
+
+    fn long_away(&mut self, history_goes_too: bool) {
+        let world = &mut self.world;
+        world.hold_dose();
+        world.walk_away();
+        world.doze(Millis::from_hours(8 * 24), Millis::from_hours(1));
+        if history_goes_too {
+            for _ in 0..520 {
+                world.pump.stop();
+                world.chronicle.observe(&world.pump);
+                world.pump.start();
+                world.chronicle.observe(&world.pump);
+            }
+        }
+        world.come_back();
     }
 
     fn what_mends(&self, chance: &mut Chance) -> Action {

@@ -23,6 +23,7 @@ pub(crate) fn hold(story: &mut Story) {
     the_page_promises_no_more_than_the_pump(world);
     every_outcome_on_record_agrees_with_the_pumps_history(world, story.judged);
     an_open_question_has_not_ended_on_record(world);
+    the_accounts_differ_only_for_a_reason(world);
     story.judged = world.record().len();
 }
 
@@ -125,6 +126,17 @@ fn an_open_question_has_not_ended_on_record(world: &World) {
     let Some(request) = world.remote.request() else { return };
     let ended = world.recorded(|event| ends(event) == Some(request.id));
     assert_eq!(ended, 0, "{} is open and has an outcome on record", request.id);
+}
+
+/// What one side counts and the other can't: time lost in a reset, history that is gone, a dose that nobody saw, other rules.
+fn the_accounts_differ_only_for_a_reason(world: &World) {
+    let told = |event: &HistoryEvent| matches!(event, HistoryEvent::Reset | HistoryEvent::Reprogrammed { .. });
+    let recorded = |event: &Event| {
+        matches!(event, Event::AssumedGiven { .. } | Event::HistoryGap { .. } | Event::RecordsLost { .. })
+    };
+    let reason = world.chronicle.iter().any(|told_of| told(&told_of.entry.event)) || world.recorded(recorded) > 0;
+    let differ = world.record().iter().find(|happened| matches!(happened.event, Event::AccountsDiffer { .. }));
+    assert!(reason || differ.is_none(), "the accounts differ for no reason: {differ:?}");
 }
 
 /// Liveness: with all faults off for ten minutes, nothing is open, and the record tells what the pump's history tells.

@@ -324,11 +324,13 @@ impl Remote {
         }
     }
 
-    /// Announces once that the accounts differ; the stricter one counts anyway.
+    /// Announces once that the accounts differ; the stricter one counts anyway. Compared is what was said of one moment: a
+    /// report that is older than the history knows less than our account.
     pub(super) fn compare_accounts(&mut self, now: Now) {
         let caught_up = self.conversation.as_ref().is_some_and(super::Conversation::caught_up);
         let (Some(word), Some(prescription)) = (self.pump_word(now), &self.kept.prescription) else { return };
-        if !caught_up || self.kept.request.is_some() {
+        let same_moment = word.report.history_head == self.kept.history_read;
+        if !caught_up || !same_moment || self.kept.request.is_some() {
             return;
         }
         let accounts = Accounts::judge(&self.kept.account, prescription, &word, now);
