@@ -1,32 +1,41 @@
 //! A world in which a remote and a pump meet without radio, disk or clock: every turn is decided by the test.
 //!
-//! The remote and the pump are the production machines. The link carries plain messages, one at a time and in order, and
-//! fails on script; the disk holds what was stored, and can be made to hesitate or to refuse.
+//! The remote and the pump are the production machines. The link carries plain messages in order, at once or late, and
+//! fails on script; the disk holds what was stored, and can be made to hesitate or to refuse. The remote is woken when it
+//! wants to be and no sooner: a deadline that it forgets to name is a deadline missed.
 //!
 //! # Promises
-//! - The three promises of the machine are checked at every turn, in every test that uses this world.
+//! - The promises of the machine are checked at every turn, in every test that uses this world: nothing leaves before its
+//!   record, no id is committed twice, no more ids than holds, NOT SURE ends by the pump's word only, a restart brings the
+//!   same open question, and the machine never spins.
 //! - Nothing here is random; whoever wants chance brings a seed.
 #![forbid(unsafe_code)]
 #![expect(clippy::panic, reason = "a broken promise ends the test where it happens")]
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod chronicle;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pump_core::{
     audit::{
         Batch,
         event::{Event, Happened, LinkLoss, read},
     },
-    remote::{Beginning, Input, Kept, Output, Remote},
+    ledger::State,
+    remote::{Beginning, DOSE_HOLD, Input, Kept, Output, Remote},
     screen::{Control, Face, Intent, Level, Screen, Source, Visit},
     therapy::reason::Reason,
 };
 use pump_protocol::{
     clock::{BootId, Now, Uptime, WallTime},
-    history::{Delivered, HistoryEvent, Origin},
+    history::{Delivered, HistoryEvent, HistorySeq, Origin},
     message::{AuditHead, Command, KeyFingerprint, Nonce, Reply, RequestId, Role},
+    prescription::PrescriptionHash,
     quantity::{Dose, Millis},
 };
 use simulated_pump::{Pump, Setup};
+
+use self::chronicle::Chronicle;
 
 /// The key of the remote that the world is about.
 pub const OURS: KeyFingerprint = KeyFingerprint([1; 8]);
@@ -34,9 +43,15 @@ pub const OURS: KeyFingerprint = KeyFingerprint([1; 8]);
 pub const OTHERS: KeyFingerprint = KeyFingerprint([2; 8]);
 /// How soon the link comes back while the pump is in reach.
 const RECONNECTS_AFTER: Millis = Millis::from_secs(1);
+/// How often the pump has the chance to say something unasked.
+const PUMP_NEWS_EVERY: Millis = Millis::from_secs(1);
+/// The most that one input may set off: a whole history in pages, and a few questions.
+const OUTPUTS_MAX: usize = 400;
+/// The most turns that the machine may ask for in one second while nobody touches it.
+const TURNS_A_SECOND_MAX: u32 = 12;
 
 /// A fault of the link, at a command of this kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// At which command.
     pub at: CommandKind,
@@ -69,7 +84,7 @@ pub enum Point {
 }
 
 /// What a fault does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The message is lost and nothing tells.
     Drop,
@@ -79,6 +94,8 @@ pub enum Effect {
     Reset,
     /// The grant's dose is changed on the way: a pump that would give another dose.
     Echo(Dose),
+    /// Another answer arrives than the pump gave: a pump that is not ours to trust.
+    Answer(Box<Reply>),
 }
 
 /// What the disk does with the next batches.
@@ -100,15 +117,33 @@ pub struct World {
     pub pump: Pump,
     /// Whether the radio reaches.
     pub in_reach: bool,
+    /// How long an answer is under way.
+    pub latency: Millis,
+    /// What the pump lets our key do.
+    pub role: Role,
+    /// How much faster than ours the pump's clock runs, in millionths.
+    pub drift_ppm: i64,
+    /// Whether an answer out of place is a bug: everywhere but where a test falsifies the pump.
+    pub pump_is_honest: bool,
     /// Scripted faults, each used once.
     pub faults: Vec<Fault>,
     /// What the disk does.
     pub disk: Disk,
     /// Everything that was transmitted.
     pub sent: Vec<Command>,
+    /// Everything that the pump's history ever held, with true times.
+    pub chronicle: Chronicle,
+    /// Full holds of the dose control.
+    pub full_holds: usize,
+    /// What the remote has heard of last: the head of the pump's history, and the prescription in force.
+    pub heard: Option<(HistorySeq, PrescriptionHash)>,
     now: Now,
     record: Vec<Happened>,
     kept: Kept,
+    inbound: VecDeque<(Uptime, Reply)>,
+    drifted_ppm_ms: i64,
+    turns: (u64, u32),
+    others_id: u64,
     waiting: Option<Batch>,
     connected: bool,
     reconnect_at: Uptime,
@@ -135,12 +170,23 @@ impl World {
             remote: Remote::restore(beginning(&kept, AuditHead::default()), now),
             pump: Pump::new(setup),
             in_reach: true,
+            latency: Millis::ZERO,
+            role: Role::Patient,
+            drift_ppm: 0,
+            pump_is_honest: true,
             faults: Vec::new(),
             disk: Disk::Works,
             sent: Vec::new(),
+            chronicle: Chronicle::default(),
+            full_holds: 0,
+            heard: None,
             now,
             record: Vec::new(),
             kept,
+            inbound: VecDeque::new(),
+            drifted_ppm_ms: 0,
+            turns: (0, 0),
+            others_id: 0,
             waiting: None,
             connected: false,
             reconnect_at: now.uptime.after(RECONNECTS_AFTER),
@@ -216,28 +262,39 @@ impl World {
         self.pump.history().filter(|entry| ours(&entry.event)).count()
     }
 
-    /// Lets time pass: the pump's and the remote's, with the remote woken whenever it wants to be.
+    /// Lets time pass: the pump's and the remote's, with the remote woken exactly when it wants to be.
     pub fn pass(&mut self, span: Millis) {
+        self.doze(span, Millis::ZERO);
+    }
+
+    /// Lets time pass on a remote that wakes late, by up to this much, as one that was suspended does.
+    pub fn doze(&mut self, span: Millis, late: Millis) {
         let end = self.now.uptime.after(span);
         while self.now.uptime < end {
-            let wanted = self.remote.poll_timeout(self.now).map_or(end, |(at, _)| at);
+            let wanted = self.wanted().map_or(end, |at| at.max(self.now.uptime.after(late)));
             let reconnect = if self.in_reach && !self.connected { self.reconnect_at } else { end };
-            let pump_news = self.now.uptime.after(Millis::from_secs(1));
-            let next = wanted.min(reconnect).min(pump_news).min(end);
+            let answer = self.inbound.front().map_or(end, |(at, _)| *at);
+            let pump_news = self.now.uptime.after(PUMP_NEWS_EVERY.max(late));
+            let next = wanted.min(reconnect).min(answer).min(pump_news).min(end);
             self.step(next.since(self.now.uptime).max(Millis::new(1)));
         }
     }
 
     /// Holds a control for this long, then lifts the finger.
     pub fn hold(&mut self, control: Control, source: Source, held: Millis) {
-        let touch = |level| Input::Intent(Intent::Touch { control, level, source });
+        self.full_holds += usize::from(control == Control::Dose && held >= DOSE_HOLD);
         let lift_at = self.now.uptime.after(held);
-        self.say(touch(Level::Pressed));
+        self.touch(control, source, Level::Pressed);
         while self.now.uptime < lift_at {
             self.step(Millis::new(100).min(lift_at.since(self.now.uptime)));
-            self.say(touch(Level::Pressed));
+            self.touch(control, source, Level::Pressed);
         }
-        self.say(touch(Level::Released));
+        self.touch(control, source, Level::Released);
+    }
+
+    /// One level of a control.
+    pub fn touch(&mut self, control: Control, source: Source, level: Level) {
+        self.say(Input::Intent(Intent::Touch { control, level, source }));
     }
 
     /// A full hold on the dose control.
@@ -255,10 +312,22 @@ impl World {
         self.say(Input::Intent(Intent::Visit(page)));
     }
 
+    /// What stands on the page has been read.
+    pub fn seen(&mut self) {
+        self.say(Input::Intent(Intent::Seen));
+    }
+
     /// One input to the remote, and everything that follows from it at this moment.
     pub fn say(&mut self, input: Input) {
-        self.remote.handle(input, self.now);
+        self.turn(input);
         self.settle();
+        let wanted = self.remote.poll_timeout(self.now);
+        assert!(wanted.is_none_or(|(at, _)| at > self.now.uptime), "the machine spins: {wanted:?}");
+    }
+
+    /// The next command of this kind meets this fault.
+    pub fn fault(&mut self, at: CommandKind, point: Point, effect: Effect) {
+        self.faults.push(Fault { at, point, effect });
     }
 
     /// Cuts the link; it comes back by itself while the pump is in reach.
@@ -289,7 +358,7 @@ impl World {
 
     /// The remote loses power for this long: a new boot, a boot clock from zero.
     pub fn reboot(&mut self, off: Millis) {
-        self.pump.advance(off);
+        self.pump_passes(off);
         self.now.wall = self.now.wall.map(|wall| wall.after(off));
         self.boots = self.boots.wrapping_add(1);
         self.restart(BootId([self.boots; 16]), Uptime::from_millis(5_000));
@@ -303,10 +372,54 @@ impl World {
         }
     }
 
+    /// The disk refuses what it has held back, and works again.
+    pub fn disk_gives_up(&mut self) {
+        self.disk = Disk::Works;
+        if self.waiting.take().is_some() {
+            self.say(Input::NotStored);
+        }
+    }
+
+    /// Whether the remote's last word from the pump is all there is to know of its doses and its prescription.
+    pub fn is_up_to_date(&self) -> bool {
+        let head = self.pump.history().next_back().map_or(HistorySeq(0), |entry| entry.seq);
+        self.heard == Some((head, self.pump.prescription().hash()))
+    }
+
+    /// What is on disk: what a restart begins from.
+    pub const fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// The record is put back to an older copy, or to nothing, and the remote starts from it.
+    pub fn put_back(&mut self, kept: Kept, records: usize) {
+        self.kept = kept;
+        self.record.truncate(records);
+        self.crash();
+    }
+
+    /// A control of another patient's remote is held: its dose is asked for, and committed if the pump grants it.
+    pub fn other_doses(&mut self) -> Reply {
+        let Reply::Granted { id, nonce, .. } = self.other_prepares() else { return Reply::PairingConfirmed };
+        let prescription = self.pump.prescription().hash();
+        self.other_says(&Command::Commit { id, nonce, prescription })
+    }
+
+    /// Another remote asks for a dose and goes no further.
+    pub fn other_prepares(&mut self) -> Reply {
+        self.other_connects();
+        self.others_id += 1;
+        let prescription = self.pump.prescription().hash();
+        let audit_head = AuditHead::default();
+        self.other_says(&Command::Prepare { id: id(self.others_id), prescription, audit_head })
+    }
+
     /// Another remote says this to the pump, in a session of its own that is open already.
     pub fn other_says(&mut self, command: &Command) -> Reply {
         self.nonces += 1;
-        self.pump.handle(OTHERS, Role::Patient, command, nonce(self.nonces))
+        let reply = self.pump.handle(OTHERS, Role::Patient, command, nonce(self.nonces));
+        self.chronicle.observe(&self.pump);
+        reply
     }
 
     /// Another remote opens a session.
@@ -317,6 +430,7 @@ impl World {
 
     fn restart(&mut self, boot: BootId, uptime: Uptime) {
         self.disconnect();
+        self.turns = (0, 0);
         self.waiting = None;
         self.now = Now { boot, uptime, ..self.now };
         self.reconnect_at = uptime.after(RECONNECTS_AFTER);
@@ -327,42 +441,92 @@ impl World {
         self.settle();
     }
 
-    fn step(&mut self, span: Millis) {
+    /// Lets this much time pass in one step; the remote hears what there is to hear, and is woken if it wanted to be.
+    pub fn step(&mut self, span: Millis) {
+        let wanted = self.wanted();
         self.now.uptime = self.now.uptime.after(span);
         self.now.wall = self.now.wall.map(|wall| wall.after(span));
-        self.pump.advance(span);
+        self.drifted_ppm_ms += self.drift_ppm * i64::try_from(span.get()).unwrap_or(0);
+        let drifted_ms = self.drifted_ppm_ms.div_euclid(1_000_000);
+        self.drifted_ppm_ms -= drifted_ms * 1_000_000;
+        self.pump_passes(Millis::new(span.get().saturating_add_signed(drifted_ms)));
         if self.in_reach && !self.connected && self.now.uptime >= self.reconnect_at {
             self.connected = self.pump.session_opened(OURS);
             self.say(Input::LinkUp);
         }
         if let Some(changed) = self.pump.take_status(OURS).filter(|_| self.connected) {
-            self.say(Input::Heard(Reply::Status { changed }));
+            self.answer(Reply::Status { changed });
         }
-        self.say(Input::Tick);
+        self.settle();
+        if wanted.is_some_and(|at| at <= self.now.uptime) {
+            self.count_turn();
+            self.say(Input::Tick);
+        }
     }
 
-    /// Does what the remote wants done until it wants nothing more.
+    fn pump_passes(&mut self, span: Millis) {
+        self.chronicle.observe(&self.pump);
+        self.pump.advance(span);
+        self.chronicle.passed(span);
+        self.chronicle.observe(&self.pump);
+    }
+
+    fn wanted(&self) -> Option<Uptime> {
+        self.remote.poll_timeout(self.now).map(|(at, _)| at)
+    }
+
+    fn count_turn(&mut self) {
+        let second = self.now.uptime.millis() / 1000;
+        let count = if self.turns.0 == second { self.turns.1 + 1 } else { 1 };
+        self.turns = (second, count);
+        assert!(count <= TURNS_A_SECOND_MAX, "the machine wants too many turns: {:?}", self.remote.poll_timeout(self.now));
+    }
+
+    /// One turn of the machine. NOT SURE ends by the pump's word only.
+    fn turn(&mut self, input: Input) {
+        let spoken = matches!(&input, Input::Heard(reply) if !matches!(reply, Reply::Status { .. }));
+        let in_doubt = |remote: &Remote| {
+            remote.request().filter(|request| matches!(request.state, State::Uncertain(_))).map(|request| request.id)
+        };
+        let before = in_doubt(&self.remote);
+        if let Input::Heard(Reply::Report(report)) = &input {
+            self.heard = Some((report.history_head, report.prescription.hash));
+        } else if let Input::Heard(Reply::Hello(hello)) = &input {
+            self.heard = Some((hello.report.history_head, hello.report.prescription.hash));
+        }
+        self.remote.handle(input, self.now);
+        let left = before.is_some() && in_doubt(&self.remote) != before;
+        assert!(spoken || !left, "promise 5: NOT SURE ended without the pump's word");
+    }
+
+    /// Does what the remote wants done until it wants nothing more, and lets it hear what has arrived.
     fn settle(&mut self) {
-        while let Some(output) = self.remote.poll_output() {
-            match output {
-                Output::Store(batch) => self.asked_to_store(batch),
-                Output::Transmit(command) => self.carry(command),
-                Output::Hangup => self.disconnect(),
-                Output::ReadDays => self.remote.handle(Input::Days(Vec::new()), self.now),
+        for _ in 0..OUTPUTS_MAX {
+            if let Some(output) = self.remote.poll_output() {
+                match output {
+                    Output::Store(batch) => self.asked_to_store(batch),
+                    Output::Transmit(command) => self.carry(command),
+                    Output::Hangup => self.disconnect(),
+                    Output::ReadDays => self.turn(Input::Days(Vec::new())),
+                }
+            } else if self.inbound.front().is_some_and(|(at, _)| *at <= self.now.uptime) {
+                let (_, reply) = self.inbound.pop_front().expect("looked at just now");
+                self.turn(Input::Heard(reply));
+            } else {
+                return;
             }
         }
-        let unheard = self.record.iter().filter(|happened| matches!(happened.event, Event::AnswerOutOfPlace));
-        assert_eq!(unheard.count(), 0, "the pump and the remote talk past each other: {:?}", self.record);
+        panic!("one input sets off more than {OUTPUTS_MAX} steps; the last: {:?}", self.sent.last());
     }
 
     fn asked_to_store(&mut self, batch: Batch) {
         match self.disk {
             Disk::Works => {
                 let head = self.store(&batch);
-                self.remote.handle(Input::Stored(head), self.now);
+                self.turn(Input::Stored(head));
             }
             Disk::Hesitates => self.waiting = Some(batch),
-            Disk::Refuses => self.remote.handle(Input::NotStored, self.now),
+            Disk::Refuses => self.turn(Input::NotStored),
         }
     }
 
@@ -372,6 +536,10 @@ impl World {
             match happened.event {
                 Event::Requested { id, .. } => self.durable_ids.insert(id.0),
                 Event::CommitIntended { id, .. } => self.intended_ids.insert(id.0),
+                Event::AnswerOutOfPlace => {
+                    assert!(!self.pump_is_honest, "the pump and the remote talk past each other: {:?}", self.sent);
+                    true
+                }
                 _ => true,
             };
             self.record.push(happened);
@@ -394,7 +562,8 @@ impl World {
             return;
         }
         self.nonces += 1;
-        let mut reply = self.pump.handle(OURS, Role::Patient, &command, nonce(self.nonces));
+        let mut reply = self.pump.handle(OURS, self.role, &command, nonce(self.nonces));
+        self.chronicle.observe(&self.pump);
         match self.strikes(&command, Point::AfterReceipt) {
             None => {}
             Some(Effect::Echo(echo)) => {
@@ -402,9 +571,17 @@ impl World {
                     *dose = echo;
                 }
             }
+            Some(Effect::Answer(other)) => reply = *other,
             Some(Effect::Drop | Effect::Disconnect | Effect::Reset) => return,
         }
-        self.remote.handle(Input::Heard(reply), self.now);
+        self.answer(reply);
+    }
+
+    /// Puts an answer on its way, behind those that are under way.
+    fn answer(&mut self, reply: Reply) {
+        let at = self.now.uptime.after(self.latency);
+        let behind = self.inbound.back().map_or(at, |(last, _)| at.max(*last));
+        self.inbound.push_back((behind, reply));
     }
 
     /// Promises 1 and 3, at the moment when something leaves.
@@ -417,6 +594,8 @@ impl World {
                 assert!(self.intended_ids.contains(&id.0), "promise 1: COMMIT {id} before its record");
                 let again = self.sent.iter().any(|sent| matches!(sent, Command::Commit { id: sent, .. } if sent == id));
                 assert!(!again, "promise 3: a second COMMIT {id}");
+                let committed = self.transmitted(|sent| matches!(sent, Command::Commit { .. }));
+                assert!(committed < self.full_holds, "promise 1: COMMIT {id} without a full hold of its own");
             }
             _ => {}
         }
@@ -425,16 +604,17 @@ impl World {
     fn strikes(&mut self, command: &Command, point: Point) -> Option<Effect> {
         let index = self.faults.iter().position(|fault| fault.at == kind(command) && fault.point == point)?;
         let effect = self.faults.remove(index).effect;
-        match effect {
-            Effect::Drop | Effect::Echo(_) => {}
+        match &effect {
+            Effect::Drop | Effect::Echo(_) | Effect::Answer(_) => {}
             Effect::Disconnect => {
                 self.disconnect();
-                self.remote.handle(Input::LinkDown(LinkLoss::Disconnected), self.now);
+                self.turn(Input::LinkDown(LinkLoss::Disconnected));
             }
             Effect::Reset => {
                 self.pump.reset();
+                self.chronicle.observe(&self.pump);
                 self.disconnect();
-                self.remote.handle(Input::LinkDown(LinkLoss::Disconnected), self.now);
+                self.turn(Input::LinkDown(LinkLoss::Disconnected));
             }
         }
         Some(effect)
@@ -443,6 +623,7 @@ impl World {
     fn disconnect(&mut self) {
         self.pump.session_closed(OURS);
         self.connected = false;
+        self.inbound.clear();
         self.reconnect_at = self.now.uptime.after(RECONNECTS_AFTER);
     }
 }

@@ -120,7 +120,7 @@ pub enum Verdict {
     NeverRan(NothingBecause),
     /// It was accepted; how much went in is not known.
     Started(BolusRef),
-    /// The pump has forgotten it: its history is the last witness.
+    /// The pump has forgotten it, or contradicts its own word: its history is the last witness.
     Forgotten,
 }
 

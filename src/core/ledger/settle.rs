@@ -2,12 +2,12 @@
 //!
 //! # Promises
 //! - Nothing here invents an outcome: each comes from a fate that the pump named.
-//! - "Forgotten" is never taken for "never ran".
+//! - "Forgotten" is never taken for "never ran"; nor is a pump believed that says "never ran" of what it had accepted.
 
 use pump_protocol::{
     clock::Uptime,
-    history::Delivered,
-    message::{Fate, RequestId},
+    history::{BolusEnd, Delivered},
+    message::{BolusRef, Fate, RequestId},
     quantity::Dose,
 };
 
@@ -32,10 +32,7 @@ pub fn settle(id: RequestId, state: &State, fate: Fate, watermark: RequestId, st
             Step::Open(State::Delivering(Progress { bolus, delivered, remaining, heard }))
         }
         Fate::Done { bolus } => Step::Ended(Outcome::Delivered { bolus }),
-        Fate::Stopped { delivered, .. } if delivered == Delivered::exactly(Dose::ZERO) => {
-            Step::Ended(Outcome::NotGiven(NothingBecause::StoppedInTime))
-        }
-        Fate::Stopped { bolus, delivered, end } => Step::Ended(Outcome::DeliveredInPart { bolus, delivered, end }),
+        Fate::Stopped { bolus, delivered, end } => Step::Ended(bolus_ended(bolus, delivered, end)),
         Fate::NeverRan | Fate::Granted => Step::Open(could_still_run(state)),
         Fate::Voided if watermark < id => Step::Open(could_still_run(state)),
         Fate::Voided => {
@@ -43,6 +40,25 @@ pub fn settle(id: RequestId, state: &State, fate: Fate, watermark: RequestId, st
         }
         Fate::Denied | Fate::Rejected => Step::Open(never_ran(state, NothingBecause::Refused)),
         Fate::Forgotten => Step::Open(forgotten(state)),
+    }
+}
+
+/// What the end of a bolus is for the request that asked for it.
+pub fn bolus_ended(bolus: BolusRef, delivered: Delivered, end: BolusEnd) -> Outcome {
+    match end {
+        BolusEnd::Complete => Outcome::Delivered { bolus },
+        BolusEnd::Cancelled
+        | BolusEnd::PumpStopped
+        | BolusEnd::MotorStall
+        | BolusEnd::Reset
+        | BolusEnd::EmptyReservoir
+        | BolusEnd::Alarm => {
+            if delivered == Delivered::exactly(Dose::ZERO) {
+                Outcome::NotGiven(NothingBecause::StoppedInTime)
+            } else {
+                Outcome::DeliveredInPart { bolus, delivered, end }
+            }
+        }
     }
 }
 
@@ -64,22 +80,25 @@ pub fn settle_by_silence_of_history(state: &State) -> Option<Outcome> {
 fn could_still_run(state: &State) -> State {
     match state {
         State::Withdrawing { .. } => state.clone(),
-        State::Created { .. }
-        | State::Granted(_)
-        | State::CommitIntent { .. }
-        | State::Delivering(_)
-        | State::Uncertain(_) => State::Uncertain(Verdict::CouldStillRun),
+        State::Delivering(_) | State::Uncertain(Verdict::Started(_)) => contradicted(),
+        State::Created { .. } | State::Granted(_) | State::CommitIntent { .. } | State::Uncertain(_) => {
+            State::Uncertain(Verdict::CouldStillRun)
+        }
     }
+}
+
+/// The pump had accepted it and now denies it: its word on it is worth no more than if it had forgotten.
+const fn contradicted() -> State {
+    State::Uncertain(Verdict::Forgotten)
 }
 
 fn never_ran(state: &State, why: NothingBecause) -> State {
     match state {
         State::Withdrawing { why, .. } => State::Withdrawing { why: *why, confirmed: true },
-        State::Created { .. }
-        | State::Granted(_)
-        | State::CommitIntent { .. }
-        | State::Delivering(_)
-        | State::Uncertain(_) => State::Uncertain(Verdict::NeverRan(why)),
+        State::Delivering(_) | State::Uncertain(Verdict::Started(_)) => contradicted(),
+        State::Created { .. } | State::Granted(_) | State::CommitIntent { .. } | State::Uncertain(_) => {
+            State::Uncertain(Verdict::NeverRan(why))
+        }
     }
 }
 

@@ -85,16 +85,19 @@ impl Conversation {
         (now.since(*asked) >= ANSWER_MAX).then_some(LinkLoss::Silent)
     }
 
-    /// When something is to be asked or given up.
+    /// When something is to be asked or given up. Only what will be asked then counts: a moment that has passed and brings
+    /// no question would be waited for without end.
     pub(super) fn timeout(&self, remote: &Remote) -> Option<Uptime> {
         if let Some((_, asked)) = self.unanswered.front() {
             return Some(asked.after(ANSWER_MAX));
         }
+        if remote.foreign {
+            return None;
+        }
         let report = self.report_asked.map(|asked| asked.after(REPORT_EVERY));
-        let fate = self.fate_asked.as_ref().map(|(_, asked)| asked.after(FATE_EVERY));
-        let open = remote.kept.request.is_some();
-        let waiting = remote.foreign;
-        [report.filter(|_| !waiting), fate.filter(|_| open)].into_iter().flatten().min()
+        let question = remote.kept.request.as_ref().and_then(fate_question);
+        let fate = self.fate_asked.as_ref().filter(|(last, _)| question.as_ref() == Some(last));
+        [report, fate.map(|(_, asked)| asked.after(FATE_EVERY))].into_iter().flatten().min()
     }
 
     fn asked(&mut self, command: &Command, now: Uptime) {
@@ -215,12 +218,12 @@ impl Remote {
 
     fn next_command(&self, now: Now) -> Option<Command> {
         let talk = self.conversation.as_ref()?;
+        if self.foreign {
+            return None;
+        }
         if !talk.greeted {
             let audit_head = self.journal.head();
             return talk.unanswered.is_empty().then_some(Command::Hello { audit_head });
-        }
-        if self.foreign {
-            return None;
         }
         let request = self.kept.request.as_ref();
         if let Some(request) =
@@ -236,29 +239,23 @@ impl Remote {
 
     /// What to ask about the open request.
     fn about_request(&self, talk: &Conversation, request: &Request, now: Now) -> Option<Command> {
-        let id = request.id;
-        let command = match request.state {
+        let (id, prescription) = (request.id, request.prescription);
+        match request.state {
             State::Created { durable: true, asked: None } if talk.caught_up() => {
-                return Some(Command::Prepare {
-                    id,
-                    prescription: request.prescription,
-                    audit_head: self.journal.head(),
-                });
+                Some(Command::Prepare { id, prescription, audit_head: self.journal.head() })
             }
             State::CommitIntent { grant, sent: false } => {
-                return Some(Command::Commit { id, nonce: grant.nonce, prescription: request.prescription });
+                Some(Command::Commit { id, nonce: grant.nonce, prescription })
             }
-            State::Withdrawing { confirmed: false, .. } | State::Uncertain(Verdict::CouldStillRun) => {
-                Command::Abort { id }
-            }
-            State::Uncertain(Verdict::Unknown | Verdict::Started(_)) | State::Delivering(_) => Command::Query { id },
             State::Created { .. }
             | State::Granted(_)
             | State::CommitIntent { sent: true, .. }
-            | State::Withdrawing { confirmed: true, .. }
-            | State::Uncertain(Verdict::NeverRan(_) | Verdict::Forgotten) => return None,
-        };
-        talk.may_ask_fate(&command, now.uptime).then_some(command)
+            | State::Delivering(_)
+            | State::Withdrawing { .. }
+            | State::Uncertain(_) => {
+                fate_question(request).filter(|question| talk.may_ask_fate(question, now.uptime))
+            }
+        }
     }
 
     /// What to ask about the pump itself.
@@ -275,6 +272,22 @@ impl Remote {
         }
         let due = talk.report_asked.is_none_or(|asked| now.uptime.since(asked) >= REPORT_EVERY);
         due.then_some(Command::ReadReport)
+    }
+}
+
+/// What settles an open request, once it is past PREPARE and COMMIT; `None` where no question does.
+fn fate_question(request: &Request) -> Option<Command> {
+    let id = request.id;
+    match request.state {
+        State::Withdrawing { confirmed: false, .. } | State::Uncertain(Verdict::CouldStillRun) => {
+            Some(Command::Abort { id })
+        }
+        State::Uncertain(Verdict::Unknown | Verdict::Started(_)) | State::Delivering(_) => Some(Command::Query { id }),
+        State::Created { .. }
+        | State::Granted(_)
+        | State::CommitIntent { .. }
+        | State::Withdrawing { confirmed: true, .. }
+        | State::Uncertain(Verdict::NeverRan(_) | Verdict::Forgotten) => None,
     }
 }
 

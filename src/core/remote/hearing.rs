@@ -156,7 +156,8 @@ impl Remote {
     }
 
     fn granted(&mut self, id: RequestId, nonce: Nonce, echoed: Dose, life: Millis, asked: Uptime, now: Now) {
-        let Some(request) = self.kept.request.as_ref().filter(|request| request.id == id) else { return };
+        let asking = |request: &&Request| request.id == id && matches!(request.state, State::Created { .. });
+        let Some(request) = self.kept.request.as_ref().filter(asking) else { return };
         let shown = request.dose;
         if echoed != shown {
             self.note(Event::DoseDiffered { id, shown, echoed }, now);
@@ -170,8 +171,10 @@ impl Remote {
         let Some(word) = self.word.as_ref().filter(|_| now.uptime < deadline) else {
             return self.withdraw(NothingBecause::TooLate, now);
         };
+        // The pump counts the grant's life from when it granted, which was no later than now.
         let latest_start = word.clock.at_most(now.uptime).after(life);
-        let since = Since { pump: latest_start, carried: Millis::ZERO, uptime: Some((now.boot, deadline)) };
+        let uptime = Some((now.boot, now.uptime.after(life)));
+        let since = Since { pump: latest_start, carried: Millis::ZERO, uptime };
         self.kept.account.count(CountedDose { source: DoseSource::Ours { id }, dose: shown, since });
         self.note(Event::CommitIntended { id, latest_start }, now);
         if let Some(request) = &mut self.kept.request {
@@ -180,7 +183,12 @@ impl Remote {
     }
 
     fn refused(&mut self, id: RequestId, denial: Denial, outcome: Outcome, now: Now) {
-        if self.kept.request.as_ref().is_some_and(|request| request.id == id && !denial.reasons.is_empty()) {
+        if denial.reasons.is_empty() {
+            self.note(Event::AnswerOutOfPlace, now);
+            return self.hang_up(LinkLoss::OutOfPlace, now);
+        }
+        if self.kept.request.as_ref().is_some_and(|request| request.id == id) {
+            self.denied = Some((denial, now.uptime));
             self.finish(outcome, now);
         }
     }
@@ -205,6 +213,10 @@ impl Remote {
         if !polled {
             self.note(Event::FateHeard { id, fate }, now);
         }
+        let unread = bolus_of(fate).is_some_and(|bolus| bolus.history_seq > self.kept.history_read);
+        if let Some(talk) = self.conversation.as_mut().filter(|_| unread) {
+            talk.history_known = false;
+        }
         let stopped = request.stop_asked || matches!(asked, Command::Cancel { .. });
         match settle(id, &request.state, fate, watermark, stopped, now.uptime) {
             Step::Open(State::Delivering(progress)) => self.enter_delivering(&request, progress, now),
@@ -214,6 +226,8 @@ impl Remote {
                 }
                 self.settle_by_history(now);
             }
+            // "Nothing went in" needs the history's word too, which comes next and ends it.
+            Step::Ended(Outcome::NotGiven(_)) if unread => {}
             Step::Ended(outcome) => self.finish(outcome, now),
         }
     }
@@ -228,10 +242,11 @@ impl Remote {
     /// Counts a bolus from its true start on the pump's clock, and on ours from no later than what was counted before.
     fn count_bolus(&mut self, request: &Request, bolus: BolusRef, now: Now) {
         let same_boot = request.pressed.boot == now.boot;
-        let latest = request.pressed.uptime.after(crate::ledger::PRESS_EXPIRES).after(GRANT_LIFE_MAX);
-        let uptime = same_boot.then_some((now.boot, latest.min(now.uptime)));
-        let since = self.since(bolus.start, uptime);
         let source = DoseSource::Ours { id: request.id };
+        let latest = request.pressed.uptime.after(crate::ledger::PRESS_EXPIRES).after(GRANT_LIFE_MAX).min(now.uptime);
+        let counted = self.kept.account.started_by(source, now.boot);
+        let uptime = same_boot.then_some((now.boot, counted.map_or(latest, |counted| counted.min(latest))));
+        let since = self.since(bolus.start, uptime);
         self.kept.account.count(CountedDose { source, dose: request.dose, since });
     }
 
@@ -244,6 +259,7 @@ impl Remote {
 
     fn take_report(&mut self, report: PumpReport, asked: Uptime, now: Now) {
         self.watch_pump_clock(&report, now);
+        self.watch_history(&report, now);
         self.watch_delivery(&report, now);
         let same_prescription =
             self.kept.prescription.as_ref().is_some_and(|known| known.hash() == report.prescription.hash);
@@ -262,7 +278,7 @@ impl Remote {
         let seen = self.kept.pump_seen;
         let restarted = seen.is_some_and(|seen| seen.epoch != report.time.epoch);
         if restarted {
-            self.kept.account.pump_was_reset(seen, report.time, now);
+            self.kept.account.pump_was_reset(seen, report.time);
             self.note(Event::PumpReset { epoch: report.time.epoch }, now);
         }
         let backwards = |seen: pump_protocol::clock::PumpTime| {
@@ -298,7 +314,9 @@ impl Remote {
         let from = self.kept.prescription.as_ref().map(|old| old.programmed().demand_dose);
         if let Some(from) = from.filter(|from| *from != to) {
             self.tell(Notice::DoseChanged { from, to }, now);
+            self.hold.spoil();
         }
+        self.denied = None;
         self.kept.prescription = Some(prescription);
         if let Some(talk) = &mut self.conversation {
             talk.prescription_known = true;
@@ -306,11 +324,13 @@ impl Remote {
         }
     }
 
-    /// Announces once that the accounts differ; the stricter one counts anyway.
+    /// Announces once that the accounts differ; the stricter one counts anyway. Compared is what was said of one moment: a
+    /// report that is older than the history knows less than our account.
     pub(super) fn compare_accounts(&mut self, now: Now) {
         let caught_up = self.conversation.as_ref().is_some_and(super::Conversation::caught_up);
         let (Some(word), Some(prescription)) = (self.pump_word(now), &self.kept.prescription) else { return };
-        if !caught_up || self.kept.request.is_some() {
+        let same_moment = word.report.history_head == self.kept.history_read;
+        if !caught_up || !same_moment || self.kept.request.is_some() {
             return;
         }
         let accounts = Accounts::judge(&self.kept.account, prescription, &word, now);
@@ -327,5 +347,13 @@ impl Remote {
             };
             self.note(event, now);
         }
+    }
+}
+
+/// The bolus that a fate names.
+const fn bolus_of(fate: Fate) -> Option<BolusRef> {
+    match fate {
+        Fate::Delivering { bolus, .. } | Fate::Done { bolus } | Fate::Stopped { bolus, .. } => Some(bolus),
+        Fate::NeverRan | Fate::Granted | Fate::Voided | Fate::Denied | Fate::Rejected | Fate::Forgotten => None,
     }
 }

@@ -3,7 +3,7 @@
 //! # Promises
 //! - A hold is complete only on a level that says "still pressed", so a display that hangs can't complete one.
 //! - A gap in the levels breaks the hold; so does another control. It begins again only after the finger was lifted.
-//! - One completion per press.
+//! - One completion per press, and none if what the control stands for changed meanwhile.
 
 use pump_protocol::{clock::Uptime, quantity::Millis};
 
@@ -68,6 +68,13 @@ impl HoldTracker {
     pub(super) fn pass_time(&mut self, now: Uptime) {
         if let Some(press) = &mut self.press {
             press.spent |= now.since(press.last) > LEVEL_GAP_MAX;
+        }
+    }
+
+    /// Breaks the press that is under way: what it was for has changed under the finger.
+    pub(super) const fn spoil(&mut self) {
+        if let Some(press) = &mut self.press {
+            press.spent = true;
         }
     }
 

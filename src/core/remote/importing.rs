@@ -1,31 +1,37 @@
 //! The pump's history becomes part of our account: whatever it delivered counts, whoever asked.
 //!
 //! # Promises
-//! - Each entry is taken once and in order; a page that repeats or skips entries changes nothing twice.
-//! - A gap counts as if the allotment had been used up to its end.
+//! - Each entry is taken once and in order; a page that repeats or skips entries changes nothing twice, and one that leads
+//!   nowhere ends the session: asking again would bring the same.
+//! - A gap counts as if the allotment had been used up to its end; so does a history that has become shorter.
+//! - The end of a bolus in the history ends the open request that asked for it.
 //! - A dose of our own key that the record doesn't know is recorded as such, and counts.
 
 use pump_protocol::{
     clock::{BootId, Now, PumpTime, Uptime},
     history::{BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
-    message::{HistoryPage, RequestId},
+    message::{BolusRef, HistoryPage, RequestId},
     quantity::{Dose, Millis},
+    report::PumpReport,
 };
 
 use super::Remote;
 use crate::{
-    audit::event::Event,
-    ledger::{State, Verdict, settle::settle_by_silence_of_history},
+    audit::event::{Event, LinkLoss},
+    ledger::{
+        State, Verdict,
+        settle::{bolus_ended, settle_by_silence_of_history},
+    },
     therapy::account::{CountedDose, DoseSource, Since},
 };
 
 impl Remote {
     pub(super) fn import(&mut self, page: &HistoryPage, now: Now) {
-        let wanted = HistorySeq(self.kept.history_read.0.saturating_add(1));
+        let read_before = self.kept.history_read;
+        let wanted = HistorySeq(read_before.0.saturating_add(1));
         if page.first > wanted {
             self.count_history_gap(wanted, page, now);
         }
-        let read_before = self.kept.history_read;
         for entry in page.entries.iter() {
             if entry.seq.0 == self.kept.history_read.0.saturating_add(1) {
                 self.kept.history_read = entry.seq;
@@ -33,6 +39,10 @@ impl Remote {
             }
         }
         let known = self.kept.history_read >= page.head;
+        if !known && self.kept.history_read == read_before {
+            self.note(Event::AnswerOutOfPlace, now);
+            return self.hang_up(LinkLoss::OutOfPlace, now);
+        }
         if let Some(talk) = &mut self.conversation {
             talk.history_known = known;
         }
@@ -55,16 +65,27 @@ impl Remote {
         }
     }
 
+    /// The pump's history ends before what was read of it: what happened since is gone.
+    pub(super) fn watch_history(&mut self, report: &PumpReport, now: Now) {
+        let head = report.history_head;
+        if head < self.kept.history_read {
+            let until = HistorySeq(self.kept.history_read.0.saturating_add(1));
+            self.note(Event::HistoryGap { from: HistorySeq(head.0.saturating_add(1)), until }, now);
+            self.kept.account.count_gap(self.since(report.time, Some((now.boot, now.uptime))));
+            self.kept.history_read = head;
+        }
+    }
+
     /// A moment of the pump's clock as an account can hold it; of an earlier epoch only the end is known.
     pub(super) fn since(&self, at: PumpTime, uptime: Option<(BootId, Uptime)>) -> Since {
         let epoch = self.kept.pump_seen.map_or(at.epoch, |seen| seen.epoch);
-        let pump = if at.epoch == epoch { at } else { PumpTime::new(epoch, Millis::ZERO) };
+        let pump = if at.epoch >= epoch { at } else { PumpTime::new(epoch, Millis::ZERO) };
         Since { pump, carried: Millis::ZERO, uptime }
     }
 
     fn count_history_gap(&mut self, wanted: HistorySeq, page: &HistoryPage, now: Now) {
-        self.kept.history_read = HistorySeq(page.first.0.saturating_sub(1));
         let Some(first) = page.entries.first() else { return };
+        self.kept.history_read = HistorySeq(page.first.0.saturating_sub(1));
         let reach =
             self.kept.prescription.as_ref().map_or(Millis::MAX, pump_protocol::prescription::Prescription::reach);
         let age = self.pump_now(now).and_then(|pump_now| pump_now.since(first.at));
@@ -79,9 +100,13 @@ impl Remote {
             HistoryEvent::BolusStarted { bolus, origin, dose, .. } => {
                 self.import_start(entry, bolus, origin, dose, now);
             }
-            HistoryEvent::BolusEnded { bolus, origin, delivered, .. } => {
+            HistoryEvent::BolusEnded { bolus, origin, delivered, end } => {
+                let source = self.source(bolus, origin);
                 if delivered == Delivered::exactly(Dose::ZERO) {
-                    self.kept.account.discount(self.source(bolus, origin));
+                    self.kept.account.discount(source);
+                }
+                if let Some(bolus) = self.open_bolus(source).filter(|open| open.bolus == bolus) {
+                    self.finish(bolus_ended(bolus, delivered, end), now);
                 }
             }
             HistoryEvent::Refilled { volume, .. } => self.note(Event::Refilled { volume }, now),
@@ -115,7 +140,7 @@ impl Remote {
     /// The pump's history names the open request: it did start, whatever was thought before.
     fn ours_started(&mut self, entry: &HistoryEntry, bolus: BolusId, dose: Dose) {
         let Some(request) = &mut self.kept.request else { return };
-        let bolus = pump_protocol::message::BolusRef { bolus, history_seq: entry.seq, start: entry.at, dose };
+        let bolus = BolusRef { bolus, history_seq: entry.seq, start: entry.at, dose };
         request.state = match request.state.clone() {
             State::Withdrawing { .. }
             | State::Uncertain(Verdict::Unknown | Verdict::CouldStillRun | Verdict::NeverRan(_) | Verdict::Forgotten) => {
@@ -123,6 +148,22 @@ impl Remote {
             }
             unchanged => unchanged,
         };
+    }
+
+    /// The bolus of the open request, if this is its source and it is known to have started.
+    fn open_bolus(&self, source: DoseSource) -> Option<BolusRef> {
+        let request = self.kept.request.as_ref().filter(|request| source == DoseSource::Ours { id: request.id })?;
+        match request.state {
+            State::Delivering(progress) => Some(progress.bolus),
+            State::Uncertain(Verdict::Started(bolus)) => Some(bolus),
+            State::Created { .. }
+            | State::Granted(_)
+            | State::CommitIntent { .. }
+            | State::Withdrawing { .. }
+            | State::Uncertain(
+                Verdict::Unknown | Verdict::CouldStillRun | Verdict::NeverRan(_) | Verdict::Forgotten,
+            ) => None,
+        }
     }
 
     fn count_entry(&mut self, source: DoseSource, dose: Dose, entry: &HistoryEntry) {

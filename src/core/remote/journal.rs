@@ -62,11 +62,23 @@ impl Journal {
             return None;
         }
         if self.lost > 0 {
-            let count = core::mem::take(&mut self.lost);
+            let count = core::mem::take(&mut self.lost).saturating_add(self.take_loss_record());
             self.under_way.push(Happened { at, event: Event::RecordsLost { count } });
         }
         self.under_way.append(&mut self.waiting);
         Some(Batch { entries: self.under_way.iter().map(entry).collect(), kept: kept() })
+    }
+
+    /// What an earlier loss record counts that waits still: there is one, however long the record can't be written.
+    fn take_loss_record(&mut self) -> u32 {
+        match self.waiting.first() {
+            Some(Happened { event: Event::RecordsLost { count }, .. }) => {
+                let count = *count;
+                self.waiting.remove(0);
+                count
+            }
+            Some(_) | None => 0,
+        }
     }
 
     /// The batch under way is durable. Returns what it held.

@@ -26,7 +26,7 @@ use std::collections::VecDeque;
 
 use pump_protocol::{
     clock::{Now, PumpTime, Uptime},
-    message::{AuditHead, Command, KeyFingerprint, Reply, RequestId, Role},
+    message::{AuditHead, Command, Denial, KeyFingerprint, Reply, RequestId, Role},
     quantity::Millis,
     report::PumpReport,
 };
@@ -41,7 +41,7 @@ use crate::{
         Batch,
         event::{Doubt, Event, LinkLoss, Moment},
     },
-    ledger::{Outcome, Request, State, Verdict},
+    ledger::{Outcome, PRESS_EXPIRES, Request, State, Verdict},
     screen::{Day, Intent, Notice, Visit},
     therapy::account::PumpClock,
 };
@@ -124,6 +124,8 @@ pub struct Remote {
     foreign: bool,
     clock_in_doubt: bool,
     accounts_differ: bool,
+    /// The pump's last no, and when it was heard.
+    denied: Option<(Denial, Uptime)>,
     link_since: Uptime,
     hold: HoldTracker,
     short_touches: u32,
@@ -166,6 +168,7 @@ impl Remote {
             foreign: false,
             clock_in_doubt: false,
             accounts_differ: false,
+            denied: None,
             link_since: now.uptime,
             hold: HoldTracker::default(),
             short_touches: 0,
@@ -208,23 +211,12 @@ impl Remote {
 
     /// When to say [`Input::Tick`] if nothing else is to be said before, and why.
     pub fn poll_timeout(&self, now: Now) -> Option<(Uptime, &'static str)> {
-        let delivering_ends = |request: &Request| match request.state {
-            State::Delivering(progress) => Some(progress.heard.after(SILENCE_IN_DELIVERY_MAX)),
-            State::Created { durable: true, asked: None } => {
-                Some(request.pressed.uptime.after(crate::ledger::PRESS_EXPIRES))
-            }
-            State::Created { .. }
-            | State::Granted(_)
-            | State::CommitIntent { .. }
-            | State::Withdrawing { .. }
-            | State::Uncertain(_) => None,
-        };
         let deadlines = [
             (
                 self.conversation.as_ref().and_then(|talk| talk.timeout(self)),
                 "the pump owes an answer, or is due to be asked",
             ),
-            (self.kept.request.as_ref().and_then(delivering_ends), "the request's deadline"),
+            (self.kept.request.as_ref().and_then(request_deadline), "the request's deadline"),
             (self.journal.retry_at(), "try the record again"),
             (self.hold.expires(), "a finger that tells no more levels"),
             (self.notice.map(|(_, since)| since.after(NOTICE_SHOWN)), "the notice has been shown"),
@@ -272,13 +264,14 @@ impl Remote {
     }
 
     fn reopen(&mut self, request: Request, now: Now) {
-        let id = request.id;
         let request = request.restarted();
-        let in_doubt = matches!(request.state, State::Uncertain(_));
-        self.kept.request = Some(request);
-        if in_doubt {
-            self.note(Event::Uncertain { id, why: Doubt::Restarted }, now);
+        match request.state {
+            State::Uncertain(_) => self.note(Event::Uncertain { id: request.id, why: Doubt::Restarted }, now),
+            // Who pressed may not have seen what came of it.
+            State::Withdrawing { why, .. } => self.show_ended(&request, Outcome::NotGiven(why), request.dose, now),
+            State::Created { .. } | State::Granted(_) | State::CommitIntent { .. } | State::Delivering(_) => {}
         }
+        self.kept.request = Some(request);
     }
 
     /// COMMIT may have left and nobody here knows what it did.
@@ -320,6 +313,20 @@ impl Ended {
     /// Whether it gives way to the next answer by itself.
     fn passes(&self) -> bool {
         matches!(self.outcome, Outcome::Delivered { .. })
+    }
+}
+
+/// When time alone changes where a request stands.
+fn request_deadline(request: &Request) -> Option<Uptime> {
+    let press_expires = request.pressed.uptime.after(PRESS_EXPIRES);
+    match request.state {
+        State::Created { asked: None, .. } => Some(press_expires),
+        State::Granted(grant) | State::CommitIntent { grant, sent: false } => Some(press_expires.min(grant.deadline)),
+        State::Delivering(progress) => Some(progress.heard.after(SILENCE_IN_DELIVERY_MAX)),
+        State::Created { asked: Some(_), .. }
+        | State::CommitIntent { sent: true, .. }
+        | State::Withdrawing { .. }
+        | State::Uncertain(_) => None,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
         Caregiver, DeliveryView, Face, LastDose, LinkHealth, NotGiven, Offer, ReservoirView, Screen, Stop, Visit, Wait,
     },
     therapy::{
+        account::shortened,
         availability::{Accounts, Availability, PumpWord, REPORT_AGE_MAX, judge},
         reason::Reason,
         reservoir::days_left,
@@ -67,7 +68,16 @@ impl Remote {
             age: now.uptime.since(word.clock.asked),
             heard: now.uptime.since(word.clock.heard),
             pump_now: word.clock.at_least(now.uptime),
+            denied: self.denied_for(now),
         })
+    }
+
+    /// What the pump last denied a dose for, and how long that lasts by its own word.
+    fn denied_for(&self, now: Now) -> Option<(Reason, Millis)> {
+        let (denial, heard) = self.denied?;
+        let reason = denial.reasons.iter().find_map(Reason::from_denial)?;
+        let left = denial.retry_after.saturating_sub(shortened(now.uptime.since(heard)));
+        (left > Millis::ZERO).then_some((reason, left))
     }
 
     /// When the display changes by time alone.
@@ -78,8 +88,8 @@ impl Remote {
         let shown = match self.face(now) {
             Face::Checking => Some(self.checking_since().after(CHECKING_MAX)),
             Face::Ready(_) => asked.map(|asked| asked.after(REPORT_AGE_MAX).after(Millis::new(1))),
-            Face::Wait(_) => after(next_second(self.wait_remaining(now))),
-            Face::Delivering { .. } => after(next_second(self.delivery_remaining(now))),
+            Face::Wait(_) => next_second(self.wait_remaining(now)).and_then(after),
+            Face::Delivering { .. } => next_second(self.delivery_remaining(now)).and_then(after),
             Face::NotAvailable { .. }
             | Face::Asking { .. }
             | Face::Given { .. }
@@ -177,13 +187,14 @@ impl Remote {
     }
 
     fn wait(&self, remaining: Millis, reasons: Vec<Reason>, offer: Offer, now: Now) -> Wait {
-        let until = now.wall.map(|wall| up_to_the_minute(wall.after(remaining)));
+        let (until, longest) = (now.wall.map(|wall| up_to_the_minute(wall.after(remaining))), remaining);
         let remaining = Millis::from_secs(remaining.secs_ceil());
         let next_return = self.pump_now(now).and_then(|pump_now| self.kept.account.next_return(pump_now, now));
         let accounts = self.pump_word(now).zip(self.kept.prescription.as_ref());
         let accounts = accounts.map(|(word, known)| Accounts::judge(&self.kept.account, known, &word, now));
-        let pump_says =
-            accounts.is_some_and(|accounts| accounts.differ() && accounts.lockout.pumps > accounts.lockout.ours);
+        let by_denial = self.denied_for(now).is_some_and(|(_, left)| left >= longest);
+        let pump_says = by_denial
+            || accounts.is_some_and(|accounts| accounts.differ() && accounts.lockout.pumps > accounts.lockout.ours);
         let next_returns = next_return.and_then(|span| now.wall.map(|wall| up_to_the_minute(wall.after(span))));
         Wait { remaining, until, reasons, offer, next_returns, pump_says }
     }
@@ -309,8 +320,9 @@ const fn found_by_asking(reason: Reason) -> bool {
     }
 }
 
-fn next_second(remaining: Millis) -> Millis {
-    Millis::new((remaining.get().saturating_sub(1)) % 1000 + 1)
+/// When a countdown shows another second; `None` once it stands at zero.
+fn next_second(remaining: Millis) -> Option<Millis> {
+    Some(Millis::new(remaining.get().checked_sub(1)? % 1000 + 1))
 }
 
 fn whole_minutes(span: Millis) -> u32 {

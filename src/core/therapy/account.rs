@@ -131,6 +131,12 @@ impl Since {
         }
     }
 
+    /// The later of two moments, as far as the pump's clock tells.
+    fn later_of(self, other: Option<Self>) -> Self {
+        let start = |since: Self| (since.pump.epoch, i128::from(since.pump.since_epoch.get()) - i128::from(since.carried.get()));
+        other.filter(|other| start(*other) > start(self)).unwrap_or(self)
+    }
+
     fn carry_over(&mut self, last_seen: PumpTime, restarted: PumpTime) {
         let carried = last_seen.since(self.pump).unwrap_or(Millis::ZERO).saturating_add(self.carried);
         *self = Self { pump: PumpTime::new(restarted.epoch, Millis::ZERO), carried, uptime: self.uptime };
@@ -143,9 +149,14 @@ impl Account {
         if let Some(known) = self.doses.as_mut_slice().iter_mut().find(|dose| dose.source == counted.source) {
             *known = counted;
         } else if self.doses.push(counted).is_err() {
-            self.used_up_from = Some(counted.since);
-            self.lockout_from = Some(counted.since);
+            self.count_gap(counted.since);
         }
+    }
+
+    /// By when a counted dose had started, on our clock in this boot.
+    pub fn started_by(&self, source: DoseSource, boot: BootId) -> Option<Uptime> {
+        let counted = self.doses.iter().find(|dose| dose.source == source)?;
+        counted.since.uptime.filter(|(of, _)| *of == boot).map(|(_, uptime)| uptime)
     }
 
     /// Takes a dose out of the account: the pump has proved that nothing went in.
@@ -165,19 +176,19 @@ impl Account {
 
     /// A stretch of history is gone: it counts as fully used up to its end.
     pub fn count_gap(&mut self, until: Since) {
-        self.lockout_from = Some(until);
-        self.used_up_from = Some(until);
+        self.lockout_from = Some(until.later_of(self.lockout_from));
+        self.used_up_from = Some(until.later_of(self.used_up_from));
     }
 
-    /// The pump lost its clock: what was known of ages is carried over, and a full lockout begins.
-    pub fn pump_was_reset(&mut self, last_seen: Option<PumpTime>, restarted: PumpTime, now: Now) {
+    /// The pump lost its clock: what was known of ages is carried over, and a full lockout began with the new epoch.
+    pub fn pump_was_reset(&mut self, last_seen: Option<PumpTime>, restarted: PumpTime) {
         let seen = last_seen.unwrap_or_default();
         self.doses.as_mut_slice().iter_mut().for_each(|dose| dose.since.carry_over(seen, restarted));
         if let Some(used_up) = &mut self.used_up_from {
             used_up.carry_over(seen, restarted);
         }
-        let uptime = Some((now.boot, now.uptime));
-        self.lockout_from = Some(Since { pump: restarted, carried: Millis::ZERO, uptime });
+        let pump = PumpTime::new(restarted.epoch, Millis::ZERO);
+        self.lockout_from = Some(Since { pump, carried: Millis::ZERO, uptime: None });
     }
 
     /// Forgets what no limit can reach any more.
@@ -200,6 +211,12 @@ impl Account {
         let counted = self.demanded_ages(pump_now, now).count();
         let used = u8::try_from(counted).unwrap_or(u8::MAX);
         if used_up { used.max(allotment) } else { used }
+    }
+
+    /// How many of them no longer count in this much time.
+    pub fn returning(&self, within: Millis, pump_now: PumpTime, now: Now) -> u8 {
+        let returning = self.demanded_ages(pump_now, now).filter(|age| age.saturating_add(within) >= ALLOTMENT_WINDOW);
+        u8::try_from(returning.count()).unwrap_or(u8::MAX)
     }
 
     /// How long until the oldest of them no longer counts; `None` if none counts.
@@ -301,7 +318,7 @@ mod tests {
         let mut account = Account::default();
         account.count(ours(1, hours(10)));
         let restarted = PumpTime::new(2, Millis::ZERO);
-        account.pump_was_reset(Some(pump_at(15)), restarted, now_at(hours(50)));
+        account.pump_was_reset(Some(pump_at(15)), restarted);
         let now = now_at(hours(51));
         let pump_now = restarted.after(hours(1));
         assert_eq!(

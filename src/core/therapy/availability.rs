@@ -7,7 +7,7 @@
 
 use pump_protocol::{
     clock::{Now, PumpTime},
-    prescription::Prescription,
+    prescription::{ALLOTMENT_WINDOW, Prescription},
     quantity::Millis,
     report::{Delivery, PumpReport},
 };
@@ -23,7 +23,7 @@ use crate::screen::Offer;
 pub const REPORT_AGE_MAX: Millis = Millis::from_secs(120);
 
 /// By how much the two accounts may differ before the difference is announced: the slowest answer of the radio on both
-/// sides of an exchange.
+/// sides of an exchange. What two crystals drift apart over the span that is judged comes on top.
 const ACCOUNTS_TOLERANCE: Millis = Millis::from_secs(20);
 
 /// The answer.
@@ -55,6 +55,8 @@ pub struct PumpWord<'a> {
     pub heard: Millis,
     /// What its clock shows now, at least.
     pub pump_now: PumpTime,
+    /// What it denied a dose for, and how long that still lasts.
+    pub denied: Option<(Reason, Millis)>,
 }
 
 /// What the accounts say of one moment.
@@ -66,6 +68,10 @@ pub struct Accounts {
     pub used: TwoAccounts<u8>,
     /// How long until one more fits into the allotment.
     pub allotment_wait: Millis,
+    /// How many of ours are so near their return that the pump may have let go of them already.
+    returning: u8,
+    /// How far the lockouts may lie apart.
+    tolerance: Millis,
 }
 
 /// One quantity as both sides count it.
@@ -100,15 +106,23 @@ impl Accounts {
         } else {
             Millis::ZERO
         };
-        Self { lockout, used, allotment_wait: ours_full.max(pumps_full) }
+        let returning = account.returning(tolerance(ALLOTMENT_WINDOW), word.pump_now, now);
+        let tolerance = tolerance(prescription.programmed().lockout_interval);
+        Self { lockout, used, allotment_wait: ours_full.max(pumps_full), returning, tolerance }
     }
 
     /// Whether the two accounts differ by more than the radio can explain.
     pub fn differ(&self) -> bool {
         let TwoAccounts { ours, pumps } = self.lockout;
-        self.used.ours != self.used.pumps
-            || ours.saturating_sub(pumps).max(pumps.saturating_sub(ours)) > ACCOUNTS_TOLERANCE
+        let same_count = self.used.ours.saturating_sub(self.returning)..=self.used.ours;
+        !same_count.contains(&self.used.pumps)
+            || ours.saturating_sub(pumps).max(pumps.saturating_sub(ours)) > self.tolerance
     }
+}
+
+/// By how much two accounts of the same span may differ for no reason.
+fn tolerance(span: Millis) -> Millis {
+    ACCOUNTS_TOLERANCE.saturating_add(span.saturating_sub(shortened(span)))
 }
 
 /// The answer from the pump's last word and both accounts; `known` holds what else already speaks against a dose.
@@ -138,6 +152,7 @@ pub fn judge(
     if known.iter().all(|reason| reason.passes_by_itself()) {
         let remaining = waits.iter().map(|(_, wait)| *wait).max().unwrap_or(Millis::ZERO);
         known.sort_unstable();
+        known.dedup();
         return Availability::Wait { remaining, reasons: known, offer };
     }
     not_available(known)
@@ -171,5 +186,5 @@ fn waits(accounts: &Accounts, word: &PumpWord<'_>, prescription: &Prescription) 
     let allotment = if prescription.demand_doses_on() { accounts.allotment_wait } else { Millis::ZERO };
     let waits =
         [(Reason::Allotment, allotment), (Reason::Lockout, accounts.lockout.stricter()), (Reason::BolusRunning, bolus)];
-    waits.into_iter().filter(|(_, wait)| *wait > Millis::ZERO).collect()
+    waits.into_iter().chain(word.denied).filter(|(_, wait)| *wait > Millis::ZERO).collect()
 }

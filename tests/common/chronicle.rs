@@ -1,0 +1,92 @@
+//! The pump's history with true times: what really happened, for accounts that owe nothing to the machines under test.
+//!
+//! The pump forgets old entries and its clock can be lost; this list does neither. Times count what passed for the pump, in
+//! this world, over all its epochs.
+
+use pump_protocol::{
+    history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
+    prescription::Prescription,
+    quantity::{Dose, Millis},
+};
+use simulated_pump::Pump;
+
+/// What happened in a pump.
+#[derive(Clone, Debug, Default)]
+pub struct Chronicle {
+    entries: Vec<Chronicled>,
+    elapsed: Millis,
+}
+
+/// One entry of the pump's history, and what was true then.
+#[derive(Clone, Debug)]
+pub struct Chronicled {
+    /// When, since the world began.
+    pub at: Millis,
+    /// What.
+    pub entry: HistoryEntry,
+    /// The prescription in force.
+    pub prescription: Prescription,
+}
+
+/// A bolus as the chronicle tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct ToldBolus {
+    /// Which.
+    pub bolus: BolusId,
+    /// Who asked.
+    pub origin: Origin,
+    /// How much was to be given.
+    pub dose: Dose,
+    /// When it started, since the world began.
+    pub started: Millis,
+    /// When and how it ended, if it has.
+    pub ended: Option<(Millis, Delivered, BolusEnd)>,
+}
+
+impl Chronicle {
+    /// Looks for entries that are new.
+    pub fn observe(&mut self, pump: &Pump) {
+        let last = self.entries.last().map_or(HistorySeq(0), |told| told.entry.seq);
+        let new: Vec<HistoryEntry> = pump.history().rev().take_while(|entry| entry.seq > last).copied().collect();
+        let (at, prescription) = (self.elapsed, pump.prescription());
+        let told = |entry| Chronicled { at, entry, prescription: prescription.clone() };
+        self.entries.extend(new.into_iter().rev().map(told));
+    }
+
+    /// The pump has counted this much time.
+    pub const fn passed(&mut self, span: Millis) {
+        self.elapsed = self.elapsed.saturating_add(span);
+    }
+
+    /// How much the pump has counted in all.
+    pub const fn elapsed(&self) -> Millis {
+        self.elapsed
+    }
+
+    /// Everything, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Chronicled> {
+        self.entries.iter()
+    }
+
+    /// Every bolus, oldest first.
+    pub fn boluses(&self) -> Vec<ToldBolus> {
+        let mut boluses: Vec<ToldBolus> = Vec::new();
+        for Chronicled { at, entry, .. } in &self.entries {
+            match entry.event {
+                HistoryEvent::BolusStarted { bolus, origin, dose, .. } => {
+                    boluses.push(ToldBolus { bolus, origin, dose, started: *at, ended: None });
+                }
+                HistoryEvent::BolusEnded { bolus, delivered, end, .. } => {
+                    let running = boluses.iter_mut().rfind(|told| told.bolus == bolus);
+                    running.expect("a bolus ends that began").ended = Some((*at, delivered, end));
+                }
+                HistoryEvent::Refilled { .. }
+                | HistoryEvent::Reprogrammed { .. }
+                | HistoryEvent::Stopped
+                | HistoryEvent::Started
+                | HistoryEvent::Reset => {}
+            }
+        }
+        boluses
+    }
+}
