@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use pump_core::audit::{
     Batch, Chain, Checkpoint, Ending, Entry, Finding, Genesis, RecordId, Stored, Unsealable, Verified, Verifier,
-    chain::{BODY_LEN_MAX, KEPT_LEN_MAX, kept_digest},
+    chain::{BATCH_ENTRIES_MAX, BODY_LEN_MAX, KEPT_LEN_MAX, kept_digest},
 };
 use pump_protocol::wire::{Text, decode, encode};
 
@@ -80,6 +80,8 @@ fn a_batch_that_can_t_be_recorded_says_why() {
     let chain = Chain::begin(genesis());
     let seal = |entries, kept| chain.seal(Batch { entries, kept }, &device()).map(|_| ());
     assert_eq!(seal(vec![], vec![]), Err(Unsealable::Empty));
+    let many = vec![entry(1); BATCH_ENTRIES_MAX + 1];
+    assert_eq!(seal(many, vec![]), Err(Unsealable::TooMany { len: BATCH_ENTRIES_MAX + 1 }));
     assert_eq!(seal(vec![entry(1)], vec![0; KEPT_LEN_MAX + 1]), Err(Unsealable::Kept { len: KEPT_LEN_MAX + 1 }));
     let long = Entry { body: vec![0; BODY_LEN_MAX + 1], ..entry(1) };
     assert_eq!(seal(vec![entry(1), long], vec![]), Err(Unsealable::Body { index: 1, len: BODY_LEN_MAX + 1 }));

@@ -8,9 +8,9 @@ use tempfile::TempDir;
 #[test]
 fn a_key_is_made_once_and_then_read() {
     let dir = TempDir::new().unwrap();
-    let made = device_key(dir.path(), &[7; 32]).unwrap();
-    let read = device_key(dir.path(), &[8; 32]).unwrap();
-    assert_eq!(made, read, "later entropy changes nothing");
+    let first = device_key(dir.path(), &[7; 32]).unwrap();
+    let again = device_key(dir.path(), &[8; 32]).unwrap();
+    assert_eq!(first, again, "later entropy changes nothing");
     let mode = |name: &str| fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("keys"), mode(DEVICE_KEY)), (0o700, 0o600));
 }

@@ -6,7 +6,7 @@ use pump_core::audit::Batch;
 use pump_remote::adapters::sqlite::{AppendError, TailVerdict};
 use tempfile::TempDir;
 
-use crate::common::{batch, cut_power, entry, kept, open, verify};
+use crate::common::{batch, connect, cut_power, entry, kept, open, verify};
 
 #[tokio::test]
 async fn what_an_append_promised_survives_a_power_cut() {
@@ -47,6 +47,17 @@ async fn a_batch_is_in_as_a_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn the_longest_batch_goes_in_as_one() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("record.db");
+    let mut store = open(&path).await.unwrap().store;
+    let longest = Batch { entries: (1..=1024).map(entry).collect(), kept: kept(1) };
+    assert_eq!(store.append(longest).await.unwrap().count, 1024);
+    store.append(batch(1025)).await.unwrap();
+    assert_eq!(verify(&path).await.unwrap().checkpoints, 4);
+}
+
+#[tokio::test]
 async fn a_store_that_was_only_dropped_has_lost_nothing() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("record.db");
@@ -72,15 +83,32 @@ async fn a_clean_close_signs_the_head_once() {
 }
 
 #[tokio::test]
+async fn another_hand_on_the_lock_delays_and_loses_nothing() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("record.db");
+    let mut store = open(&path).await.unwrap().store;
+    let mut other = connect(&path).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    assert!(matches!(store.append(batch(1)).await, Err(AppendError::Busy)));
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(store.append(batch(1)).await.unwrap().count, 1);
+}
+
+#[tokio::test]
 async fn an_abandoned_append_is_not_guessed_about() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("record.db");
     let mut store = open(&path).await.unwrap().store;
     store.append(batch(1)).await.unwrap();
-    let abandoned = tokio::time::timeout(Duration::ZERO, store.append(batch(2))).await;
-    assert!(abandoned.is_err(), "given up before SQLite's thread could answer");
+    // Another hand holds the lock, so that the append is surely under way when it is given up.
+    let mut other = connect(&path).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let abandoned = tokio::time::timeout(Duration::from_millis(5), store.append(batch(2))).await;
+    assert!(abandoned.is_err());
     assert!(matches!(store.append(batch(3)).await, Err(AppendError::Abandoned)));
-    drop(store);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    // Closing waits for SQLite's thread; then whatever became of the batch is settled.
+    assert!(matches!(store.close(None).await, Err(AppendError::Abandoned)));
     let mut opened = open(&path).await.unwrap();
     assert!(matches!(opened.tail, TailVerdict::Sound { .. }));
     let next = opened.head.count + 1;

@@ -175,7 +175,9 @@ pub enum AppendError {
     #[error("nothing recorded: the record's newest part does not verify ({0}); set it aside and begin another")]
     Unverified(Finding),
     /// An earlier append was dropped before it ended.
-    #[error("nothing recorded: an earlier batch was abandoned half-way, and may be in; open the record again to see")]
+    #[error(
+        "nothing recorded: an earlier batch was abandoned half-way, and may be in; close the record and open it again to see"
+    )]
     Abandoned,
 }
 

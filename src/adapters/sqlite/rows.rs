@@ -49,7 +49,7 @@ pub(super) async fn identity(db: &mut SqliteConnection) -> Result<Genesis, ReadE
 pub(super) async fn ending(db: &mut SqliteConnection) -> Result<Found, ReadError> {
     let row = sqlx::query(HEAD).bind(limit(chain::KEPT_LEN_MAX)).fetch_one(&mut *db).await?;
     let unreadable = || ReadError::Damaged { detail: "its head can't be read".into() };
-    let count = row.try_get::<i64, _>("count").ok().and_then(|count| u64::try_from(count).ok());
+    let count = integer(&row, "count").and_then(|count| u64::try_from(count).ok());
     let head = AuditHead { count: count.ok_or_else(unreadable)?, hash: array(&row, "hash").ok_or_else(unreadable)? };
     let kept: Option<Vec<u8>> = row.try_get("kept")?;
     if row.try_get::<Option<bool>, _>("too_long")? == Some(true) {
@@ -110,19 +110,19 @@ fn stored(row: &SqliteRow) -> Option<Stored> {
         return None;
     }
     let record = Record {
-        seq: u64::try_from(row.try_get::<i64, _>("seq").ok()?).ok()?,
+        seq: u64::try_from(integer(row, "seq")?).ok()?,
         kind: text(row, "kind")?,
         request: row.try_get::<Option<i64>, _>("request").ok()?.map(i64::cast_unsigned),
         wall_ms: row.try_get("wall_ms").ok()?,
         utc_offset_min: narrow(row, "utc_offset_min")?,
         kept_digest,
-        body: row.try_get::<Vec<u8>, _>("body").ok()?.try_into().ok()?,
+        body: row.try_get::<Option<Vec<u8>>, _>("body").ok()??.try_into().ok()?,
     };
     Some(Stored { record, hash: array(row, "hash")? })
 }
 
 fn checkpoint(row: &SqliteRow) -> Option<Checkpoint> {
-    let count = u64::try_from(row.try_get::<i64, _>("seq").ok()?).ok()?;
+    let count = u64::try_from(integer(row, "seq")?).ok()?;
     let wall_ms: Option<i64> = row.try_get("wall_ms").ok()?;
     let utc_offset_min = narrow(row, "utc_offset_min").unwrap_or_default();
     Some(Checkpoint {
@@ -141,8 +141,13 @@ fn text<const MAX: usize>(row: &SqliteRow, column: &str) -> Option<Text<MAX>> {
     Text::new(text).ok()
 }
 
+/// Asked for as an option, because a bare integer would read nothing as 0.
+fn integer(row: &SqliteRow, column: &str) -> Option<i64> {
+    row.try_get::<Option<i64>, _>(column).ok().flatten()
+}
+
 fn narrow(row: &SqliteRow, column: &str) -> Option<i16> {
-    i16::try_from(row.try_get::<i64, _>(column).ok()?).ok()
+    i16::try_from(integer(row, column)?).ok()
 }
 
 /// A line's number as SQLite counts; no line has a greater one.

@@ -40,11 +40,11 @@ const LOG_SIZE_MAX_BYTES: u32 = 4 << 20;
 /// Batches up to this long keep their prepared statements; a machine's turn rarely makes more.
 const PREPARED_ENTRIES_MAX: usize = 4;
 
-const INSERT: &str = "INSERT INTO record (seq, kind, request, wall_ms, utc_offset_min, kept_digest, body, hash) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?);";
+const LINE: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const APPEND: &str =
+    "INSERT INTO append (seq, kind, request, wall_ms, utc_offset_min, kept_digest, body, hash, kept) VALUES ";
 const INSERT_CHECKPOINT: &str =
     "INSERT INTO checkpoint (seq, hash, wall_ms, utc_offset_min, signature) VALUES (?, ?, ?, ?, ?);";
-const UPDATE_HEAD: &str = "UPDATE head SET count = ?, hash = ?, kept = ? WHERE one = 1;";
 
 /// What a record is opened with.
 #[derive(Debug)]
@@ -126,7 +126,8 @@ impl Store {
 
     /// Makes a batch durable: all of it, or nothing. On an error it can be tried again, as the error says.
     ///
-    /// Must be polled to its end. If it is dropped before, the batch may be in or not, and every further append is refused.
+    /// Must be polled to its end. If it is dropped before, the batch may be in or not, and every further append is refused:
+    /// close the store, which waits for SQLite's thread, and open it again.
     pub async fn append(&mut self, batch: Batch) -> Result<AuditHead, AppendError> {
         let sealed = self.chain()?.seal(batch, &self.key)?;
         let next = sealed.next.clone();
@@ -189,7 +190,6 @@ impl Store {
         self.chain.as_ref().map_err(|finding| AppendError::Unverified(*finding))
     }
 
-    /// One round trip to SQLite's thread for the whole transaction.
     async fn transact(&mut self, batch: SealedBatch) -> Result<(), AppendError> {
         self.writing = true;
         let written = write(&mut self.db, batch).await;
@@ -206,6 +206,7 @@ async fn write(db: &mut SqliteConnection, batch: SealedBatch) -> Result<(), sqlx
     let sql = transaction(batch.records.len(), batch.checkpoints.len());
     let prepared = batch.records.len() <= PREPARED_ENTRIES_MAX && batch.checkpoints.is_empty();
     let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(prepared);
+    let mut kept = Some(batch.kept);
     for sealed in batch.records {
         let (record, hash) = sealed.into_parts();
         query = query
@@ -216,18 +217,22 @@ async fn write(db: &mut SqliteConnection, batch: SealedBatch) -> Result<(), sqlx
             .bind(record.utc_offset_min)
             .bind(record.kept_digest.map(Vec::from))
             .bind(record.body.to_vec())
-            .bind(hash.to_vec());
+            .bind(hash.to_vec())
+            .bind(record.kept_digest.and_then(|_| kept.take()));
     }
     for checkpoint in &batch.checkpoints {
         query = bind_checkpoint(query, checkpoint);
     }
-    let head = batch.next.head();
-    query.bind(rows::signed(head.count)).bind(head.hash.to_vec()).bind(batch.kept).execute(db).await.map(drop)
+    query.execute(db).await.map(drop)
 }
 
+/// One statement is a transaction by itself; only with a checkpoint it takes more.
 fn transaction(records: usize, checkpoints: usize) -> String {
-    let (lines, signed) = (INSERT.repeat(records), INSERT_CHECKPOINT.repeat(checkpoints));
-    format!("BEGIN IMMEDIATE;{lines}{signed}{UPDATE_HEAD}COMMIT")
+    let lines = vec![LINE; records].join(", ");
+    match checkpoints {
+        0 => format!("{APPEND}{lines}"),
+        _ => format!("BEGIN IMMEDIATE;{APPEND}{lines};{}COMMIT", INSERT_CHECKPOINT.repeat(checkpoints)),
+    }
 }
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;

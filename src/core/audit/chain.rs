@@ -22,6 +22,8 @@ use super::{Batch, Checkpoint, Entry, checkpoint::CHECKPOINT_EVERY, wall_time};
 
 /// The longest kind, in bytes: a word or three, and bounded because it comes back from disk.
 pub const KIND_LEN_MAX: usize = 32;
+/// The most entries in a batch: far more than a turn makes, and one statement of the storage takes them all.
+pub const BATCH_ENTRIES_MAX: usize = 1024;
 /// The longest body, in bytes: many times the longest event, and bounded because it comes back from disk.
 pub const BODY_LEN_MAX: usize = 16 * 1024;
 /// The longest kept state, in bytes: several times what the machine needs; every batch writes it anew.
@@ -98,6 +100,12 @@ pub enum Unsealable {
     /// Without an entry nothing says why the kept state changed.
     #[error("nothing recorded: the batch has no entry")]
     Empty,
+    /// Too many entries.
+    #[error("nothing recorded: the batch has {len} entries, at most {BATCH_ENTRIES_MAX} fit")]
+    TooMany {
+        /// How many there are.
+        len: usize,
+    },
     /// No word of the record's.
     #[error("nothing recorded: entry {index} has a kind longer than {KIND_LEN_MAX} bytes, or with control characters")]
     Kind {
@@ -174,6 +182,9 @@ impl Chain {
     fn check(&self, batch: &Batch, key: &SigningKey) -> Result<(), Unsealable> {
         if batch.entries.is_empty() {
             return Err(Unsealable::Empty);
+        }
+        if batch.entries.len() > BATCH_ENTRIES_MAX {
+            return Err(Unsealable::TooMany { len: batch.entries.len() });
         }
         if batch.kept.len() > KEPT_LEN_MAX {
             return Err(Unsealable::Kept { len: batch.kept.len() });

@@ -35,7 +35,7 @@ use pump_protocol::clock::WallTime;
 /// What one turn of the machine wants remembered: all of it, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Batch {
-    /// What happened, oldest first; at least one.
+    /// What happened, oldest first; at least one, at most [`chain::BATCH_ENTRIES_MAX`].
     pub entries: Vec<Entry>,
     /// The machine's whole durable state after these entries.
     pub kept: Vec<u8>,

@@ -49,6 +49,18 @@ CREATE TABLE head (
     kept  BLOB
 ) STRICT;
 
+-- The one way in: a line, and the head behind it. One statement is one transaction, however many lines it brings;
+-- the kept state comes with the last of them.
+CREATE VIEW append AS
+SELECT seq, kind, request, wall_ms, utc_offset_min, kept_digest, body, hash, NULL AS kept FROM record;
+
+CREATE TRIGGER append_line INSTEAD OF INSERT ON append
+BEGIN
+    INSERT INTO record (seq, kind, request, wall_ms, utc_offset_min, kept_digest, body, hash)
+    VALUES (NEW.seq, NEW.kind, NEW.request, NEW.wall_ms, NEW.utc_offset_min, NEW.kept_digest, NEW.body, NEW.hash);
+    UPDATE head SET count = NEW.seq, hash = NEW.hash, kept = coalesce(NEW.kept, kept) WHERE one = 1;
+END;
+
 CREATE TRIGGER identity_once BEFORE INSERT ON identity WHEN EXISTS (SELECT 1 FROM identity)
 BEGIN SELECT RAISE(ABORT, 'the identity is written once'); END;
 CREATE TRIGGER identity_stays BEFORE UPDATE ON identity
