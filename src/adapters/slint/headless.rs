@@ -112,7 +112,26 @@ impl Headless {
         let _ = self.window.dispatch_event_with_result(event);
     }
 
+    /// A copy of the last frame.
+    pub fn frame(&self) -> Frame {
+        Frame { panel: self.panel, pixels: self.pixels.clone() }
+    }
+
     /// Writes the last frame as a PNG.
+    pub fn save_png(&self, path: &Path) -> io::Result<()> {
+        self.frame().save_png(path)
+    }
+}
+
+/// One frame, to be kept.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    panel: Panel,
+    pixels: Vec<Rgb8Pixel>,
+}
+
+impl Frame {
+    /// Writes it as a PNG.
     pub fn save_png(&self, path: &Path) -> io::Result<()> {
         let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), self.panel.width, self.panel.height);
         encoder.set_color(png::ColorType::Rgb);

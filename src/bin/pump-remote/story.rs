@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -55,7 +55,10 @@ pub(crate) fn play(runtime: &Runtime, panel: Panel, out: &Path) -> anyhow::Resul
     let record = running.record.clone();
     let mut stage = Stage::set(runtime, panel, out, running, host)?;
     stage.tell()?;
-    let Stage { running, host, .. } = stage;
+    let Stage { running, host, pictures, .. } = stage;
+    for picture in pictures {
+        picture.join().map_err(|_| anyhow::anyhow!("a picture was not written"))??;
+    }
     // The loop may have ended by itself; then the record shows it.
     let _ = running.close.send(());
     runtime.block_on(running.ended).context("the remote did not end in good order")?;
@@ -85,7 +88,7 @@ struct Stage {
     running: Running,
     host: SharedHost,
     out: PathBuf,
-    pictures: u32,
+    pictures: Vec<JoinHandle<anyhow::Result<()>>>,
     shown_at: Instant,
 }
 
@@ -97,7 +100,15 @@ impl Stage {
         let window = Window::new(move |intent| hand_over(&intents, intent)).context("no window")?;
         window.fit(panel);
         window.show().context("no window")?;
-        Ok(Self { headless, window, running, host, out: out.to_owned(), pictures: 0, shown_at: Instant::now() })
+        Ok(Self {
+            headless,
+            window,
+            running,
+            host,
+            out: out.to_owned(),
+            pictures: Vec::new(),
+            shown_at: Instant::now(),
+        })
     }
 
     fn tell(&mut self) -> anyhow::Result<()> {
@@ -305,10 +316,12 @@ impl Stage {
     fn picture(&mut self, name: &str, caption: &str) -> anyhow::Result<()> {
         self.show();
         self.headless.render();
-        self.pictures += 1;
-        let file = format!("{:02}-{name}.png", self.pictures);
+        let file = format!("{:02}-{name}.png", self.pictures.len() + 1);
         let path = self.out.join(&file);
-        self.headless.save_png(&path).with_context(|| format!("can't write {}", path.display()))?;
+        // Written beside the story: a finger that is down must be told of all the while.
+        let frame = self.headless.frame();
+        let write = move || frame.save_png(&path).with_context(|| format!("can't write {}", path.display()));
+        self.pictures.push(thread::spawn(write));
         println!("{file:<22} {caption}");
         Ok(())
     }
