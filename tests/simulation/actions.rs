@@ -1,7 +1,7 @@
 //! What can happen in a story, and how likely.
 
-use pump_core::screen::{Control, Face, Intent, Source, Visit};
 use pump_core::remote::Input;
+use pump_core::screen::{Control, Face, Intent, Source, Visit};
 use pump_protocol::{
     clock::WallTime,
     prescription::{Prescription, Programmed, WindowDoseLimit},
@@ -22,7 +22,11 @@ pub(crate) struct Story {
 /// One thing that happens.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
-    Hold { control: Control, source: Source, held: Millis },
+    Hold {
+        control: Control,
+        source: Source,
+        held: Millis,
+    },
     Visit(Visit),
     Seen,
     Wake,
@@ -36,7 +40,9 @@ pub(crate) enum Action {
     DiskCatchesUp,
     DiskGivesUp,
     Crash,
-    Reboot { off: Millis },
+    Reboot {
+        off: Millis,
+    },
     Wall(Option<WallTime>),
     Latency(Millis),
     PumpReset,
@@ -56,7 +62,9 @@ pub(crate) enum Action {
     /// What a patient does who wants it to end.
     Stop,
     /// A request is left in doubt, and everybody is away for so long that the pump forgets it.
-    LongAway { history_goes_too: bool },
+    LongAway {
+        history_goes_too: bool,
+    },
     /// The disk fails while the link comes and goes, until no more fits into the queue.
     DiskFailsLong,
 }
@@ -200,7 +208,8 @@ impl Story {
             world.doze(wait.remaining.saturating_add(Millis::from_secs(1)), late);
         }
         if chance.one_in(4) {
-            let at = chance.pick(&[CommandKind::Prepare, CommandKind::Commit, CommandKind::Commit, CommandKind::Cancel]);
+            let at =
+                chance.pick(&[CommandKind::Prepare, CommandKind::Commit, CommandKind::Commit, CommandKind::Cancel]);
             let fault = Fault { at, ..fault(chance) };
             world.faults.push(fault);
         }
@@ -289,8 +298,7 @@ impl Story {
 
     pub(crate) fn tally(&self) -> Tally {
         let mut tally = Tally { holds: self.world.full_holds, ..Tally::default() };
-        tally.commits =
-            self.world.transmitted(|sent| matches!(sent, pump_protocol::message::Command::Commit { .. }));
+        tally.commits = self.world.transmitted(|sent| matches!(sent, pump_protocol::message::Command::Commit { .. }));
         self.world.record().iter().for_each(|happened| tally.count(&happened.event));
         tally
     }
