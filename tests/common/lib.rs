@@ -10,7 +10,7 @@
 //!   same open question, and the machine never spins.
 //! - Nothing here is random; whoever wants chance brings a seed.
 #![forbid(unsafe_code)]
-#![expect(clippy::panic, reason = "a broken promise ends the test where it happens")]
+#![expect(clippy::panic, clippy::missing_panics_doc, reason = "a broken promise ends the test where it happens")]
 
 pub mod chronicle;
 
@@ -523,7 +523,7 @@ impl World {
             if let Some(output) = self.remote.poll_output() {
                 match output {
                     Output::Store(batch) => self.asked_to_store(batch),
-                    Output::Transmit(command) => self.carry(command),
+                    Output::Transmit(command) => self.carry(&command),
                     Output::Hangup => self.disconnect(),
                     Output::ReadDays => self.turn(Input::Days(Vec::new())),
                 }
@@ -575,19 +575,19 @@ impl World {
         AuditHead { count: self.record.len() as u64, hash }
     }
 
-    fn carry(&mut self, command: Command) {
-        self.check_promises(&command);
+    fn carry(&mut self, command: &Command) {
+        self.check_promises(command);
         self.sent.push(command.clone());
         if !self.connected {
             return;
         }
-        if self.strikes(&command, Point::BeforeReceipt).is_some() {
+        if self.strikes(command, Point::BeforeReceipt).is_some() {
             return;
         }
         self.nonces += 1;
-        let mut reply = self.pump.handle(OURS, self.role, &command, nonce(self.nonces));
+        let mut reply = self.pump.handle(OURS, self.role, command, nonce(self.nonces));
         self.chronicle.observe(&self.pump);
-        match self.strikes(&command, Point::AfterReceipt) {
+        match self.strikes(command, Point::AfterReceipt) {
             None => {}
             Some(Effect::Echo(echo)) => {
                 if let Reply::Granted { dose, .. } = &mut reply {
