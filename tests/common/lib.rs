@@ -10,11 +10,14 @@
 //!   same open question, and the machine never spins.
 //! - Nothing here is random; whoever wants chance brings a seed.
 #![forbid(unsafe_code)]
-#![expect(clippy::panic, reason = "a broken promise ends the test where it happens")]
+#![expect(clippy::panic, clippy::missing_panics_doc, reason = "a broken promise ends the test where it happens")]
 
 pub mod chronicle;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use pump_core::{
     audit::{
@@ -139,6 +142,7 @@ pub struct World {
     pub heard: Option<(HistorySeq, PrescriptionHash)>,
     now: Now,
     record: Vec<Happened>,
+    chain: Vec<u64>,
     kept: Kept,
     inbound: VecDeque<(Uptime, Reply)>,
     drifted_ppm_ms: i64,
@@ -182,6 +186,7 @@ impl World {
             heard: None,
             now,
             record: Vec::new(),
+            chain: Vec::new(),
             kept,
             inbound: VecDeque::new(),
             drifted_ppm_ms: 0,
@@ -386,6 +391,14 @@ impl World {
         self.heard == Some((head, self.pump.prescription().hash()))
     }
 
+    /// The disk stores what it has held back, and the remote's process ends before it learns of it.
+    pub fn store_and_die(&mut self) {
+        if let Some(batch) = self.waiting.take() {
+            self.store(&batch);
+        }
+        self.crash();
+    }
+
     /// What is on disk: what a restart begins from.
     pub const fn kept(&self) -> &Kept {
         &self.kept
@@ -395,6 +408,7 @@ impl World {
     pub fn put_back(&mut self, kept: Kept, records: usize) {
         self.kept = kept;
         self.record.truncate(records);
+        self.chain.truncate(records);
         self.crash();
     }
 
@@ -479,7 +493,11 @@ impl World {
         let second = self.now.uptime.millis() / 1000;
         let count = if self.turns.0 == second { self.turns.1 + 1 } else { 1 };
         self.turns = (second, count);
-        assert!(count <= TURNS_A_SECOND_MAX, "the machine wants too many turns: {:?}", self.remote.poll_timeout(self.now));
+        assert!(
+            count <= TURNS_A_SECOND_MAX,
+            "the machine wants too many turns: {:?}",
+            self.remote.poll_timeout(self.now)
+        );
     }
 
     /// One turn of the machine. NOT SURE ends by the pump's word only.
@@ -505,7 +523,7 @@ impl World {
             if let Some(output) = self.remote.poll_output() {
                 match output {
                     Output::Store(batch) => self.asked_to_store(batch),
-                    Output::Transmit(command) => self.carry(command),
+                    Output::Transmit(command) => self.carry(&command),
                     Output::Hangup => self.disconnect(),
                     Output::ReadDays => self.turn(Input::Days(Vec::new())),
                 }
@@ -543,28 +561,33 @@ impl World {
                 _ => true,
             };
             self.record.push(happened);
+            let mut hasher = DefaultHasher::new();
+            (self.chain.last(), &entry.body).hash(&mut hasher);
+            self.chain.push(hasher.finish());
         }
         self.kept = Kept::from_bytes(&batch.kept).unwrap_or_else(|malformed| panic!("not restorable: {malformed}"));
         self.head()
     }
 
     fn head(&self) -> AuditHead {
-        AuditHead { count: self.record.len() as u64, hash: [0; 32] }
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&self.chain.last().copied().unwrap_or_default().to_le_bytes());
+        AuditHead { count: self.record.len() as u64, hash }
     }
 
-    fn carry(&mut self, command: Command) {
-        self.check_promises(&command);
+    fn carry(&mut self, command: &Command) {
+        self.check_promises(command);
         self.sent.push(command.clone());
         if !self.connected {
             return;
         }
-        if self.strikes(&command, Point::BeforeReceipt).is_some() {
+        if self.strikes(command, Point::BeforeReceipt).is_some() {
             return;
         }
         self.nonces += 1;
-        let mut reply = self.pump.handle(OURS, self.role, &command, nonce(self.nonces));
+        let mut reply = self.pump.handle(OURS, self.role, command, nonce(self.nonces));
         self.chronicle.observe(&self.pump);
-        match self.strikes(&command, Point::AfterReceipt) {
+        match self.strikes(command, Point::AfterReceipt) {
             None => {}
             Some(Effect::Echo(echo)) => {
                 if let Reply::Granted { dose, .. } = &mut reply {

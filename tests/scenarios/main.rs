@@ -1,2 +1,27 @@
 //! Use and exception cases, one file each: what holds before, what is done, what holds after.
+//!
+//! Each asks three witnesses: the screen, the record, and the pump's own history.
+
+mod accounts_differ;
+mod allotment_used;
+mod another_pump_answers;
+mod another_remote_asks;
+mod caregiver_cannot_ask;
+mod clock_changes;
 mod dose_delivered;
+mod dose_echo_differs;
+mod dose_forgotten;
+mod link_lost;
+mod machine_never_spins;
+mod prescription_changes;
+mod press_expires;
+mod pump_breaks;
+mod pump_denies;
+mod record_cannot_be_written;
+mod record_lost;
+mod remote_restarts;
+mod report_too_old;
+mod stop;
+mod too_soon;
+mod touches;
+mod words;

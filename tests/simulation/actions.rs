@@ -131,7 +131,7 @@ impl Story {
             96 if chance.one_in(12) => Action::LongAway { history_goes_too: chance.one_in(2) },
             96 if chance.one_in(8) => Action::DiskFailsLong,
             95 => Action::ClinicianBolus(Dose::from_micrograms(u32::try_from(chance.between(1, 80)).expect("small"))),
-            _ => self.what_mends(chance),
+            _ => Self::what_mends(chance),
         }
     }
 
@@ -268,7 +268,7 @@ impl Story {
         world.come_back();
     }
 
-    fn what_mends(&self, chance: &mut Chance) -> Action {
+    fn what_mends(chance: &mut Chance) -> Action {
         match chance.below(4) {
             0 => Action::ComeBack,
             1 => Action::Disk(Disk::Works),

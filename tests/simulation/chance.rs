@@ -27,6 +27,7 @@ impl Chance {
     }
 
     pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize].clone()
+        let index = self.below(from.len() as u64);
+        from[usize::try_from(index).expect("below a length")].clone()
     }
 }

@@ -20,8 +20,8 @@ use pump_protocol::quantity::Millis;
 
 use self::{actions::Story, chance::Chance, invariants::every_question_is_answered_in_the_end, tally::Tally};
 
-/// Seconds in a debug build; enough for each kind of fault to meet each state of a request some ten times.
-const RUNS: u64 = 2_000;
+/// Ten seconds in a debug build; enough for each kind of fault to meet each state of a request some ten times.
+const RUNS: u64 = 3_000;
 /// How many things happen in one story.
 const ACTIONS: u32 = 40;
 
@@ -36,10 +36,10 @@ fn whatever_happens_every_promise_holds_and_every_question_is_answered() {
     }
     let runs = from_environment("RUNS").unwrap_or(RUNS);
     let began = std::time::Instant::now();
-    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let tallies: Vec<Tally> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|first| scope.spawn(move || (first..runs).step_by(threads as usize).filter_map(tell).sum::<Tally>()))
+        let workers: Vec<_> = (0..threads as u64)
+            .map(|first| scope.spawn(move || (first..runs).step_by(threads).filter_map(tell).sum::<Tally>()))
             .collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });

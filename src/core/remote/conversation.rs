@@ -252,9 +252,7 @@ impl Remote {
             | State::CommitIntent { sent: true, .. }
             | State::Delivering(_)
             | State::Withdrawing { .. }
-            | State::Uncertain(_) => {
-                fate_question(request).filter(|question| talk.may_ask_fate(question, now.uptime))
-            }
+            | State::Uncertain(_) => fate_question(request).filter(|question| talk.may_ask_fate(question, now.uptime)),
         }
     }
 

@@ -160,9 +160,9 @@ impl Remote {
             | State::Granted(_)
             | State::CommitIntent { .. }
             | State::Withdrawing { .. }
-            | State::Uncertain(
-                Verdict::Unknown | Verdict::CouldStillRun | Verdict::NeverRan(_) | Verdict::Forgotten,
-            ) => None,
+            | State::Uncertain(Verdict::Unknown | Verdict::CouldStillRun | Verdict::NeverRan(_) | Verdict::Forgotten) => {
+                None
+            }
         }
     }
 

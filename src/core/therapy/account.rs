@@ -133,7 +133,9 @@ impl Since {
 
     /// The later of two moments, as far as the pump's clock tells.
     fn later_of(self, other: Option<Self>) -> Self {
-        let start = |since: Self| (since.pump.epoch, i128::from(since.pump.since_epoch.get()) - i128::from(since.carried.get()));
+        let start = |since: Self| {
+            (since.pump.epoch, i128::from(since.pump.since_epoch.get()) - i128::from(since.carried.get()))
+        };
         other.filter(|other| start(*other) > start(self)).unwrap_or(self)
     }
 

@@ -1,0 +1,45 @@
+//! The caregiver's pages give no dose; a viewer's key can't ask.
+//!
+//! Pre:  READY on the patient's page.
+//! Step: the button is held on the caregiver's page or in the history; or the key is a viewer's.
+//! Post: nothing is transmitted; the attempt is on record.
+
+use pump_core::{
+    audit::event::Event,
+    screen::{Control, Face, Source, Visit},
+    therapy::reason::Reason,
+};
+use pump_protocol::{message::Role, quantity::Millis};
+use pump_tests::World;
+use simulated_pump::Setup;
+
+use crate::words::{is_ready, prepares, secs};
+
+#[test]
+fn the_button_on_a_page_of_the_caregiver_is_recorded_and_transmits_nothing() {
+    for page in [Visit::Caregiver, Visit::History] {
+        let mut world = World::ready();
+        world.visit(page);
+        let face = world.face();
+        assert!(matches!(face, Face::Caregiver(_) | Face::History { .. }));
+        let before = world.sent.len();
+        world.hold(Control::Dose, Source::Button, Millis::new(2_000));
+        assert_eq!(world.sent.len(), before);
+        assert_eq!(world.recorded(|event| matches!(event, Event::AttemptElsewhere)), 1);
+        world.visit(Visit::Patient);
+        assert!(is_ready(&world));
+    }
+}
+
+#[test]
+fn a_viewers_key_offers_no_dose() {
+    let mut world = World::with(Setup::demonstration());
+    world.role = Role::Viewer;
+    world.pass(secs(7));
+    assert_eq!(world.reasons(), [Reason::ViewerOnly]);
+    world.hold_dose();
+    assert_eq!((prepares(&world), world.started()), (0, 0));
+    let refused =
+        |event: &Event| matches!(event, Event::AttemptRefused { reasons } if reasons[..] == [Reason::ViewerOnly]);
+    assert_eq!(world.recorded(refused), 1);
+}

@@ -1,0 +1,126 @@
+//! The link goes away at every point of asking for a dose.
+//!
+//! Pre:  READY.
+//! Step: the patient holds the control; the link is lost before PREPARE, after GRANT, or around COMMIT.
+//! Post: before COMMIT: NOT GIVEN, at once. After: NOT SURE, until the pump has said what became of it. Never twice.
+
+use pump_core::{
+    audit::event::{Doubt, Event},
+    screen::{Face, NotGiven},
+    therapy::reason::Reason,
+};
+use pump_protocol::message::Command;
+use pump_tests::{CommandKind, Disk, Effect, Point, World};
+
+use crate::words::{
+    commits, is_not_sure, is_ready, mins, prepares, queries, secs, until_it_is_in, wait_of, was_delivered_once,
+    was_not_given,
+};
+
+const INTERRUPTED: Face = Face::NotGiven(NotGiven::Interrupted);
+
+#[test]
+fn a_link_lost_at_prepare_leaves_nothing_given_and_nothing_open() {
+    for point in [Point::BeforeReceipt, Point::AfterReceipt] {
+        let mut world = World::ready();
+        world.fault(CommandKind::Prepare, point, Effect::Disconnect);
+        world.hold_dose();
+        assert_eq!(world.face(), INTERRUPTED, "told at once");
+        world.pass(secs(3));
+        was_not_given(&world, 1);
+        assert_eq!((prepares(&world), commits(&world)), (1, 0), "never asked again by itself");
+        world.seen();
+        assert!(is_ready(&world), "{:?}", world.face());
+        world.hold_dose();
+        until_it_is_in(&mut world);
+        was_delivered_once(&world, 2);
+    }
+}
+
+#[test]
+fn a_link_lost_after_the_grant_withholds_commit() {
+    let mut world = World::ready();
+    world.latency = pump_protocol::quantity::Millis::new(200);
+    world.hold_dose();
+    world.disk = Disk::Hesitates;
+    world.pass(secs(1));
+    assert_eq!(commits(&world), 0, "the intent is not stored yet");
+    world.cut_link();
+    assert_eq!(world.face(), INTERRUPTED);
+    world.disk = Disk::Works;
+    world.disk_catches_up();
+    world.pass(secs(3));
+    was_not_given(&world, 1);
+    assert_eq!(commits(&world), 0);
+    assert_eq!(world.recorded(|event| matches!(event, Event::CommitWithheld { .. })), 1);
+}
+
+#[test]
+fn a_commit_that_arrived_is_not_sure_until_the_pump_says_so() {
+    let mut world = World::ready();
+    world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
+    world.in_reach = true;
+    world.hold_dose();
+    assert!(is_not_sure(&world), "{:?}", world.face());
+    assert_eq!(world.recorded(|event| matches!(event, Event::Uncertain { why: Doubt::LinkLost, .. })), 1);
+    world.pass(secs(3));
+    assert!(matches!(world.face(), Face::Delivering { .. }), "{:?}", world.face());
+    until_it_is_in(&mut world);
+    was_delivered_once(&world, 1);
+    assert_eq!(commits(&world), 1, "asked again, never sent again");
+    assert!(queries(&world) > 0);
+}
+
+#[test]
+fn a_commit_that_never_arrived_is_not_sure_until_the_pump_has_sworn_that_it_never_will() {
+    for effect in [Effect::Disconnect, Effect::Drop] {
+        let mut world = World::ready();
+        world.fault(CommandKind::Commit, Point::BeforeReceipt, effect);
+        world.hold_dose();
+        world.pass(secs(5));
+        world.pass(secs(3));
+        assert!(matches!(world.face(), Face::NotGiven(_)), "{:?}", world.face());
+        was_not_given(&world, 1);
+        assert_eq!(world.recorded(|event| matches!(event, Event::Uncertain { .. })), 1);
+        assert!(world.transmitted(|sent| matches!(sent, Command::Abort { .. })) > 0, "its watermark is what proves it");
+        assert_eq!(commits(&world), 1);
+        world.seen();
+        assert!(is_ready(&world), "it didn't count: {:?}", world.face());
+    }
+}
+
+#[test]
+fn not_sure_stands_while_the_pump_is_away_and_cannot_be_dismissed() {
+    let mut world = World::ready();
+    world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
+    world.in_reach = true;
+    world.hold_dose();
+    world.walk_away();
+    world.doze(mins(400), secs(20));
+    world.seen();
+    assert!(is_not_sure(&world), "{:?}", world.face());
+    world.hold_dose();
+    let refused =
+        |event: &Event| matches!(event, Event::AttemptRefused { reasons } if reasons.contains(&Reason::Unresolved));
+    assert_eq!(world.recorded(refused), 1);
+    world.come_back();
+    was_delivered_once(&world, 1);
+    assert_eq!(world.started(), 1);
+}
+
+#[test]
+fn a_link_lost_while_the_dose_goes_in_ends_with_the_true_amount() {
+    let mut world = World::ready();
+    world.hold_dose();
+    world.pass(secs(30));
+    world.walk_away();
+    assert!(matches!(world.face(), Face::Delivering { .. }), "for a moment the last word stands");
+    world.pass(secs(20));
+    assert!(is_not_sure(&world), "{:?}", world.face());
+    assert_eq!(world.recorded(|event| matches!(event, Event::Uncertain { why: Doubt::SilentInDelivery, .. })), 1);
+    world.pass(mins(10));
+    world.come_back();
+    was_delivered_once(&world, 1);
+    world.seen();
+    assert!(wait_of(&world).remaining > mins(100));
+}

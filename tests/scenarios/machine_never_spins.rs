@@ -1,0 +1,72 @@
+//! The machine waits; it never turns for nothing.
+//!
+//! Pre:  any state.
+//! Step: time passes, and nobody touches anything.
+//! Post: it wants to be woken a bounded number of times, each in the future (the world checks both at every turn).
+
+use pump_core::screen::Visit;
+use pump_protocol::{
+    history::HistorySeq,
+    message::{Denial, HistoryPage, Reply},
+    wire::Bounded,
+};
+use pump_tests::{CommandKind, Disk, Effect, Point, World, id};
+
+use crate::words::{give_one, mins, secs};
+
+#[test]
+fn nothing_turns_for_nothing_in_any_state() {
+    let mut world = World::ready();
+    world.pass(mins(3));
+    give_one(&mut world);
+    world.pass(mins(3));
+    world.walk_away();
+    world.pass(mins(3));
+    world.come_back();
+    world.doze(mins(125), secs(20));
+    for page in [Visit::Caregiver, Visit::History, Visit::Patient] {
+        world.visit(page);
+        world.pass(mins(2));
+    }
+    world.disk = Disk::Hesitates;
+    world.hold_dose();
+    world.pass(mins(1));
+    world.disk = Disk::Refuses;
+    world.disk_catches_up();
+    world.pass(mins(2));
+}
+
+#[test]
+fn a_request_waits_for_its_intent_without_turning_though_an_older_one_was_asked_about() {
+    let mut world = World::ready();
+    world.fault(CommandKind::Commit, Point::BeforeReceipt, Effect::Disconnect);
+    world.hold_dose();
+    world.pass(secs(5));
+    world.seen();
+    world.disk = Disk::Hesitates;
+    world.hold_dose();
+    world.disk_catches_up();
+    world.pass(secs(15));
+}
+
+#[test]
+fn a_pump_whose_history_leads_nowhere_is_hung_up_on() {
+    let mut world = World::ready();
+    world.pump_is_honest = false;
+    world.other_doses();
+    let nowhere = HistoryPage { first: HistorySeq(1), head: HistorySeq(9), entries: Bounded::new() };
+    world.fault(CommandKind::Other, Point::AfterReceipt, Effect::Answer(Box::new(Reply::History(nowhere))));
+    world.pass(secs(5));
+    assert_eq!(crate::words::wait_of(&world).offer.left, 3, "the next session reads what is there");
+}
+
+#[test]
+fn a_denial_without_a_reason_is_no_answer() {
+    let mut world = World::ready();
+    world.pump_is_honest = false;
+    let empty = Reply::Denied { id: id(1), denial: Denial::default() };
+    world.fault(CommandKind::Prepare, Point::AfterReceipt, Effect::Answer(Box::new(empty)));
+    world.hold_dose();
+    world.pass(secs(5));
+    crate::words::was_not_given(&world, 1);
+}

@@ -1,0 +1,92 @@
+//! The clinic changes the prescription.
+//!
+//! Pre:  READY for 50 mcg.
+//! Step: the clinic programs 60 mcg before PREPARE, while the finger is on the control, or in peace.
+//! Post: the old dose is not given, nor the new one to a finger that held for the old; the change is told once.
+
+use pump_core::{
+    audit::event::Event,
+    screen::{Control, Face, Level, NotGiven, Notice, Source},
+};
+use pump_protocol::{
+    message::DenyReason,
+    prescription::{Prescription, Programmed},
+    quantity::{Dose, Millis},
+};
+use pump_tests::{Disk, World};
+
+use crate::words::{DOSE, commits, give_one, prepares, secs, wait_of};
+
+fn reprogram(world: &mut World, change: impl FnOnce(&mut Programmed)) {
+    let mut programmed = world.pump.prescription().programmed().clone();
+    programmed.version += 1;
+    change(&mut programmed);
+    world.pump.program(Prescription::check(programmed).expect("agrees"));
+    world.chronicle.observe(&world.pump);
+}
+
+const SIXTY: Dose = Dose::from_micrograms(60);
+
+#[test]
+fn a_change_between_ready_and_prepare_gives_neither_dose() {
+    let mut world = World::ready();
+    world.disk = Disk::Hesitates;
+    world.hold_dose();
+    reprogram(&mut world, |programmed| programmed.demand_dose = SIXTY);
+    world.disk = Disk::Works;
+    world.disk_catches_up();
+    let denied = Face::NotGiven(NotGiven::Denied {
+        reason: DenyReason::PrescriptionChanged,
+        until: None,
+        retry_after: Millis::ZERO,
+    });
+    assert_eq!(world.face(), denied);
+    assert_eq!((commits(&world), world.started()), (0, 0));
+    world.pass(secs(3));
+    world.seen();
+    assert!(matches!(world.face(), Face::Ready(offer) if offer.dose == SIXTY), "{:?}", world.face());
+}
+
+#[test]
+fn a_change_is_told_once() {
+    let mut world = World::ready();
+    reprogram(&mut world, |programmed| programmed.demand_dose = SIXTY);
+    world.pass(secs(2));
+    assert_eq!(world.screen().notice, Some(Notice::DoseChanged { from: DOSE, to: SIXTY }));
+    let read = |event: &Event| matches!(event, Event::PrescriptionRead { version: 2, .. });
+    assert_eq!(world.recorded(read), 1);
+    world.pass(secs(60));
+    world.cut_link();
+    world.pass(secs(5));
+    assert_eq!((world.screen().notice, world.recorded(read)), (None, 1));
+}
+
+#[test]
+fn a_finger_that_held_for_the_old_dose_does_not_ask_for_the_new_one() {
+    let mut world = World::ready();
+    let level = |world: &mut World| world.touch(Control::Dose, Source::Touchscreen, Level::Pressed);
+    level(&mut world);
+    for tenth in 0..20 {
+        if tenth == 1 {
+            reprogram(&mut world, |programmed| programmed.demand_dose = SIXTY);
+        }
+        world.step(Millis::new(100));
+        level(&mut world);
+    }
+    world.touch(Control::Dose, Source::Touchscreen, Level::Released);
+    assert_eq!(prepares(&world), 0, "{:?}", world.face());
+    world.hold_dose();
+    assert_eq!(prepares(&world), 1, "held for what stands there now");
+}
+
+#[test]
+fn a_lockout_made_longer_is_longer_at_once() {
+    let mut world = World::ready();
+    give_one(&mut world);
+    let before = wait_of(&world).remaining;
+    reprogram(&mut world, |programmed| programmed.lockout_interval = Millis::from_hours(4));
+    world.pass(secs(2));
+    let after = wait_of(&world).remaining;
+    assert!(after >= before.saturating_add(Millis::from_mins(119)), "{before} became {after}");
+    assert!(after >= world.pump.report().lockout_remaining);
+}

@@ -1,0 +1,48 @@
+//! A press is the patient's wish for 30 s.
+//!
+//! Pre:  READY.
+//! Step: the patient holds the control; the record can't be written for longer than that.
+//! Post: NOT GIVEN; the pump is never asked, not even when the disk works again.
+
+use pump_core::{
+    audit::event::{Event, NothingBecause},
+    screen::{Face, NotGiven},
+};
+use pump_tests::{Disk, World};
+
+use crate::words::{commits, is_ready, prepares, secs, was_not_given};
+
+#[test]
+fn a_press_that_waited_30_seconds_is_not_asked_any_more() {
+    let mut world = World::ready();
+    world.disk = Disk::Hesitates;
+    world.hold_dose();
+    world.pass(secs(29));
+    assert!(matches!(world.face(), Face::Asking { stop: None, .. }), "{:?}", world.face());
+    world.pass(secs(2));
+    assert_eq!(world.face(), Face::NotGiven(NotGiven::Expired));
+    world.disk = Disk::Works;
+    world.disk_catches_up();
+    world.pass(secs(3));
+    assert_eq!((prepares(&world), world.started()), (0, 0));
+    was_not_given(&world, 1);
+    assert_eq!(world.recorded(|event| matches!(event, Event::NotGiven { why: NothingBecause::Expired, .. })), 1);
+    world.seen();
+    assert!(is_ready(&world));
+}
+
+#[test]
+fn a_grant_that_ran_out_is_not_committed() {
+    let mut world = World::ready();
+    world.disk = Disk::Hesitates;
+    world.hold_dose();
+    world.disk_catches_up();
+    world.pass(secs(11));
+    assert_eq!(world.face(), Face::NotGiven(NotGiven::Expired), "10 s is how long a grant lives");
+    world.disk = Disk::Works;
+    world.disk_catches_up();
+    world.pass(secs(3));
+    assert_eq!((prepares(&world), commits(&world)), (1, 0));
+    was_not_given(&world, 1);
+    assert_eq!(world.recorded(|event| matches!(event, Event::CommitWithheld { .. })), 1);
+}

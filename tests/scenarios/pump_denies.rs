@@ -1,0 +1,65 @@
+//! The pump says no although the remote said READY.
+//!
+//! Pre:  READY, and something happened that the remote can't know yet.
+//! Step: the patient holds the control.
+//! Post: "Your pump says wait until ..."; the denial is on record with every reason; READY only when that time has come.
+
+use pump_core::{
+    audit::event::Event,
+    screen::{Face, NotGiven},
+    therapy::reason::Reason,
+};
+use pump_protocol::{
+    message::DenyReason,
+    quantity::{Dose, Millis},
+};
+use pump_tests::{Disk, World};
+
+use crate::words::{commits, is_ready, mins, secs, wait_of};
+
+/// A hold whose request waits for its record while `meanwhile` happens in the pump.
+fn press_and_meanwhile(world: &mut World, meanwhile: impl FnOnce(&mut World)) {
+    world.disk = Disk::Hesitates;
+    world.hold_dose();
+    meanwhile(world);
+    world.disk = Disk::Works;
+    world.disk_catches_up();
+}
+
+#[test]
+fn a_dose_of_the_clinic_in_between_makes_the_pump_say_wait() {
+    let mut world = World::ready();
+    press_and_meanwhile(&mut world, |world| world.pump.clinician_bolus(Dose::from_micrograms(20)).expect("given"));
+    let Face::NotGiven(NotGiven::Denied { reason, until, retry_after }) = world.face() else {
+        panic!("{:?}", world.face())
+    };
+    assert_eq!(reason, DenyReason::Lockout);
+    assert!(until.is_some() && retry_after == mins(120), "{retry_after}");
+    let denied = |event: &Event| matches!(event, Event::Denied { denial, .. } if denial.reasons.contains(DenyReason::BolusRunning));
+    assert_eq!(world.recorded(denied), 1, "with every reason");
+    assert_eq!((commits(&world), world.started()), (0, 0));
+    world.pass(secs(3));
+    world.seen();
+    assert!(wait_of(&world).reasons.contains(&Reason::Lockout));
+    assert_eq!(world.recorded(|event| matches!(event, Event::DoseOfOthers { .. })), 1, "and the reason was found out");
+}
+
+#[test]
+fn a_window_limit_that_only_the_pump_can_judge_is_waited_for_and_not_offered_again() {
+    let mut world = World::ready();
+    world.pump.clinician_bolus(Dose::from_micrograms(290)).expect("given");
+    world.doze(mins(125), secs(20));
+    assert!(is_ready(&world), "nothing known here speaks against it: {:?}", world.face());
+    world.hold_dose();
+    let Face::NotGiven(NotGiven::Denied { reason: DenyReason::WindowLimit, retry_after, .. }) = world.face() else {
+        panic!("{:?}", world.face())
+    };
+    assert!(retry_after > Millis::from_hours(20));
+    world.seen();
+    let wait = wait_of(&world);
+    assert!(wait.pump_says && wait.reasons == [Reason::WindowLimit], "{wait:?}");
+    world.doze(wait.remaining.saturating_sub(mins(2)), secs(30));
+    assert!(!is_ready(&world));
+    world.doze(mins(5), secs(5));
+    assert!(is_ready(&world), "{:?}", world.face());
+}

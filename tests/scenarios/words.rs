@@ -1,0 +1,82 @@
+//! What several scenarios say.
+
+use pump_core::{audit::event::Event, screen::Face, screen::Wait};
+use pump_protocol::{
+    history::Delivered,
+    message::Command,
+    quantity::{Dose, Millis},
+};
+use pump_tests::World;
+
+/// The demonstration pump's demand dose.
+pub(crate) const DOSE: Dose = Dose::from_micrograms(50);
+
+pub(crate) const fn secs(secs: u64) -> Millis {
+    Millis::from_secs(secs)
+}
+
+pub(crate) const fn mins(mins: u64) -> Millis {
+    Millis::from_mins(mins)
+}
+
+/// Long enough for the dose that was asked for to be in, and for its outcome to be told.
+pub(crate) fn until_it_is_in(world: &mut World) {
+    world.pass(mins(4));
+    world.pass(secs(5));
+}
+
+/// A whole dose, from the hold to its outcome, read.
+pub(crate) fn give_one(world: &mut World) {
+    world.hold_dose();
+    until_it_is_in(world);
+    assert!(matches!(world.face(), Face::Given { .. }), "{:?}", world.face());
+    world.seen();
+}
+
+/// The page must say WAIT.
+pub(crate) fn wait_of(world: &World) -> Wait {
+    match world.face() {
+        Face::Wait(wait) => wait,
+        other => panic!("no wait: {other:?}"),
+    }
+}
+
+pub(crate) fn is_ready(world: &World) -> bool {
+    matches!(world.face(), Face::Ready(_))
+}
+
+pub(crate) fn is_not_sure(world: &World) -> bool {
+    matches!(world.face(), Face::NotSure { .. })
+}
+
+/// The whole dose of this request went in, by the pump's history and by the record.
+pub(crate) fn was_delivered_once(world: &World, id: u64) {
+    assert_eq!(world.delivered().get(&id), Some(&Delivered::exactly(DOSE)), "the pump's history");
+    let told = world.recorded(|event| matches!(event, Event::Delivered { id: told, .. } if told.0 == id));
+    assert_eq!(told, 1, "the record");
+}
+
+/// Nothing of this request went in, by the pump's history and by the record.
+pub(crate) fn was_not_given(world: &World, id: u64) {
+    assert_eq!(world.delivered().get(&id), None, "the pump's history");
+    let told = world.recorded(|event| matches!(event, Event::NotGiven { id: told, .. } if told.0 == id));
+    assert_eq!(told, 1, "the record");
+    assert_eq!(world.remote.request(), None, "nothing is open");
+}
+
+/// How many times a question of this kind has left.
+pub(crate) fn prepares(world: &World) -> usize {
+    world.transmitted(|sent| matches!(sent, Command::Prepare { .. }))
+}
+
+pub(crate) fn commits(world: &World) -> usize {
+    world.transmitted(|sent| matches!(sent, Command::Commit { .. }))
+}
+
+pub(crate) fn cancels(world: &World) -> usize {
+    world.transmitted(|sent| matches!(sent, Command::Cancel { .. }))
+}
+
+pub(crate) fn queries(world: &World) -> usize {
+    world.transmitted(|sent| matches!(sent, Command::Query { .. }))
+}
