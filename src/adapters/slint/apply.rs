@@ -23,7 +23,7 @@ use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 use super::{codes, format};
 
 /// How many reasons stand on the page besides the first, and how many alarms on the caregiver's. The rest is counted.
-const OTHER_REASONS: usize = 3;
+const OTHER_REASONS: usize = 2;
 const ALARMS: usize = 2;
 
 /// The lists on the pages.
