@@ -2,8 +2,10 @@
 //!
 //! What they share stands here: a [`Dial`] makes a link, and a link is two bounded channels of fragments.
 
+pub mod bluez;
 pub mod clock;
 pub mod entropy;
+pub mod gpio;
 pub mod keys;
 pub mod secret_file;
 pub mod simulated;

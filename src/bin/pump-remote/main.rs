@@ -13,7 +13,11 @@ use clap::Parser;
 use pump_core::screen::{Face, Fault, LinkHealth, Screen};
 use pump_protocol::session::CardSecret;
 use pump_remote::{
-    adapters::slint::{Panel, Window},
+    adapters::{
+        bluez::{self, Radio},
+        gpio,
+        slint::{Panel, Window},
+    },
     shell::{
         config::{Config, Display, Speed},
         hand_over,
@@ -22,6 +26,7 @@ use pump_remote::{
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
+    sync::mpsc,
 };
 
 use self::compose::{Running, Which};
@@ -45,6 +50,9 @@ struct Arguments {
     /// How much faster waiting passes with a simulated pump; give the pump-simulator the same
     #[arg(long, value_name = "N")]
     speed: Option<Speed>,
+    /// Say which hardware is there, and what the absence of the rest disables
+    #[arg(long)]
+    hardware: bool,
     /// Where record, keys and simulated pump are kept
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -80,6 +88,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Display::Portrait => Panel::FIVE_INCH,
         Display::Landscape => Panel::SEVEN_INCH,
     };
+    if arguments.hardware {
+        runtime.block_on(say_hardware(&config));
+        return Ok(());
+    }
     if arguments.demo {
         let out = arguments.out.unwrap_or_else(|| std::env::temp_dir().join("pump-remote-demo"));
         return story::play(&runtime, panel, &out);
@@ -95,7 +107,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let data_dir = data_dir(arguments.data_dir.or(config.data_dir), &which)?;
     let speed = arguments.speed.unwrap_or(config.pump.speed);
     match runtime.block_on(compose::start(&data_dir, which, speed.get(), false)) {
-        Ok(running) => show(&runtime, running, panel),
+        Ok(running) => {
+            start_button(&runtime, &config, &running);
+            show(&runtime, running, panel)
+        }
         Err(error) => show_fault(&error, panel),
     }
 }
@@ -122,6 +137,31 @@ fn data_dir(named: Option<PathBuf>, which: &Which) -> anyhow::Result<PathBuf> {
         Which::InProcess => dir.join("simulated"),
         Which::Socket { .. } => dir.join("socket"),
     })
+}
+
+/// The physical button, if the configuration names its pin.
+fn start_button(runtime: &Runtime, config: &Config, running: &Running) {
+    let _guard = runtime.enter();
+    if let Some(Err(missing)) = config.button.pin.map(|pin| gpio::start(pin.get(), running.intents.clone())) {
+        eprintln!("pump-remote: {missing}");
+    }
+}
+
+async fn say_hardware(config: &Config) {
+    match config.button.pin {
+        None => println!("Bolus button: none configured; the control on the display works without it."),
+        Some(pin) => match gpio::start(pin.get(), mpsc::channel(1).0) {
+            Ok(()) => println!("Bolus button: on pin {}.", pin.get()),
+            Err(missing) => println!("Bolus button: {missing}."),
+        },
+    }
+    match bluez::radio().await {
+        Ok(Radio { name, powered }) => {
+            println!("Bluetooth: {name}, {}.", if powered { "on" } else { "off" });
+        }
+        Err(missing) => println!("Bluetooth: {missing}. Simulated pumps work without it."),
+    }
+    println!("Display: {}.", if has_display() { "a window can be opened" } else { "none; the story plays headless" });
 }
 
 fn has_display() -> bool {
