@@ -53,6 +53,8 @@ pub(crate) enum Which {
 
 /// A remote that runs.
 pub(crate) struct Running {
+    /// What is shown first, before the pump is heard.
+    pub(crate) first: Screen,
     /// What is shown.
     pub(crate) screens: watch::Receiver<Screen>,
     /// What people do.
@@ -164,7 +166,8 @@ fn run(
     clock: Clock,
     host: Option<SharedHost>,
 ) -> Running {
-    let (screen, screens) = watch::channel(remote.screen(clock.now()));
+    let first = remote.screen(clock.now());
+    let (screen, screens) = watch::channel(first.clone());
     let (intents, intent) = mpsc::channel(WAITING_MAX);
     let (answering, answers) = mpsc::channel::<Input>(WAITING_MAX);
     let (record_orders, record_order) = mpsc::channel(1);
@@ -197,5 +200,5 @@ fn run(
             tracing::warn!(%error, "the simulated pump was not stored");
         }
     });
-    Running { screens, intents, close, ended, clock, host, record }
+    Running { first, screens, intents, close, ended, clock, host, record }
 }

@@ -96,21 +96,27 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         let out = arguments.out.unwrap_or_else(|| std::env::temp_dir().join("pump-remote-demo"));
         return story::play(&runtime, panel, &out);
     }
-    if !has_display() {
-        println!("There is no display here: playing the story headless, in a fresh record.");
-        return story::play(&runtime, panel, &std::env::temp_dir().join("pump-remote-demo"));
-    }
+    let out = std::env::temp_dir().join("pump-remote-demo");
     let which = match arguments.socket.or(config.pump.socket) {
         Some(path) => Which::Socket { path, pair: arguments.pair.as_deref().map(CardSecret::parse).transpose()? },
+        None if !has_display() => {
+            println!("There is no display here: playing the story headless, in a fresh record.");
+            return story::play(&runtime, panel, &out);
+        }
         None => Which::InProcess,
     };
     let data_dir = data_dir(arguments.data_dir.or(config.data_dir), &which)?;
     let speed = arguments.speed.unwrap_or(config.pump.speed);
     match runtime.block_on(compose::start(&data_dir, which, speed.get(), false)) {
+        Ok(running) if !has_display() => {
+            println!("There is no display here: playing one dose headless, in the record in {}.", data_dir.display());
+            story::play_with(&runtime, running, panel, &out)
+        }
         Ok(running) => {
             start_button(&runtime, &config, &running);
             show(&runtime, running, panel)
         }
+        Err(error) if !has_display() => Err(error),
         Err(error) => show_fault(&error, panel),
     }
 }

@@ -52,21 +52,24 @@ pub(crate) fn play(runtime: &Runtime, panel: Panel, out: &Path) -> anyhow::Resul
     let data_dir = fresh_data_dir(out)?;
     let running = runtime.block_on(compose::start(&data_dir, Which::InProcess, 1, true))?;
     let host = running.host.clone().context("the story needs the pump in this process")?;
-    let record = running.record.clone();
-    let mut stage = Stage::set(runtime, panel, out, running, host)?;
-    stage.tell()?;
-    let Stage { running, host, pictures, .. } = stage;
-    for picture in pictures {
-        picture.join().map_err(|_| anyhow::anyhow!("a picture was not written"))??;
-    }
-    // The loop may have ended by itself; then the record shows it.
-    let _ = running.close.send(());
-    runtime.block_on(running.ended).context("the remote did not end in good order")?;
-    let lines = runtime.block_on(read_record(&record))?;
+    let mut stage = Stage::set(runtime, panel, out, running)?;
+    stage.tell(&host)?;
+    let lines = stage.strike(runtime)?;
     print_table(&lines);
     let doses = agree(&host, &lines)?;
     println!("\n{} records; the pump's history and the record agree on {doses} doses.", lines.len());
     println!("Pictures and record: {}", out.display());
+    Ok(())
+}
+
+/// Plays what can be played with a pump in another process: one dose, a refusal, and a look at the reservoir.
+pub(crate) fn play_with(runtime: &Runtime, running: Running, panel: Panel, out: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(out).with_context(|| format!("can't write to {}", out.display()))?;
+    let mut stage = Stage::set(runtime, panel, out, running)?;
+    stage.tell_one_dose()?;
+    let lines = stage.strike(runtime)?;
+    print_table(&lines);
+    println!("\nPictures: {}", out.display());
     Ok(())
 }
 
@@ -86,41 +89,68 @@ struct Stage {
     headless: Headless,
     window: Window,
     running: Running,
-    host: SharedHost,
     out: PathBuf,
     pictures: Vec<JoinHandle<anyhow::Result<()>>>,
     shown_at: Instant,
 }
 
 impl Stage {
-    fn set(runtime: &Runtime, panel: Panel, out: &Path, running: Running, host: SharedHost) -> anyhow::Result<Self> {
+    fn set(runtime: &Runtime, panel: Panel, out: &Path, running: Running) -> anyhow::Result<Self> {
         let headless = Headless::install(panel).context("the display in memory can't be made")?;
         let intents = running.intents.clone();
         let _guard = runtime.enter();
         let window = Window::new(move |intent| hand_over(&intents, intent)).context("no window")?;
         window.fit(panel);
         window.show().context("no window")?;
-        Ok(Self {
-            headless,
-            window,
-            running,
-            host,
-            out: out.to_owned(),
-            pictures: Vec::new(),
-            shown_at: Instant::now(),
-        })
+        Ok(Self { headless, window, running, out: out.to_owned(), pictures: Vec::new(), shown_at: Instant::now() })
     }
 
-    fn tell(&mut self) -> anyhow::Result<()> {
-        self.picture("checking", "The remote wakes and asks the pump.")?;
+    fn tell(&mut self, host: &SharedHost) -> anyhow::Result<()> {
+        self.first_page()?;
         self.ask_and_receive()?;
         self.ask_too_soon()?;
         self.look_around()?;
         self.stop_one()?;
-        self.lose_the_answer()?;
-        self.lose_the_question()?;
-        self.be_denied()?;
-        self.find_the_pump_stopped()
+        self.lose_the_answer(host)?;
+        self.lose_the_question(host)?;
+        self.be_denied(host)?;
+        self.find_the_pump_stopped(host)
+    }
+
+    fn tell_one_dose(&mut self) -> anyhow::Result<()> {
+        self.first_page()?;
+        self.until("an answer", |face| !matches!(face, Face::Checking))?;
+        let face = self.show();
+        let Face::Ready(_) = face else { bail!("no dose is offered now; the page says {face:?}") };
+        self.hold(Control::Dose, Duration::from_millis(1_700))?;
+        self.until("delivering", |face| matches!(face, Face::Delivering { .. }))?;
+        self.picture("delivering", "The dose goes in; Stop is there.")?;
+        while matches!(self.show(), Face::Delivering { .. }) {
+            thread::sleep(FRAME);
+        }
+        self.until("given", |face| matches!(face, Face::Given { .. }))?;
+        self.picture("given", "The pump says that all of it went in.")?;
+        self.ask_too_soon()?;
+        self.look_around()
+    }
+
+    /// The first page, as it stood before the pump was heard.
+    fn first_page(&mut self) -> anyhow::Result<()> {
+        let first = self.running.first.clone();
+        self.window.apply(&first);
+        self.headless.render();
+        self.save("checking", "The remote wakes and asks the pump.")
+    }
+
+    /// Ends the remote in good order and reads what it recorded.
+    fn strike(self, runtime: &Runtime) -> anyhow::Result<Vec<Line>> {
+        for picture in self.pictures {
+            picture.join().map_err(|_| anyhow::anyhow!("a picture was not written"))??;
+        }
+        // The loop may have ended by itself; then the record shows it.
+        let _ = self.running.close.send(());
+        runtime.block_on(self.running.ended).context("the remote did not end in good order")?;
+        runtime.block_on(read_record(&self.running.record))
     }
 
     fn ask_and_receive(&mut self) -> anyhow::Result<()> {
@@ -171,9 +201,9 @@ impl Stage {
         Ok(())
     }
 
-    fn lose_the_answer(&mut self) -> anyhow::Result<()> {
+    fn lose_the_answer(&mut self, host: &SharedHost) -> anyhow::Result<()> {
         self.wait_until_ready()?;
-        self.console("disconnect commit after")?;
+        self.console(host, "disconnect commit after")?;
         self.hold(Control::Dose, Duration::from_millis(1_700))?;
         self.until("not sure", |face| matches!(face, Face::NotSure { .. }))?;
         self.picture("not-sure", "The link was cut after COMMIT: nobody knows, and the page says so.")?;
@@ -184,9 +214,9 @@ impl Stage {
         Ok(())
     }
 
-    fn lose_the_question(&mut self) -> anyhow::Result<()> {
+    fn lose_the_question(&mut self, host: &SharedHost) -> anyhow::Result<()> {
         self.wait_until_ready()?;
-        self.console("disconnect commit before")?;
+        self.console(host, "disconnect commit before")?;
         self.hold(Control::Dose, Duration::from_millis(1_700))?;
         self.until("not sure", |face| matches!(face, Face::NotSure { .. }))?;
         self.until("not given", |face| matches!(face, Face::NotGiven(_)))?;
@@ -195,20 +225,20 @@ impl Stage {
         Ok(())
     }
 
-    fn be_denied(&mut self) -> anyhow::Result<()> {
+    fn be_denied(&mut self, host: &SharedHost) -> anyhow::Result<()> {
         self.wait_until_ready()?;
-        self.console("deny lockout")?;
+        self.console(host, "deny lockout")?;
         self.hold(Control::Dose, Duration::from_millis(1_700))?;
         self.until("denied", |face| matches!(face, Face::NotGiven(_)))?;
         self.picture("denied", "The pump says no though the remote said READY: the pump wins.")?;
-        self.console("calm")?;
+        self.console(host, "calm")?;
         self.intend(Intent::Seen);
         Ok(())
     }
 
-    fn find_the_pump_stopped(&mut self) -> anyhow::Result<()> {
+    fn find_the_pump_stopped(&mut self, host: &SharedHost) -> anyhow::Result<()> {
         self.wait_until_ready()?;
-        self.console("stop")?;
+        self.console(host, "stop")?;
         self.intend(Intent::Wake);
         self.until("not available", |face| matches!(face, Face::NotAvailable { .. }))?;
         self.picture("not-available", "The pump is stopped: the reason, and what to do.")?;
@@ -305,9 +335,9 @@ impl Stage {
         hand_over(&self.running.intents, intent);
     }
 
-    fn console(&self, line: &str) -> anyhow::Result<()> {
+    fn console(&self, host: &SharedHost, line: &str) -> anyhow::Result<()> {
         use simulated_pump::console::ConsoleAnswer;
-        match self.host.with(|host| host.console(line, self.running.clock.now().uptime)) {
+        match host.with(|host| host.console(line, self.running.clock.now().uptime)) {
             ConsoleAnswer::Say(_) => Ok(()),
             other => bail!("the pump's console answered {other:?} to {line:?}"),
         }
@@ -315,7 +345,10 @@ impl Stage {
 
     fn picture(&mut self, name: &str, caption: &str) -> anyhow::Result<()> {
         self.show();
-        self.headless.render();
+        self.save(name, caption)
+    }
+
+    fn save(&mut self, name: &str, caption: &str) -> anyhow::Result<()> {
         let file = format!("{:02}-{name}.png", self.pictures.len() + 1);
         let path = self.out.join(&file);
         // Written beside the story: a finger that is down must be told of all the while.

@@ -140,6 +140,7 @@ impl Remote {
         let ours = self.journal.head();
         if let Some(witness) = hello
             .witness
+            .filter(|witness| witness.count > 0)
             .filter(|witness| witness.count > ours.count || (witness.count == ours.count && witness.hash != ours.hash))
         {
             self.note(Event::RecordWentBack { witness, ours }, now);

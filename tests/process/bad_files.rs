@@ -1,0 +1,81 @@
+//! Files that are not what they should be: each is said clearly, and left as it was found.
+
+use std::{fs, path::Path};
+
+use crate::common::{Simulator, remote, said};
+
+/// A data directory with a paired remote in it, and its pump.
+fn paired(dir: &Path) -> (Simulator, String) {
+    let mut pump = Simulator::start(dir);
+    pump.opens_its_window();
+    let socket = pump.socket.to_str().unwrap().to_owned();
+    let secret = pump.secret.clone();
+    let played =
+        remote(&["--socket", &socket, "--pair", &secret, "--speed", "120"], &dir.join("remote")).output().unwrap();
+    assert!(played.status.success(), "{}", said(&played));
+    (pump, socket)
+}
+
+#[test]
+fn a_damaged_record_is_named_and_left_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_pump, socket) = paired(dir.path());
+    let record = dir.path().join("remote/record.db");
+    let good = fs::read(&record).unwrap();
+    let mut flipped = good.clone();
+    let middle = flipped.len() - 2000;
+    flipped[middle] ^= 0x10;
+    let cases: [(&str, &[u8]); 4] = [
+        ("truncated", &good[..good.len() / 2]),
+        ("emptied", &[]),
+        ("another file", b"SQLite format 3\0 this is no record"),
+        ("flipped", &flipped),
+    ];
+    for (what, bytes) in cases {
+        fs::write(&record, bytes).unwrap();
+        let started = remote(&["--socket", &socket], &dir.path().join("remote")).output().unwrap();
+        assert!(!started.status.success(), "{what}: {}", said(&started));
+        assert!(said(&started).contains("record"), "{what}: {}", said(&started));
+        assert!(!said(&started).contains("panicked"), "{what}: {}", said(&started));
+        assert_eq!(fs::read(&record).unwrap(), bytes, "{what}: left as it was");
+    }
+}
+
+#[test]
+fn a_second_instance_on_the_same_record_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_pump, socket) = paired(dir.path());
+    let lock = fs::File::open(dir.path().join("remote/record.db.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let second = remote(&["--socket", &socket], &dir.path().join("remote")).output().unwrap();
+    assert!(!second.status.success(), "{}", said(&second));
+    assert!(said(&second).contains("in use") || said(&second).contains("another"), "{}", said(&second));
+}
+
+#[test]
+fn a_configuration_that_is_not_allowed_starts_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.toml");
+    fs::write(&config, "[pump]\nlockout_minutes = 5\n").unwrap();
+    let data_dir = dir.path().join("remote");
+    let refused = remote(&["--config", config.to_str().unwrap()], &data_dir).output().unwrap();
+    assert!(!refused.status.success());
+    let said = said(&refused);
+    assert!(said.contains("config.toml") && said.contains("line 2") && said.contains("lockout_minutes"), "{said}");
+    assert!(!data_dir.exists(), "nothing was made");
+}
+
+#[test]
+fn damaged_keys_or_a_damaged_pump_are_said_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_pump, socket) = paired(dir.path());
+    for (file, word) in [("keys/device.key", "device key"), ("keys/session.keys", "session keys")] {
+        let path = dir.path().join("remote").join(file);
+        let good = fs::read(&path).unwrap();
+        fs::write(&path, &good[..good.len() - 1]).unwrap();
+        let started = remote(&["--socket", &socket], &dir.path().join("remote")).output().unwrap();
+        assert!(!started.status.success() && said(&started).contains(word), "{file}: {}", said(&started));
+        assert_eq!(fs::read(&path).unwrap().len(), good.len() - 1, "left as it was");
+        fs::write(&path, &good).unwrap();
+    }
+}

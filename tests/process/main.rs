@@ -1,0 +1,5 @@
+//! The programs as a person starts them: two processes, a socket, files that are not what they should be.
+
+mod bad_files;
+mod common;
+mod over_a_socket;
