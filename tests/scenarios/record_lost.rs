@@ -40,8 +40,6 @@ fn nothing_is_offered_until_the_history_is_in() {
     world.pass(Millis::new(4_500));
     assert!(world.transmitted(|sent| matches!(sent, Command::ReadHistory { .. })) > 0, "asked");
     assert!(matches!(world.face(), Face::Checking), "and not heard: {:?}", world.face());
-    world.hold_dose();
-    assert_eq!(world.transmitted(|sent| matches!(sent, Command::Prepare { .. })), 0);
     world.pass(secs(5));
     assert!(is_ready(&world), "{:?}", world.face());
 }
