@@ -11,9 +11,11 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod fragment;
 pub mod history;
 pub mod message;
 pub mod prescription;
 pub mod quantity;
 pub mod report;
+pub mod session;
 pub mod wire;

@@ -163,7 +163,8 @@ pub enum Reply {
         /// Why.
         denial: Denial,
     },
-    /// Answers QUERY, ABORT and CANCEL; and PREPARE or COMMIT of an id that was committed before.
+    /// Answers QUERY, ABORT and CANCEL; and PREPARE or COMMIT of a request that was committed before or may have been, for
+    /// which DENIED or REJECTED would be untrue.
     Fate {
         /// Which request.
         id: RequestId,
@@ -461,7 +462,7 @@ impl Wire for Reply {
     }
 }
 
-fn take_version(input: &mut Reader<'_>) -> Result<(), Malformed> {
+pub(crate) fn take_version(input: &mut Reader<'_>) -> Result<(), Malformed> {
     match u8::take(input)? {
         VERSION => Ok(()),
         found => Err(Malformed::Version { found }),

@@ -173,8 +173,10 @@ impl Doses {
 
     /// `None` if the demand dose fits now into every window that would contain it; otherwise how long until it does.
     ///
-    /// Only the moments at which an older dose leaves the reach are tried. Behind the last of them no older dose is left,
-    /// and a prescription's basal with one dose always fits (`Prescription::check`).
+    /// Only moments at which an older dose leaves the reach are tried, by halving, so that a full record is judged as fast
+    /// as an empty one. Behind the last of them no older dose is left, and a prescription's basal with one dose always fits
+    /// (`Prescription::check`). Where the basal rate changes in between, an earlier moment may be passed over; none that
+    /// doesn't fit is named.
     pub(crate) fn window_wait(&self, now: Moment<'_>) -> Option<Millis> {
         if self.fits(now, now.age) {
             return None;
@@ -182,7 +184,9 @@ impl Doses {
         let window = now.prescription.window_limit.window;
         let counted = self.list.iter().filter(|record| record.counts());
         let leaves = counted.map(|record| record.end().saturating_add(window)).filter(|leaves| *leaves > now.age);
-        let fitting = leaves.filter(|start| self.fits(now, *start)).min();
+        let mut starts: Vec<Millis> = leaves.collect();
+        starts.sort_unstable();
+        let fitting = starts.get(starts.partition_point(|start| !self.fits(now, *start)));
         Some(fitting.map_or(Millis::MAX, |start| start.saturating_sub(now.age)))
     }
 

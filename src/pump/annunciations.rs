@@ -74,12 +74,6 @@ impl Annunciations {
         true
     }
 
-    /// How long until the next snoozed one is pending again.
-    pub(crate) fn next_wake(&self, age: Millis) -> Option<Millis> {
-        let snoozed = self.list.iter().filter(|standing| standing.state == AnnunciationState::Snoozed);
-        snoozed.map(|standing| standing.snoozed.saturating_add(SNOOZE).saturating_sub(age)).min()
-    }
-
     /// Wakes those that have been snoozed long enough. Whether there were any.
     pub(crate) fn wake(&mut self, age: Millis) -> bool {
         let mut any = false;
@@ -104,6 +98,12 @@ impl Annunciations {
 
     pub(crate) fn lasts(&self, kind: AnnunciationKind) -> bool {
         self.list.iter().any(|standing| standing.kind == kind && standing.cause_lasts)
+    }
+
+    /// Whether each kind is listed at most once.
+    pub(crate) fn one_a_kind(&self) -> bool {
+        let kinds = || self.list.iter().map(|standing| standing.kind);
+        kinds().enumerate().all(|(index, kind)| kinds().skip(index + 1).all(|other| other != kind))
     }
 
     pub(crate) fn report(&self, age: Millis) -> Bounded<Annunciation, ANNUNCIATIONS_MAX> {

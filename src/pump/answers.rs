@@ -360,13 +360,15 @@ impl Pump {
         let now = self.moment();
         let bolus = self.doses.running().map(|record| Wait::For(record.end().saturating_sub(self.age)));
         let grant = self.grant.map(|grant| Wait::For(grant.deadline.saturating_sub(self.age)));
-        let window =
-            self.doses.window_wait(now).map(|wait| if wait == Millis::MAX { Wait::Open } else { Wait::For(wait) });
+        // A prescription without demand doses may say anything about them; there is nothing to judge.
+        let on = self.prescription.demand_doses_on();
+        let window = if on { self.doses.window_wait(now) } else { None };
+        let window = window.map(|wait| if wait == Millis::MAX { Wait::Open } else { Wait::For(wait) });
         let full = self.doses.is_full().then_some(Wait::Open);
         [
             (DenyReason::Alarm, open_if(self.annunciations.inhibit_demand_doses())),
             (DenyReason::NotPermitted, open_if(asked.role == Role::Viewer)),
-            (DenyReason::DemandDosesOff, open_if(!self.prescription.demand_doses_on())),
+            (DenyReason::DemandDosesOff, open_if(!on)),
             (DenyReason::LowReservoir, open_if(self.dose_would_take_it_low())),
             (DenyReason::PrescriptionChanged, open_if(asked.prescription != self.prescription.hash())),
             (DenyReason::WindowLimit, full.or(window)),

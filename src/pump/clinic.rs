@@ -154,8 +154,8 @@ impl Pump {
     /// Gives a bolus of the clinic's choice. It counts towards the patient's lockout and window limit.
     pub fn clinician_bolus(&mut self, dose: Dose) -> Result<(), ClinicRefused> {
         self.check_clinician_bolus(dose)?;
-        let programmed = self.prescription.programmed().bolus_duration;
-        let duration = if programmed == Millis::ZERO { CLINICIAN_BOLUS_DURATION } else { programmed };
+        let on = self.prescription.demand_doses_on();
+        let duration = if on { self.prescription.programmed().bolus_duration } else { CLINICIAN_BOLUS_DURATION };
         self.start_bolus(Origin::Clinician, dose, duration, None).map(|_| ()).ok_or(ClinicRefused::RecordFull)
     }
 

@@ -130,6 +130,7 @@ impl Pump {
             (self.doses.iter().all(|dose| dose.started <= self.age), "a dose that starts in the future"),
             (self.doses.iter().rev().skip(1).all(|dose| dose.ended.is_some()), "two boluses at once"),
             (halts == self.halted_since.is_some(), "delivery and alarms that disagree"),
+            (self.annunciations.one_a_kind(), "an annunciation listed twice"),
             (self.history.is_dense(), "a history with gaps"),
         ];
         match agree.into_iter().find(|(holds, _)| !holds) {

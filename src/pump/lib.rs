@@ -24,7 +24,9 @@ mod accounts;
 mod annunciations;
 mod answers;
 pub mod clinic;
+pub mod console;
 pub mod durable;
+pub mod faults;
 mod history;
 mod motor;
 pub mod pump;
@@ -33,3 +35,6 @@ mod requests;
 pub use clinic::ClinicRefused;
 pub use durable::DamagedPump;
 pub use pump::{Pump, Setup};
+
+#[cfg(test)]
+mod stories;

@@ -65,7 +65,7 @@ pub struct Setup {
     pub serial: Text<16>,
     /// What the clinic programmed.
     pub prescription: Prescription,
-    /// What it was filled with.
+    /// What it was filled with; no more than its capacity.
     pub reservoir: Volume,
     /// Minutes after midnight on its civil clock; counted modulo a day.
     pub civil_minute: u16,
@@ -111,9 +111,10 @@ impl Setup {
 impl Pump {
     /// A pump that has never been asked for anything.
     pub fn new(setup: Setup) -> Self {
-        let concentration = setup.prescription.programmed().concentration;
+        let programmed = setup.prescription.programmed();
+        let reservoir = setup.reservoir.min(programmed.capacity);
         let mut pump = Self {
-            level: Grains::in_volume(setup.reservoir, concentration),
+            level: Grains::in_volume(reservoir, programmed.concentration),
             serial: setup.serial,
             prescription: setup.prescription,
             age: Millis::ZERO,
@@ -241,11 +242,11 @@ impl Pump {
 
     // Time.
 
-    /// How long until something changes by itself; `most` if nothing does before.
+    /// How long until the flow changes; `most` if it doesn't before. Nothing else has to be met to the millisecond, because
+    /// nothing else leaves a trace of when it was noticed.
     fn next_change(&self, most: u64) -> u64 {
         let bolus_end = self.doses.running().map(|record| record.end().saturating_sub(self.age));
-        let wake = self.annunciations.next_wake(self.age);
-        let soonest = [bolus_end, wake].into_iter().flatten().map(Millis::get).fold(most, u64::min).max(1);
+        let soonest = bolus_end.map_or(most, |end| end.get().clamp(1, most));
         match self.until_threshold() {
             Some(needed) => first_time(soonest, |time| self.drawn_in(time) >= needed),
             None => soonest,

@@ -12,7 +12,8 @@ use pump_protocol::{
     wire::{Bounded, wire_enum, wire_struct},
 };
 
-/// The most keys remembered: the four that a pump accepts at most, and as many revoked ones.
+/// The most keys remembered: the four that a pump accepts at most, and as many revoked ones. A revoked key whose place was
+/// taken comes back as a stranger: the pump no longer knows its watermark, only its doses.
 pub(crate) const KEYS_MAX: usize = 8;
 /// The most refused requests remembered for each key.
 pub(crate) const REFUSED_MAX: usize = 16;

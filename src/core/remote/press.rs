@@ -72,6 +72,8 @@ impl Remote {
 
     fn visit(&mut self, page: Visit) {
         self.page = page;
+        // What was said of the page before means nothing on this one.
+        self.notice = None;
         if page == Visit::History {
             self.days = None;
             self.outputs.push_back(Output::ReadDays);

@@ -1,0 +1,237 @@
+//! What stands around a pump: its session's end, its disk, its pairing window, and a radio that fails on script.
+//!
+//! # Promises
+//! - What a reply relies on is on disk before the reply leaves; if it can't be, the reply doesn't leave and the link drops.
+//! - A pump that was away because this program was not running has lived on meanwhile: its clock ran.
+
+use std::{path::Path, time::SystemTime};
+
+use pump_protocol::{
+    clock::Uptime,
+    fragment::Assembly,
+    message::{Command, KeyFingerprint, Nonce, RefusedReason, Reply, Role},
+    quantity::Millis,
+    session::{CardSecret, PumpEnd, PumpEvent, Turn},
+};
+use simulated_pump::{
+    Pump, Setup,
+    console::{self, ConsoleAnswer},
+    faults::{self, Script},
+};
+
+use super::state::{State, StateError};
+use crate::adapters::entropy::{OsEntropy, random};
+
+/// How long a magnet opens the pairing window: time to type the card's secret, not to forget about it.
+const WINDOW: Millis = Millis::from_mins(5);
+/// How often a pump looks whether it has something to tell.
+const NEWS_EVERY: Millis = Millis::from_secs(1);
+
+/// What the host wants done with the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Send this frame.
+    Send(Vec<u8>),
+    /// Drop the link.
+    Disconnect,
+}
+
+/// A pump and what stands around it.
+pub struct Host {
+    state: State,
+    end: PumpEnd,
+    script: Script,
+    assembly: Assembly,
+    window: Option<(Role, Uptime)>,
+    lived_until: Uptime,
+    speed: u32,
+}
+
+impl Host {
+    /// The pump in this file, which has lived on since it was last stored; a new one if there is none. It lives `speed`
+    /// times as fast as the clock that its host is told.
+    pub fn open(path: &Path, setup: Setup, speed: u32, now: Uptime) -> Result<Self, StateError> {
+        let (mut state, new) = State::open(path, setup, &mut OsEntropy)?;
+        if !new {
+            let away_ms = unix_ms().saturating_sub(state.unix_ms).max(0).unsigned_abs();
+            state.pump.advance(Millis::new(away_ms.saturating_mul(u64::from(speed))));
+        }
+        state.store(unix_ms())?;
+        let end = PumpEnd::new(state.own.clone(), &state.card, state.pins.clone());
+        let (script, assembly) = (Script::default(), Assembly::new());
+        Ok(Self { state, end, script, assembly, window: None, lived_until: now, speed })
+    }
+
+    /// The pump.
+    pub const fn pump(&self) -> &Pump {
+        &self.state.pump
+    }
+
+    /// What is printed on the implant card.
+    pub const fn card(&self) -> &CardSecret {
+        &self.state.card
+    }
+
+    /// Whether a remote is paired.
+    pub fn paired(&self) -> bool {
+        self.end.pins().iter().next().is_some()
+    }
+
+    /// Opens the pairing window for a remote of this role, as a magnet over the implant does.
+    pub fn magnet(&mut self, role: Role, now: Uptime) {
+        self.window = Some((role, now.after(WINDOW)));
+    }
+
+    /// Lets the pump live until `now`.
+    pub fn live_until(&mut self, now: Uptime) {
+        let passed = now.since(self.lived_until).get();
+        self.state.pump.advance(Millis::new(passed.saturating_mul(u64::from(self.speed))));
+        self.lived_until = self.lived_until.max(now);
+    }
+
+    /// When the pump may have something to tell by itself.
+    pub fn next_change(&self, now: Uptime) -> Uptime {
+        let news = now.after(NEWS_EVERY);
+        let session = self.end.deadline().map(|(at, _)| at.after(Millis::new(1)));
+        let fragment = self.assembly.deadline().map(|(at, _)| at.after(Millis::new(1)));
+        [session, fragment].into_iter().flatten().fold(news, Uptime::min).max(now)
+    }
+
+    /// Takes a fragment from the link.
+    pub fn hear(&mut self, fragment: &[u8], now: Uptime) -> Vec<Act> {
+        self.live_until(now);
+        match self.assembly.push(fragment, now) {
+            Ok(None) => Vec::new(),
+            Ok(Some(frame)) => self.hear_frame(&frame, now),
+            Err(error) => {
+                tracing::info!(%error, "pump: a fragment was not taken");
+                vec![Act::Disconnect]
+            }
+        }
+    }
+
+    /// What the pump says unasked.
+    pub fn tell_news(&mut self, now: Uptime) -> Vec<Act> {
+        self.live_until(now);
+        self.end.expire(now);
+        if self.assembly.expire(now).is_err() {
+            return vec![Act::Disconnect];
+        }
+        let changed = self.end.live_key().and_then(|key| self.state.pump.take_status(key));
+        changed.map_or_else(Vec::new, |changed| self.send(&Reply::Status { changed }))
+    }
+
+    /// The link is gone.
+    pub fn link_lost(&mut self, now: Uptime) {
+        self.live_until(now);
+        self.assembly = Assembly::new();
+        self.end.link_lost(now);
+        if let Some(key) = self.end.live_key() {
+            self.state.pump.session_closed(key);
+        }
+    }
+
+    /// Does what somebody typed at the pump's console.
+    pub fn console(&mut self, line: &str, now: Uptime) -> ConsoleAnswer {
+        self.live_until(now);
+        let answer = console::run(&mut self.state.pump, &mut self.script, line);
+        if let ConsoleAnswer::OpenPairing = answer {
+            self.magnet(Role::Patient, now);
+        }
+        match self.store() {
+            Ok(()) => answer,
+            Err(error) => ConsoleAnswer::Say(error.to_string()),
+        }
+    }
+
+    /// Makes the pump durable as it is: at the end of the program, and after whatever a reply relies on.
+    pub fn store(&mut self) -> Result<(), StateError> {
+        self.state.store(unix_ms())
+    }
+
+    fn hear_frame(&mut self, frame: &[u8], now: Uptime) -> Vec<Act> {
+        let window = self.window.filter(|(_, until)| now < *until).map(|(role, _)| role);
+        match self.end.hear(frame, window, &mut OsEntropy, now) {
+            Ok(Turn { send, event }) => {
+                let mut acts: Vec<Act> = event.map_or_else(Vec::new, |event| self.happened(event));
+                acts.extend(send.map(Act::Send));
+                acts
+            }
+            Err(refused) => {
+                tracing::info!(%refused, "pump: a frame was not taken");
+                if let Some(key) = refused.ended {
+                    self.state.pump.session_closed(key);
+                }
+                vec![Act::Disconnect]
+            }
+        }
+    }
+
+    fn happened(&mut self, event: PumpEvent) -> Vec<Act> {
+        match event {
+            PumpEvent::PairingProvisional(_) => {
+                self.state.pins = self.end.pins().clone();
+                if let Err(error) = self.store() {
+                    tracing::warn!(%error, "pump: a pairing could not be stored and has not happened");
+                    self.end.provisional_not_stored();
+                    return vec![Act::Disconnect];
+                }
+                self.end.provisional_stored().map_or_else(|_| vec![Act::Disconnect], |proof| vec![Act::Send(proof)])
+            }
+            PumpEvent::Command { from, role, command, opened, replaced, provisional } => {
+                if let Some(replaced) = replaced {
+                    self.state.pump.session_closed(replaced);
+                }
+                if opened && !self.state.pump.session_opened(from) {
+                    return vec![Act::Disconnect];
+                }
+                if command == Command::ConfirmPairing || provisional {
+                    self.confirm_pairing(&command)
+                } else {
+                    self.answer(from, role, &command)
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, from: KeyFingerprint, role: Role, command: &Command) -> Vec<Act> {
+        let nonce = Nonce(random());
+        let answered = faults::answer(&mut self.state.pump, &mut self.script, from, role, command, nonce);
+        if self.state.pump.must_persist()
+            && let Err(error) = self.store()
+        {
+            tracing::warn!(%error, "pump: what was done could not be stored; nothing is said of it");
+            return vec![Act::Disconnect];
+        }
+        let mut acts = answered.reply.map_or_else(Vec::new, |reply| self.send(&reply));
+        acts.extend(answered.disconnect.then_some(Act::Disconnect));
+        acts
+    }
+
+    fn confirm_pairing(&mut self, command: &Command) -> Vec<Act> {
+        if *command != Command::ConfirmPairing {
+            return self.send(&Reply::Refused { reason: RefusedReason::NoPairing });
+        }
+        let Ok(pins) = self.end.pins_to_confirm() else { return vec![Act::Disconnect] };
+        self.state.pins = pins;
+        if let Err(error) = self.store() {
+            tracing::warn!(%error, "pump: the pairing could not be confirmed");
+            return vec![Act::Disconnect];
+        }
+        self.window = None;
+        match self.end.pairing_confirmed() {
+            Ok(()) => self.send(&Reply::PairingConfirmed),
+            Err(_) => vec![Act::Disconnect],
+        }
+    }
+
+    fn send(&mut self, reply: &Reply) -> Vec<Act> {
+        self.end.say(reply).map_or_else(|_| vec![Act::Disconnect], |frame| vec![Act::Send(frame)])
+    }
+}
+
+/// The kernel's wall clock, raw: only to know for how long the program was away. A clock set back counts as no time.
+fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

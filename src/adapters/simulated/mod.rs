@@ -1,0 +1,111 @@
+//! The simulated pump as an outside thing: a host with a disk, a radio that fails on script, and a link to dial.
+//!
+//! Everything between the remote and this pump travels as the same encrypted fragments as on a radio.
+
+mod host;
+mod state;
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::{mpsc, watch};
+
+pub use self::{
+    host::{Act, Host},
+    state::StateError,
+};
+use super::{Dial, FRAGMENTS_WAITING_MAX, Fragments, clock::Clock};
+
+/// How long a fragment the simulated radio carries: an ATT MTU of 247, less its header.
+const LARGEST_WRITE: usize = 244;
+
+/// A pump that several tasks hold: its link, its console, its owner.
+#[derive(Clone)]
+pub struct SharedHost {
+    host: Arc<Mutex<Host>>,
+    links_dropped: watch::Sender<u64>,
+}
+
+impl SharedHost {
+    /// Shares a pump.
+    pub fn new(host: Host) -> Self {
+        Self { host: Arc::new(Mutex::new(host)), links_dropped: watch::Sender::new(0) }
+    }
+
+    /// Does something with the pump.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Host) -> T) -> T {
+        // A panic in the pump is a bug that its own tests find; here the pump goes on as it was.
+        act(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Cuts the link that stands, as a reset of the pump does.
+    pub fn drop_links(&self) {
+        self.links_dropped.send_modify(|count| *count += 1);
+    }
+
+    /// Serves the pump over a link until either side drops it.
+    pub async fn serve(&self, mut link: Fragments, clock: Clock) {
+        let mut dropped = self.links_dropped.subscribe();
+        loop {
+            let wake = self.with(|host| host.next_change(clock.now().uptime));
+            let acts = tokio::select! {
+                fragment = link.from.recv() => match fragment {
+                    Some(fragment) => self.with(|host| host.hear(&fragment, clock.now().uptime)),
+                    None => break,
+                },
+                () = clock.sleep_until(wake) => self.with(|host| host.tell_news(clock.now().uptime)),
+                changed = dropped.changed() => { let _ = changed; break }
+            };
+            if !carry_out(acts, &link).await {
+                break;
+            }
+        }
+        self.with(|host| host.link_lost(clock.now().uptime));
+    }
+}
+
+/// Sends what the pump says; `false` once the link is to be dropped or is gone.
+async fn carry_out(acts: Vec<Act>, link: &Fragments) -> bool {
+    for act in acts {
+        match act {
+            Act::Send(frame) => {
+                let Ok(fragments) = pump_protocol::fragment::fragments(&frame, link.largest_write) else {
+                    return false;
+                };
+                for fragment in fragments {
+                    if link.to.send(fragment).await.is_err() {
+                        return false;
+                    }
+                }
+            }
+            Act::Disconnect => return false,
+        }
+    }
+    true
+}
+
+/// Dials a pump in this process.
+pub struct InProcess {
+    host: SharedHost,
+    clock: Clock,
+}
+
+impl InProcess {
+    /// A way to this pump.
+    pub const fn new(host: SharedHost, clock: Clock) -> Self {
+        Self { host, clock }
+    }
+}
+
+impl Dial for InProcess {
+    async fn dial(&mut self) -> io::Result<Fragments> {
+        let (to_pump, from_remote) = mpsc::channel(FRAGMENTS_WAITING_MAX);
+        let (to_remote, from_pump) = mpsc::channel(FRAGMENTS_WAITING_MAX);
+        let pumps = Fragments { to: to_remote, from: from_remote, largest_write: LARGEST_WRITE };
+        let (host, clock) = (self.host.clone(), self.clock.clone());
+        tokio::spawn(async move { host.serve(pumps, clock).await });
+        Ok(Fragments { to: to_pump, from: from_pump, largest_write: LARGEST_WRITE })
+    }
+}

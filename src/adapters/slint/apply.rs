@@ -1,0 +1,263 @@
+//! One screen, written into the globals of the pages.
+//!
+//! A property that is set to what it holds already is not drawn again: Slint compares. Lists can't be compared, so they
+//! are models that are refilled only if they differ.
+
+use std::rc::Rc;
+
+use pump_core::{
+    screen::{Caregiver, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, Screen, Wait},
+    therapy::reason::Reason,
+};
+use pump_protocol::{
+    clock::WallTime,
+    history::Delivered,
+    quantity::{Dose, Millis},
+};
+use pump_ui::{
+    Ago, AnnunciationCode, AppWindow, DayName, DayRow, Days, DeliveryCode, Faults, NotGivenCode, NoticeCode, Notices,
+    Offers, PumpState, ReasonCode, Reasons, Request, Span, Status, Stopping, Waiting,
+};
+use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
+
+use super::{codes, format};
+
+/// How many reasons stand on the page besides the first, and how many alarms on the caregiver's. The rest is counted.
+const OTHER_REASONS: usize = 2;
+const ALARMS: usize = 2;
+
+/// The lists on the pages.
+pub(super) struct Models {
+    pips: Rc<VecModel<bool>>,
+    reasons: Rc<VecModel<ReasonCode>>,
+    alarms: Rc<VecModel<AnnunciationCode>>,
+    days: Rc<VecModel<DayRow>>,
+}
+
+impl Models {
+    pub(super) fn bind(app: &AppWindow) -> Self {
+        let models = Self { pips: Rc::default(), reasons: Rc::default(), alarms: Rc::default(), days: Rc::default() };
+        app.global::<Offers>().set_pips(ModelRc::from(Rc::clone(&models.pips)));
+        app.global::<Reasons>().set_others(ModelRc::from(Rc::clone(&models.reasons)));
+        app.global::<PumpState>().set_alarms(ModelRc::from(Rc::clone(&models.alarms)));
+        app.global::<Days>().set_rows(ModelRc::from(Rc::clone(&models.days)));
+        models
+    }
+
+    pub(super) fn apply(&self, app: &AppWindow, screen: &Screen) {
+        status(app, screen);
+        notice(app, screen.notice);
+        app.global::<Stopping>().set_code(codes::stop(&screen.face));
+        match &screen.face {
+            Face::Checking => {}
+            Face::Ready(offer) => self.offer(app, *offer, None),
+            Face::Wait(wait) => self.wait(app, wait),
+            Face::NotAvailable { reasons } => self.reasons(app, reasons),
+            Face::Asking { dose, stop: _ } | Face::AssumedGiven { dose } => request(app, *dose, None),
+            Face::Delivering { dose, delivered, remaining, permille, stop: _ } => {
+                request(app, *dose, None);
+                progress(app, *delivered, *remaining, *permille);
+            }
+            Face::Given { dose, at } => request(app, *dose, *at),
+            Face::GivenInPart { dose, delivered, end } => {
+                request(app, *dose, None);
+                in_part(app, *delivered);
+                app.global::<Request>().set_end(codes::end(*end));
+            }
+            Face::NotGiven(why) => not_given(app, *why),
+            Face::NotSure { dose, asked_at, stop: _ } => request(app, *dose, *asked_at),
+            Face::Caregiver(caregiver) => self.caregiver(app, caregiver),
+            Face::History { days, loading } => self.history(app, days, *loading, screen.clock),
+            Face::Fault(Fault::Record { detail }) => app.global::<Faults>().set_detail(detail.into()),
+        }
+        // Last, so that a page never appears with the words of the one before.
+        app.global::<Status>().set_page(codes::page(&screen.face));
+    }
+
+    fn offer(&self, app: &AppWindow, offer: Offer, next_returns: Option<WallTime>) {
+        let offers = app.global::<Offers>();
+        offers.set_dose(format::amount(offer.dose));
+        offers.set_left(format::count(offer.left));
+        offers.set_allotment(format::count(offer.allotment));
+        offers.set_next_returns(format::clock(next_returns));
+        let pips: Vec<bool> = (0..offer.allotment).map(|mark| mark < offer.left).collect();
+        refill(&self.pips, pips);
+    }
+
+    fn wait(&self, app: &AppWindow, wait: &Wait) {
+        self.offer(app, wait.offer, wait.next_returns);
+        self.reasons(app, &wait.reasons);
+        let waiting = app.global::<Waiting>();
+        let (span, major, minor) = format::span(wait.remaining);
+        waiting.set_span(span);
+        waiting.set_major(major);
+        waiting.set_minor(minor);
+        waiting.set_until(format::clock(wait.until));
+        waiting.set_pump_says(wait.pump_says);
+    }
+
+    fn reasons(&self, app: &AppWindow, all: &[Reason]) {
+        let reasons = app.global::<Reasons>();
+        let Some((first, others)) = all.split_first() else {
+            return;
+        };
+        reasons.set_first(codes::reason(*first));
+        reasons.set_more(more(others.len(), OTHER_REASONS));
+        refill(&self.reasons, others.iter().take(OTHER_REASONS).map(|reason| codes::reason(*reason)).collect());
+    }
+
+    fn caregiver(&self, app: &AppWindow, caregiver: &Caregiver) {
+        let pump = app.global::<PumpState>();
+        delivery(&pump, caregiver.delivery);
+        pump.set_reservoir_known(caregiver.reservoir.is_some());
+        if let Some(reservoir) = caregiver.reservoir {
+            pump.set_volume(format::amount(reservoir.volume));
+            pump.set_capacity(format::amount(reservoir.capacity));
+            pump.set_percent(format::count(reservoir.percent));
+            pump.set_fill(f32::from(reservoir.percent) / 100.0);
+            pump.set_low_mark(format::share(reservoir.low, reservoir.capacity));
+            pump.set_reserve_mark(format::share(reservoir.reserve, reservoir.capacity));
+            pump.set_low(format::amount(reservoir.low));
+            pump.set_reserve(format::amount(reservoir.reserve));
+            pump.set_days_left(format::count(reservoir.days_left));
+            let (day, month) = reservoir.refill_by.map(|at| format::date(at.day())).unwrap_or_default();
+            pump.set_refill_day(day);
+            pump.set_refill_month(month);
+        }
+        let last = caregiver.last_dose;
+        pump.set_last_dose(last.map(|last| format::amount(last.dose)).unwrap_or_default());
+        pump.set_last_at(last.map(|last| format::clock(last.at)).unwrap_or_default());
+        let (unit, count) = last.map_or((Ago::Never, SharedString::default()), |last| format::ago(last.min_ago));
+        pump.set_last_ago(unit);
+        pump.set_last_count(count);
+        let alarms = &caregiver.annunciations;
+        pump.set_more_alarms(more(alarms.len(), ALARMS));
+        refill(&self.alarms, alarms.iter().take(ALARMS).map(|kind| codes::annunciation(*kind)).collect());
+    }
+
+    fn history(&self, app: &AppWindow, days: &[Day], loading: bool, clock: Option<WallTime>) {
+        app.global::<Days>().set_loading(loading);
+        let today = clock.map(WallTime::day);
+        refill(&self.days, days.iter().map(|day| day_row(*day, today)).collect());
+    }
+}
+
+fn status(app: &AppWindow, screen: &Screen) {
+    let status = app.global::<Status>();
+    status.set_clock(format::clock(screen.clock));
+    status.set_link(codes::link(screen.link));
+    let (unit, count) = screen.heard_min_ago.map_or((Ago::Never, SharedString::default()), format::ago);
+    status.set_heard(unit);
+    status.set_heard_count(count);
+}
+
+fn notice(app: &AppWindow, notice: Option<Notice>) {
+    let notices = app.global::<Notices>();
+    notices.set_code(match notice {
+        None => NoticeCode::None,
+        Some(Notice::Refused) => NoticeCode::Refused,
+        Some(Notice::HoldLonger) => NoticeCode::HoldLonger,
+        Some(Notice::DoseChanged { from, to }) => {
+            notices.set_dose_from(format::amount(from));
+            notices.set_dose_to(format::amount(to));
+            NoticeCode::DoseChanged
+        }
+        Some(Notice::AccountsDiffer) => NoticeCode::AccountsDiffer,
+    });
+}
+
+fn request(app: &AppWindow, dose: Dose, at: Option<WallTime>) {
+    let request = app.global::<Request>();
+    request.set_dose(format::amount(dose));
+    request.set_at(format::clock(at));
+}
+
+fn progress(app: &AppWindow, delivered: Dose, remaining: Millis, permille: u16) {
+    let request = app.global::<Request>();
+    request.set_delivered(format::amount(delivered));
+    request.set_share(f32::from(permille.min(1000)) / 1000.0);
+    left(&request, remaining);
+}
+
+fn left(request: &Request<'_>, time: Millis) {
+    let (span, major, minor) = format::span(time);
+    request.set_span(span);
+    request.set_major(major);
+    request.set_minor(minor);
+}
+
+fn in_part(app: &AppWindow, delivered: Delivered) {
+    let request = app.global::<Request>();
+    let exact = delivered.at_least == delivered.at_most;
+    request.set_delivered(format::amount(delivered.at_least));
+    request.set_delivered_at_most(if exact { SharedString::default() } else { format::amount(delivered.at_most) });
+}
+
+fn not_given(app: &AppWindow, why: NotGiven) {
+    let request = app.global::<Request>();
+    request.set_not_given(match why {
+        NotGiven::Denied { reason, until, retry_after } => {
+            request.set_deny(codes::deny(reason));
+            request.set_until(format::clock(until));
+            if retry_after == Millis::ZERO {
+                request.set_span(Span::None);
+            } else {
+                left(&request, retry_after);
+            }
+            NotGivenCode::Denied
+        }
+        NotGiven::Expired => NotGivenCode::Expired,
+        NotGiven::Interrupted => NotGivenCode::Interrupted,
+        NotGiven::DoseDiffers { shown, echoed } => {
+            request.set_dose(format::amount(shown));
+            request.set_echoed(format::amount(echoed));
+            NotGivenCode::DoseDiffers
+        }
+        NotGiven::StoppedInTime => NotGivenCode::StoppedInTime,
+    });
+}
+
+fn delivery(pump: &PumpState<'_>, delivery: Option<DeliveryView>) {
+    pump.set_rate(format::rate(delivery));
+    pump.set_delivery(match delivery {
+        None => DeliveryCode::Unknown,
+        Some(DeliveryView::Delivering { rate: _ }) => DeliveryCode::Delivering,
+        Some(DeliveryView::Stopped { since_min, since }) => {
+            let (unit, count) = format::ago(since_min);
+            pump.set_stopped_for(unit);
+            pump.set_stopped_count(count);
+            pump.set_stopped_since(format::clock(since));
+            DeliveryCode::Stopped
+        }
+    });
+}
+
+fn day_row(day: Day, today: Option<i64>) -> DayRow {
+    let name = match today.map(|today| today.saturating_sub(day.day)) {
+        Some(0) => DayName::Today,
+        Some(1) => DayName::Yesterday,
+        Some(_) | None => DayName::Date,
+    };
+    let (number, month) = format::date(day.day);
+    DayRow {
+        name,
+        day: number,
+        month,
+        attempts: format::count(day.attempts),
+        given: format::count(day.given),
+        in_part: format::count(day.in_part),
+        refused: format::count(day.refused),
+        not_sure: format::count(day.not_sure),
+    }
+}
+
+/// How many don't fit, if any.
+fn more(all: usize, shown: usize) -> SharedString {
+    all.checked_sub(shown).filter(|rest| *rest > 0).map(format::count).unwrap_or_default()
+}
+
+fn refill<T: Clone + PartialEq + 'static>(model: &VecModel<T>, items: Vec<T>) {
+    if !model.iter().eq(items.iter().cloned()) {
+        model.set_vec(items);
+    }
+}

@@ -1,0 +1,129 @@
+//! The core's enums as the pages' enums, one for one: a new variant there doesn't compile until it has words here.
+
+use pump_core::{
+    screen::{Face, LinkHealth, Stop},
+    therapy::reason::{Inhibiting, Reason},
+};
+use pump_protocol::{history::BolusEnd, message::DenyReason, report::AnnunciationKind};
+use pump_ui::{AnnunciationCode, DenyCode, EndCode, Link, Page, ReasonCode, StopCode};
+
+pub(super) const fn page(face: &Face) -> Page {
+    match face {
+        Face::Checking => Page::Checking,
+        Face::Ready(_) => Page::Ready,
+        Face::Wait(_) => Page::Wait,
+        Face::NotAvailable { .. } => Page::NotAvailable,
+        Face::Asking { .. } => Page::Asking,
+        Face::Delivering { .. } => Page::Delivering,
+        Face::Given { .. } => Page::Given,
+        Face::GivenInPart { .. } => Page::GivenInPart,
+        Face::NotGiven(_) => Page::NotGiven,
+        Face::NotSure { .. } => Page::NotSure,
+        Face::AssumedGiven { .. } => Page::AssumedGiven,
+        Face::Caregiver(_) => Page::Caregiver,
+        Face::History { .. } => Page::History,
+        Face::Fault(_) => Page::Fault,
+    }
+}
+
+/// Stop, if this face has it.
+pub(super) const fn stop(face: &Face) -> StopCode {
+    let stop = match face {
+        Face::Asking { stop, .. } => *stop,
+        Face::Delivering { stop, .. } | Face::NotSure { stop, .. } => Some(*stop),
+        Face::Checking
+        | Face::Ready(_)
+        | Face::Wait(_)
+        | Face::NotAvailable { .. }
+        | Face::Given { .. }
+        | Face::GivenInPart { .. }
+        | Face::NotGiven(_)
+        | Face::AssumedGiven { .. }
+        | Face::Caregiver(_)
+        | Face::History { .. }
+        | Face::Fault(_) => None,
+    };
+    match stop {
+        None => StopCode::Absent,
+        Some(Stop::Offered) => StopCode::Offered,
+        Some(Stop::Asked) => StopCode::Asked,
+        Some(Stop::NotStoppedYet) => StopCode::NotStoppedYet,
+    }
+}
+
+pub(super) const fn link(link: LinkHealth) -> Link {
+    match link {
+        LinkHealth::Near => Link::Near,
+        LinkHealth::Looking => Link::Looking,
+        LinkHealth::OutOfReach => Link::OutOfReach,
+    }
+}
+
+pub(super) const fn reason(reason: Reason) -> ReasonCode {
+    match reason {
+        Reason::RecordNotWritable => ReasonCode::RecordNotWritable,
+        Reason::RecordDamaged => ReasonCode::RecordDamaged,
+        Reason::NoBond => ReasonCode::NoBond,
+        Reason::WrongPump => ReasonCode::WrongPump,
+        Reason::ViewerOnly => ReasonCode::ViewerOnly,
+        Reason::Alarm(Inhibiting::PumpStopped) => ReasonCode::PumpStopped,
+        Reason::Alarm(Inhibiting::MotorStall) => ReasonCode::MotorStall,
+        Reason::Alarm(Inhibiting::EmptyReservoir) => ReasonCode::EmptyReservoir,
+        Reason::Alarm(Inhibiting::Eos) => ReasonCode::Eos,
+        Reason::Alarm(Inhibiting::MemoryError) => ReasonCode::MemoryError,
+        Reason::Alarm(Inhibiting::OcclusionSuspected) => ReasonCode::OcclusionSuspected,
+        Reason::DemandDosesOff => ReasonCode::DemandDosesOff,
+        Reason::LowReservoir => ReasonCode::LowReservoir,
+        Reason::ClockInDoubt => ReasonCode::ClockInDoubt,
+        Reason::Unresolved => ReasonCode::Unresolved,
+        Reason::OutOfReach => ReasonCode::OutOfReach,
+        Reason::ReportTooOld => ReasonCode::ReportTooOld,
+        Reason::HistoryNotImported => ReasonCode::HistoryNotImported,
+        Reason::WindowLimit => ReasonCode::WindowLimit,
+        Reason::Allotment => ReasonCode::Allotment,
+        Reason::Lockout => ReasonCode::Lockout,
+        Reason::BolusRunning => ReasonCode::BolusRunning,
+    }
+}
+
+pub(super) const fn deny(reason: DenyReason) -> DenyCode {
+    match reason {
+        DenyReason::Alarm => DenyCode::Alarm,
+        DenyReason::BolusRunning => DenyCode::BolusRunning,
+        DenyReason::LowReservoir => DenyCode::LowReservoir,
+        DenyReason::Lockout => DenyCode::Lockout,
+        DenyReason::Allotment => DenyCode::Allotment,
+        DenyReason::WindowLimit => DenyCode::WindowLimit,
+        DenyReason::DemandDosesOff => DenyCode::DemandDosesOff,
+        DenyReason::PrescriptionChanged => DenyCode::PrescriptionChanged,
+        DenyReason::GrantLive => DenyCode::GrantLive,
+        DenyReason::NotPermitted => DenyCode::NotPermitted,
+        DenyReason::IdUsed => DenyCode::IdUsed,
+        DenyReason::NoGrant => DenyCode::NoGrant,
+    }
+}
+
+pub(super) const fn end(end: BolusEnd) -> EndCode {
+    match end {
+        BolusEnd::Complete => EndCode::Complete,
+        BolusEnd::Cancelled => EndCode::Cancelled,
+        BolusEnd::PumpStopped => EndCode::PumpStopped,
+        BolusEnd::MotorStall => EndCode::MotorStall,
+        BolusEnd::Reset => EndCode::Reset,
+        BolusEnd::EmptyReservoir => EndCode::EmptyReservoir,
+        BolusEnd::Alarm => EndCode::Alarm,
+    }
+}
+
+pub(super) const fn annunciation(kind: AnnunciationKind) -> AnnunciationCode {
+    match kind {
+        AnnunciationKind::PumpStopped => AnnunciationCode::PumpStopped,
+        AnnunciationKind::MotorStall => AnnunciationCode::MotorStall,
+        AnnunciationKind::EmptyReservoir => AnnunciationCode::EmptyReservoir,
+        AnnunciationKind::LowReservoir => AnnunciationCode::LowReservoir,
+        AnnunciationKind::Eri => AnnunciationCode::Eri,
+        AnnunciationKind::Eos => AnnunciationCode::Eos,
+        AnnunciationKind::MemoryError => AnnunciationCode::MemoryError,
+        AnnunciationKind::OcclusionSuspected => AnnunciationCode::OcclusionSuspected,
+    }
+}

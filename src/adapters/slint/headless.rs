@@ -1,0 +1,143 @@
+//! A display without a display: the pages drawn by the software renderer into memory, on a clock that is set by hand.
+//!
+//! The demonstration and the benchmarks look at the remote through it. Between two frames only what changed is drawn
+//! again, as on the device.
+
+use std::{
+    cell::Cell,
+    fs::File,
+    io::{self, BufWriter},
+    path::Path,
+    rc::Rc,
+    time::Duration,
+};
+
+use slint::{
+    PhysicalSize, PlatformError, Rgb8Pixel,
+    platform::{
+        Platform, PointerEventButton, SetPlatformError, WindowAdapter, WindowEvent,
+        software_renderer::{MinimalSoftwareWindow, RepaintBufferType},
+    },
+};
+
+use super::Panel;
+
+/// The display in memory. One to a thread, made before its [`super::Window`].
+pub struct Headless {
+    window: Rc<MinimalSoftwareWindow>,
+    clock: Rc<Cell<Duration>>,
+    panel: Panel,
+    pixels: Vec<Rgb8Pixel>,
+}
+
+/// What a finger does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It comes down.
+    Down,
+    /// It moves while it is down.
+    Move,
+    /// It is lifted.
+    Up,
+}
+
+struct Memory {
+    window: Rc<MinimalSoftwareWindow>,
+    clock: Rc<Cell<Duration>>,
+}
+
+impl Platform for Memory {
+    fn create_window_adapter(&self) -> Result<Rc<dyn WindowAdapter>, PlatformError> {
+        Ok(Rc::<MinimalSoftwareWindow>::clone(&self.window))
+    }
+
+    fn duration_since_start(&self) -> Duration {
+        self.clock.get()
+    }
+}
+
+impl Headless {
+    /// Becomes this thread's platform.
+    ///
+    /// # Errors
+    /// This thread has a platform already.
+    pub fn install(panel: Panel) -> Result<Self, SetPlatformError> {
+        let window = MinimalSoftwareWindow::new(RepaintBufferType::ReusedBuffer);
+        let clock = Rc::new(Cell::new(Duration::ZERO));
+        slint::platform::set_platform(Box::new(Memory { window: Rc::clone(&window), clock: Rc::clone(&clock) }))?;
+        let mut headless = Self { window, clock, panel, pixels: Vec::new() };
+        headless.resize(panel);
+        Ok(headless)
+    }
+
+    /// Changes the display.
+    pub fn resize(&mut self, panel: Panel) {
+        self.panel = panel;
+        self.pixels = vec![Rgb8Pixel::default(); panel.width as usize * panel.height as usize];
+        self.window.set_size(PhysicalSize::new(panel.width, panel.height));
+    }
+
+    /// Lets time pass: timers fire, animations move. At most 16 ms pass at a time, as on a display.
+    pub fn advance(&self, by: Duration) {
+        let end = self.clock.get() + by;
+        while self.clock.get() < end {
+            self.clock.set((self.clock.get() + Duration::from_millis(16)).min(end));
+            slint::platform::update_timers_and_animations();
+        }
+    }
+
+    /// Draws what changed; `true` if anything did.
+    pub fn render(&mut self) -> bool {
+        slint::platform::update_timers_and_animations();
+        let (pixels, stride) = (&mut self.pixels, self.panel.width as usize);
+        self.window.draw_if_needed(|renderer| {
+            renderer.render(pixels, stride);
+        })
+    }
+
+    /// The last frame, row by row.
+    pub fn pixels(&self) -> &[Rgb8Pixel] {
+        &self.pixels
+    }
+
+    /// A finger at this pixel.
+    pub fn touch(&self, x: f32, y: f32, phase: Phase) {
+        let position = slint::LogicalPosition::new(x, y);
+        let button = PointerEventButton::Left;
+        let event = match phase {
+            Phase::Down => WindowEvent::PointerPressed { position, button },
+            Phase::Move => WindowEvent::PointerMoved { position },
+            Phase::Up => WindowEvent::PointerReleased { position, button },
+        };
+        let _ = self.window.dispatch_event_with_result(event);
+    }
+
+    /// A copy of the last frame.
+    pub fn frame(&self) -> Frame {
+        Frame { panel: self.panel, pixels: self.pixels.clone() }
+    }
+
+    /// Writes the last frame as a PNG.
+    pub fn save_png(&self, path: &Path) -> io::Result<()> {
+        self.frame().save_png(path)
+    }
+}
+
+/// One frame, to be kept.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    panel: Panel,
+    pixels: Vec<Rgb8Pixel>,
+}
+
+impl Frame {
+    /// Writes it as a PNG.
+    pub fn save_png(&self, path: &Path) -> io::Result<()> {
+        let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), self.panel.width, self.panel.height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        let bytes: Vec<u8> = self.pixels.iter().flat_map(|pixel| [pixel.r, pixel.g, pixel.b]).collect();
+        encoder.write_header()?.write_image_data(&bytes)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! The display: a [`Screen`] in, [`Intent`]s out.
+//!
+//! The pages live in the crate `pump-ui`, with their words and looks. Here every value of a screen becomes a code or a
+//! readable string, and every level a finger tells becomes an intent. Nothing here decides about therapy.
+//!
+//! # Promises
+//! - What is shown is the last screen applied, whole; what did not change is not drawn again.
+//! - A control that leaves the page, or becomes another one, is told as slid off if a finger was on it; that finger must
+//!   be lifted before it counts again. Stop keeps its place from page to page, and the finger on it.
+//! - No page for a caregiver has a control of a dose.
+
+mod apply;
+mod codes;
+mod format;
+pub mod headless;
+
+use std::{cell::Cell, rc::Rc};
+
+use pump_core::screen::{Control, Face, Hold, Intent, Level, Screen, Source, Visit};
+use pump_ui::{AppWindow, Destination, Going, Hands, HeldControl, Theme, TouchLevel};
+use slint::{ComponentHandle, PhysicalSize, PlatformError};
+
+/// A display, as far as the pages must know it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Panel {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Pixels to a millimetre: the pages are laid out in millimetres.
+    pub pixels_per_mm: f32,
+}
+
+impl Panel {
+    /// 720 × 1280 on 5 inches, upright: 294 pixels an inch.
+    pub const FIVE_INCH: Self = Self { width: 720, height: 1280, pixels_per_mm: 294.0 / 25.4 };
+    /// 800 × 480 on 7 inches, lying: 133 pixels an inch.
+    pub const SEVEN_INCH: Self = Self { width: 800, height: 480, pixels_per_mm: 133.0 / 25.4 };
+}
+
+/// The window with the remote's pages.
+pub struct Window {
+    app: AppWindow,
+    intents: Rc<dyn Fn(Intent)>,
+    shown: Option<Screen>,
+    finger: Rc<Cell<Option<Control>>>,
+    models: apply::Models,
+}
+
+/// Where a control is. Two screens with the same place show the same control under the same finger.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    /// No control at all.
+    Nowhere,
+    /// The dose control of this page.
+    Dose(pump_ui::Page),
+    /// Stop, wherever it is offered.
+    Stop,
+}
+
+impl Window {
+    /// A window on the platform that is set, telling every intent to `intents`, which must not block.
+    ///
+    /// # Errors
+    /// There is no display, or no platform can serve it.
+    pub fn new(intents: impl Fn(Intent) + 'static) -> Result<Self, PlatformError> {
+        let app = AppWindow::new()?;
+        let window = Self {
+            models: apply::Models::bind(&app),
+            app,
+            intents: Rc::new(intents),
+            shown: None,
+            finger: Rc::new(Cell::new(None)),
+        };
+        window.listen();
+        Ok(window)
+    }
+
+    /// Lays the pages out for this display.
+    pub fn fit(&self, panel: Panel) {
+        self.app.global::<Theme>().set_mm(panel.pixels_per_mm);
+        self.app.window().set_size(PhysicalSize::new(panel.width, panel.height));
+    }
+
+    /// Shows this screen, and redraws what is different.
+    pub fn apply(&mut self, screen: &Screen) {
+        if self.shown.as_ref() == Some(screen) {
+            return;
+        }
+        let before = self.shown.as_ref().map_or(Place::Nowhere, |shown| place(&shown.face));
+        let hold_before = self.shown.as_ref().and_then(|shown| shown.hold);
+        if before != place(&screen.face) {
+            self.throw_finger_off();
+        }
+        self.follow_hold(hold_before, screen.hold);
+        self.models.apply(&self.app, screen);
+        self.shown = Some(screen.clone());
+    }
+
+    /// Makes the window visible; [`Window::run`] then draws it.
+    pub fn show(&self) -> Result<(), PlatformError> {
+        self.app.show()
+    }
+
+    /// Turns the event loop of the thread until it is quit.
+    pub fn run() -> Result<(), PlatformError> {
+        slint::run_event_loop()
+    }
+
+    /// Where a control is, in pixels; `None` if the page shown has none.
+    pub fn centre_of(&self, control: Control) -> Option<(f32, f32)> {
+        let shown = place(&self.shown.as_ref()?.face);
+        let hands = self.app.global::<Hands>();
+        match (control, shown) {
+            (Control::Dose, Place::Dose(_)) => Some((hands.get_dose_x(), hands.get_dose_y())),
+            (Control::Stop, Place::Stop) => Some((hands.get_stop_x(), hands.get_stop_y())),
+            (Control::Dose | Control::Stop, Place::Nowhere | Place::Dose(_) | Place::Stop) => None,
+        }
+    }
+
+    /// The component itself, for whoever drives or inspects it.
+    pub const fn component(&self) -> &AppWindow {
+        &self.app
+    }
+
+    /// Tells what fingers do.
+    fn listen(&self) {
+        let (intents, finger) = (Rc::clone(&self.intents), Rc::clone(&self.finger));
+        self.app.global::<Hands>().on_touch(move |control, level| {
+            let (control, level) = (control_of(control), level_of(level));
+            finger.set((level == Level::Pressed).then_some(control));
+            intents(Intent::Touch { control, level, source: Source::Touchscreen });
+        });
+        let going = self.app.global::<Going>();
+        let intents = Rc::clone(&self.intents);
+        going.on_visit(move |to| intents(Intent::Visit(visit_of(to))));
+        let intents = Rc::clone(&self.intents);
+        going.on_seen(move || intents(Intent::Seen));
+        let intents = Rc::clone(&self.intents);
+        going.on_wake(move || intents(Intent::Wake));
+    }
+
+    /// The control under the finger is no longer what it was.
+    fn throw_finger_off(&self) {
+        let hands = self.app.global::<Hands>();
+        hands.set_place(hands.get_place().wrapping_add(1));
+        hands.set_holding(false);
+        if let Some(control) = self.finger.take() {
+            (self.intents)(Intent::Touch { control, level: Level::SlidOff, source: Source::Touchscreen });
+        }
+    }
+
+    /// Starts the ring for a new hold and ends it with the old one.
+    fn follow_hold(&self, before: Option<Hold>, now: Option<Hold>) {
+        if before == now {
+            return;
+        }
+        let hands = self.app.global::<Hands>();
+        let Some(hold) = now else {
+            hands.set_holding(false);
+            return;
+        };
+        hands.set_control(match hold.control {
+            Control::Dose => HeldControl::Dose,
+            Control::Stop => HeldControl::Stop,
+        });
+        hands.set_needed(i64::try_from(hold.needed.get()).unwrap_or(i64::MAX));
+        hands.set_hold_number(hands.get_hold_number().wrapping_add(1));
+        hands.set_holding(true);
+    }
+}
+
+fn place(face: &Face) -> Place {
+    match face {
+        Face::Ready(_) | Face::Wait(_) | Face::NotAvailable { .. } => Place::Dose(codes::page(face)),
+        Face::Asking { stop: Some(_), .. } | Face::Delivering { .. } | Face::NotSure { .. } => Place::Stop,
+        Face::Checking
+        | Face::Asking { stop: None, .. }
+        | Face::Given { .. }
+        | Face::GivenInPart { .. }
+        | Face::NotGiven(_)
+        | Face::AssumedGiven { .. }
+        | Face::Caregiver(_)
+        | Face::History { .. }
+        | Face::Fault(_) => Place::Nowhere,
+    }
+}
+
+const fn control_of(control: HeldControl) -> Control {
+    match control {
+        HeldControl::Dose => Control::Dose,
+        HeldControl::Stop => Control::Stop,
+    }
+}
+
+const fn level_of(level: TouchLevel) -> Level {
+    match level {
+        TouchLevel::Pressed => Level::Pressed,
+        TouchLevel::Released => Level::Released,
+        TouchLevel::SlidOff => Level::SlidOff,
+    }
+}
+
+const fn visit_of(to: Destination) -> Visit {
+    match to {
+        Destination::Patient => Visit::Patient,
+        Destination::Caregiver => Visit::Caregiver,
+        Destination::History => Visit::History,
+    }
+}

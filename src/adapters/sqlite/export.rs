@@ -1,0 +1,129 @@
+//! Writes the record as one signed file, and reads such a file back.
+//!
+//! # Promises
+//! - What is exported was verified on the way; a record with a bad line is not exported as a good one.
+//! - Memory is one page of lines.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Write},
+    path::Path,
+};
+
+use ed25519_dalek::SigningKey;
+use pump_core::audit::{
+    Verified, Verifier,
+    export::{self, BadExport, Exporter, FRAME_HEADER_LEN, Proved},
+};
+use thiserror::Error;
+
+use super::{PAGE_MAX, ReadError, View, rows};
+
+/// Why there is no export, or none that proves anything.
+#[derive(Debug, Error)]
+pub enum ExportError {
+    /// The record could not be read, or doesn't verify.
+    #[error(transparent)]
+    Record(#[from] ReadError),
+    /// The export doesn't prove what it holds.
+    #[error(transparent)]
+    Bad(#[from] BadExport),
+    /// The file could not be read or written.
+    #[error("the export could not be read or written ({0}); what is there of it is not complete")]
+    Io(#[from] io::Error),
+    /// The key would sign for another device.
+    #[error("nothing exported: the key given is not the one that this record is bound to")]
+    Key,
+}
+
+/// Writes a whole record, as it is when its last lines are read; signed, if the key is given.
+pub async fn write_export(
+    view: &mut View,
+    key: Option<&SigningKey>,
+    out: &mut (impl Write + Send),
+) -> Result<Verified, ExportError> {
+    let genesis = view.genesis().await?;
+    if key.is_some_and(|key| key.verifying_key().as_bytes() != &genesis.device_key) {
+        return Err(ExportError::Key);
+    }
+    let mut walk = Verifier::full(genesis.clone()).map_err(ReadError::from)?;
+    let (mut exporter, first) = Exporter::begin(&genesis);
+    out.write_all(&first)?;
+    loop {
+        sqlx::query("BEGIN").execute(&mut view.db).await.map_err(ReadError::from)?;
+        let step = write_page(view, &mut walk, &mut exporter, out).await;
+        let ending = match step {
+            Ok(0) => Some(rows::ending(&mut view.db).await),
+            _ => None,
+        };
+        sqlx::query("ROLLBACK").execute(&mut view.db).await.map_err(ReadError::from)?;
+        view.check_still()?;
+        step?;
+        if let Some(found) = ending {
+            let ending = found?.ending;
+            let verified = walk.finish(&ending).map_err(ReadError::from)?;
+            out.write_all(&exporter.end(&ending, key))?;
+            out.flush()?;
+            return Ok(verified);
+        }
+    }
+}
+
+async fn write_page(
+    view: &mut View,
+    walk: &mut Verifier,
+    exporter: &mut Exporter,
+    out: &mut (impl Write + Send),
+) -> Result<usize, ExportError> {
+    let after = walk.position();
+    let lines = rows::page(&mut view.db, after, PAGE_MAX).await.map_err(ReadError::from)?;
+    let to = after.saturating_add(u64::from(PAGE_MAX));
+    let checkpoints = rows::checkpoints(&mut view.db, after, to).await.map_err(ReadError::from)?;
+    let written = lines.len();
+    for line in lines {
+        let line = line.map_err(ReadError::from)?;
+        let checkpoint = checkpoints.get(&line.record.seq);
+        walk.step(&line, checkpoint).map_err(ReadError::from)?;
+        out.write_all(&exporter.line(&line, checkpoint))?;
+    }
+    Ok(written)
+}
+
+/// Whether a file begins like an export.
+pub fn is_export(path: &Path) -> io::Result<bool> {
+    let mut magic = Vec::new();
+    File::open(path)?.take(export::MAGIC.len() as u64).read_to_end(&mut magic)?;
+    Ok(magic == export::MAGIC)
+}
+
+/// Reads an export from beginning to end and says what it proves.
+pub fn verify_export(path: &Path) -> Result<Proved, ExportError> {
+    let mut file = BufReader::new(File::open(path)?);
+    let mut reader = export::ExportReader::new();
+    file.read_exact(&mut [0; export::MAGIC.len()])?;
+    loop {
+        let seq = reader.next_line();
+        let mut header = [0; FRAME_HEADER_LEN];
+        match read_up_to(&mut file, &mut header)? {
+            0 => return Ok(reader.finish()?),
+            FRAME_HEADER_LEN => {}
+            _ => return Err(BadExport::CutOff { seq }.into()),
+        }
+        let mut content = vec![0; export::content_len(header).ok_or(BadExport::Misplaced { seq })?];
+        if read_up_to(&mut file, &mut content)? < content.len() {
+            return Err(BadExport::CutOff { seq }.into());
+        }
+        reader = reader.frame(header, &content)?;
+    }
+}
+
+fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut len = 0;
+    while len < buffer.len() {
+        match file.read(&mut buffer[len..])? {
+            0 => break,
+            read => len += read,
+        }
+    }
+    Ok(len)
+}

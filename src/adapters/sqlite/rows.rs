@@ -1,0 +1,165 @@
+//! Rows to values: what is found in the tables, believed in nothing.
+//!
+//! # Promises
+//! - A row of any content is a value or a [`Finding`], never a panic.
+//! - A length is checked by SQLite before the bytes are fetched.
+
+use std::collections::BTreeMap;
+
+use pump_core::audit::{Checkpoint, Ending, Finding, Genesis, Record, RecordId, Stored, chain};
+use pump_protocol::{clock::WallTime, message::AuditHead, wire::Text};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+
+use super::ReadError;
+
+const PAGE: &str = "SELECT seq, CASE WHEN length(kind) <= ?1 THEN kind END AS kind, request, wall_ms, utc_offset_min, \
+     CASE WHEN length(kept_digest) = 32 THEN kept_digest END AS kept_digest, kept_digest IS NOT NULL AS has_digest, \
+     CASE WHEN length(body) <= ?2 THEN body END AS body, CASE WHEN length(hash) = 32 THEN hash END AS hash \
+     FROM record WHERE seq > ?3 ORDER BY seq LIMIT ?4";
+const CHECKPOINTS: &str = "SELECT seq, CASE WHEN length(hash) = 32 THEN hash END AS hash, wall_ms, utc_offset_min, \
+     CASE WHEN length(signature) = 64 THEN signature END AS signature \
+     FROM checkpoint WHERE seq > ?1 AND seq <= ?2 ORDER BY seq";
+const NEWEST_CHECKPOINT: &str = "SELECT seq, CASE WHEN length(hash) = 32 THEN hash END AS hash, wall_ms, \
+     utc_offset_min, CASE WHEN length(signature) = 64 THEN signature END AS signature \
+     FROM checkpoint ORDER BY seq DESC LIMIT 1";
+const HASH_AT: &str = "SELECT CASE WHEN length(hash) = 32 THEN hash END AS hash FROM record WHERE seq = ?1";
+const HEAD: &str = "SELECT count, CASE WHEN length(hash) = 32 THEN hash END AS hash, \
+     CASE WHEN length(kept) <= ?1 THEN kept END AS kept, length(kept) > ?1 AS too_long FROM head WHERE one = 1";
+const IDENTITY: &str = "SELECT record_id, serial, device_key FROM identity WHERE one = 1";
+
+/// The end of the record as it is found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) ending: Ending,
+    pub(super) kept: Option<Vec<u8>>,
+}
+
+/// What the record is bound to.
+pub(super) async fn identity(db: &mut SqliteConnection) -> Result<Genesis, ReadError> {
+    let row = sqlx::query(IDENTITY).fetch_one(db).await?;
+    let damaged = |what: &str| ReadError::Damaged { detail: format!("the {what} in its header can't be read") };
+    Ok(Genesis {
+        id: RecordId(array(&row, "record_id").ok_or_else(|| damaged("id"))?),
+        serial: text(&row, "serial").ok_or_else(|| damaged("serial number"))?,
+        device_key: array(&row, "device_key").ok_or_else(|| damaged("device key"))?,
+    })
+}
+
+/// The head, the kept state and the newest checkpoint's number; to be read in one transaction with the lines before them.
+pub(super) async fn ending(db: &mut SqliteConnection) -> Result<Found, ReadError> {
+    let row = sqlx::query(HEAD).bind(limit(chain::KEPT_LEN_MAX)).fetch_one(&mut *db).await?;
+    let unreadable = || ReadError::Damaged { detail: "its head can't be read".into() };
+    let count = integer(&row, "count").and_then(|count| u64::try_from(count).ok());
+    let head = AuditHead { count: count.ok_or_else(unreadable)?, hash: array(&row, "hash").ok_or_else(unreadable)? };
+    let kept: Option<Vec<u8>> = row.try_get("kept")?;
+    if row.try_get::<Option<bool>, _>("too_long")? == Some(true) {
+        return Err(Finding::KeptChanged { seq: head.count }.into());
+    }
+    let newest_checkpoint = newest_checkpoint_seq(db).await?;
+    let kept_digest = kept.as_deref().map(chain::kept_digest);
+    Ok(Found { ending: Ending { head, kept_digest, newest_checkpoint }, kept })
+}
+
+/// At most `limit` lines behind line `after`, in order; a line that is none ends the page with a finding.
+pub(super) async fn page(
+    db: &mut SqliteConnection,
+    after: u64,
+    limit_rows: u16,
+) -> Result<Vec<Result<Stored, Finding>>, sqlx::Error> {
+    let rows = sqlx::query(PAGE)
+        .bind(limit(chain::KIND_LEN_MAX))
+        .bind(limit(chain::BODY_LEN_MAX))
+        .bind(before_first(after))
+        .bind(i64::from(limit_rows))
+        .fetch_all(db)
+        .await?;
+    let named = |(row, seq): (&SqliteRow, u64)| stored(row).ok_or(Finding::Unreadable { seq });
+    Ok(rows.iter().zip(after.saturating_add(1)..).map(named).collect())
+}
+
+/// The checkpoints of lines behind `after`, up to `to`; one that is none has an empty signature, which nobody made.
+pub(super) async fn checkpoints(
+    db: &mut SqliteConnection,
+    after: u64,
+    to: u64,
+) -> Result<BTreeMap<u64, Checkpoint>, sqlx::Error> {
+    let rows = sqlx::query(CHECKPOINTS).bind(signed(after)).bind(signed(to)).fetch_all(db).await?;
+    Ok(rows.iter().filter_map(checkpoint).map(|found| (found.head.count, found)).collect())
+}
+
+/// The newest checkpoint; `None` if there is none.
+pub(super) async fn newest_checkpoint(db: &mut SqliteConnection) -> Result<Option<Checkpoint>, sqlx::Error> {
+    Ok(sqlx::query(NEWEST_CHECKPOINT).fetch_optional(db).await?.as_ref().and_then(checkpoint))
+}
+
+/// The hash found beside a line; `None` if there is no such line, or no such hash.
+pub(super) async fn hash_at(db: &mut SqliteConnection, seq: u64) -> Result<Option<[u8; 32]>, sqlx::Error> {
+    let row = sqlx::query(HASH_AT).bind(signed(seq)).fetch_optional(db).await?;
+    Ok(row.and_then(|row| array(&row, "hash")))
+}
+
+async fn newest_checkpoint_seq(db: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let seq: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM checkpoint").fetch_one(db).await?;
+    Ok(seq.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0))
+}
+
+fn stored(row: &SqliteRow) -> Option<Stored> {
+    let kept_digest = array(row, "kept_digest");
+    // A digest of another length is not the same as none.
+    if kept_digest.is_some() != row.try_get("has_digest").ok()? {
+        return None;
+    }
+    let record = Record {
+        seq: u64::try_from(integer(row, "seq")?).ok()?,
+        kind: text(row, "kind")?,
+        request: row.try_get::<Option<i64>, _>("request").ok()?.map(i64::cast_unsigned),
+        wall_ms: row.try_get("wall_ms").ok()?,
+        utc_offset_min: narrow(row, "utc_offset_min")?,
+        kept_digest,
+        body: row.try_get::<Option<Vec<u8>>, _>("body").ok()??.try_into().ok()?,
+    };
+    Some(Stored { record, hash: array(row, "hash")? })
+}
+
+fn checkpoint(row: &SqliteRow) -> Option<Checkpoint> {
+    let count = u64::try_from(integer(row, "seq")?).ok()?;
+    let wall_ms: Option<i64> = row.try_get("wall_ms").ok()?;
+    let utc_offset_min = narrow(row, "utc_offset_min").unwrap_or_default();
+    Some(Checkpoint {
+        head: AuditHead { count, hash: array(row, "hash").unwrap_or_default() },
+        wall: wall_ms.map(|unix_ms| WallTime { unix_ms, utc_offset_min }),
+        signature: array(row, "signature").unwrap_or([0; 64]),
+    })
+}
+
+fn array<const N: usize>(row: &SqliteRow, column: &str) -> Option<[u8; N]> {
+    row.try_get::<Option<&[u8]>, _>(column).ok().flatten()?.try_into().ok()
+}
+
+fn text<const MAX: usize>(row: &SqliteRow, column: &str) -> Option<Text<MAX>> {
+    let text = row.try_get::<Option<&str>, _>(column).ok().flatten()?;
+    Text::new(text).ok()
+}
+
+/// Asked for as an option, because a bare integer would read nothing as 0.
+fn integer(row: &SqliteRow, column: &str) -> Option<i64> {
+    row.try_get::<Option<i64>, _>(column).ok().flatten()
+}
+
+fn narrow(row: &SqliteRow, column: &str) -> Option<i16> {
+    i16::try_from(integer(row, column)?).ok()
+}
+
+/// A line's number as SQLite counts; no line has a greater one.
+pub(super) fn signed(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+/// Lines before the first are looked at, too: nobody may hide one at number -5.
+fn before_first(after: u64) -> i64 {
+    if after == 0 { i64::MIN } else { signed(after) }
+}
+
+fn limit(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

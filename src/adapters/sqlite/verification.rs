@@ -1,0 +1,87 @@
+//! Walks the whole record in slices, beside the writer.
+//!
+//! # Promises
+//! - One slice reads at most [`PAGE_MAX`] lines, then lets go of the file: the log can be folded back, memory stays flat.
+//! - The end is compared in the same transaction as the last lines, so a growing record is never called wrong.
+//! - It is cancelled by dropping it; nothing is written anywhere.
+
+use pump_core::audit::{Finding, Verified, Verifier};
+use sqlx::SqliteConnection;
+
+use super::{PAGE_MAX, ReadError, View, rows};
+
+/// A walk through the whole record.
+#[derive(Debug)]
+pub struct Verification {
+    view: View,
+    walk: Verifier,
+    slice_lines: u16,
+}
+
+/// How far a walk is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There is more.
+    More {
+        /// The number of the newest line walked.
+        position: u64,
+    },
+    /// All of it is as it was written.
+    Sound(Verified),
+}
+
+impl Verification {
+    /// Starts at the genesis.
+    pub async fn start(mut view: View) -> Result<Self, ReadError> {
+        let genesis = view.genesis().await?;
+        Ok(Self { walk: Verifier::full(genesis)?, view, slice_lines: PAGE_MAX })
+    }
+
+    /// Walks one slice. The first bad line comes as [`ReadError::Found`]; behind it there is nothing to walk.
+    pub async fn slice(&mut self) -> Result<Progress, ReadError> {
+        let walked = self.slice_in_transaction().await;
+        self.view.check_still()?;
+        walked
+    }
+
+    /// Walks all that is left.
+    pub async fn run(mut self) -> Result<Verified, ReadError> {
+        loop {
+            if let Progress::Sound(verified) = self.slice().await? {
+                return Ok(verified);
+            }
+        }
+    }
+
+    async fn slice_in_transaction(&mut self) -> Result<Progress, ReadError> {
+        sqlx::query("BEGIN").execute(&mut self.view.db).await?;
+        let walked = walk(&mut self.view.db, &mut self.walk, self.slice_lines).await;
+        sqlx::query("ROLLBACK").execute(&mut self.view.db).await?;
+        match walked {
+            // SQLite can't read the page that some line lies on: walk one by one, to name the line.
+            Err(ReadError::Damaged { .. }) if self.slice_lines > 1 => {
+                self.slice_lines = 1;
+                Ok(Progress::More { position: self.walk.position() })
+            }
+            Err(ReadError::Damaged { .. }) => {
+                Err(Finding::Unreadable { seq: self.walk.position().saturating_add(1) }.into())
+            }
+            other => other,
+        }
+    }
+}
+
+async fn walk(db: &mut SqliteConnection, walk: &mut Verifier, limit: u16) -> Result<Progress, ReadError> {
+    let after = walk.position();
+    let lines = rows::page(db, after, limit).await?;
+    if lines.is_empty() {
+        let found = rows::ending(db).await?;
+        return Ok(Progress::Sound(walk.clone().finish(&found.ending)?));
+    }
+    let checkpoints = rows::checkpoints(db, after, after.saturating_add(u64::from(limit))).await?;
+    for line in lines {
+        let checkpoint = checkpoints.get(&walk.position().saturating_add(1));
+        walk.step(&line?, checkpoint)?;
+    }
+    Ok(Progress::More { position: walk.position() })
+}

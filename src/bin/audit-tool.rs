@@ -1,0 +1,179 @@
+//! Reads a record on any computer: is it as it was written, what is in it, and one signed file of it.
+//!
+//! # Promises
+//! - The record is opened read-only. Exit code 0 means that everything asked about was proved; 1, that it was not, and why.
+//! - It needs neither the device nor its key; a record that is in use can be read, too.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use pump_core::audit::{Record, Verified, event::describe};
+use pump_protocol::message::AuditHead;
+use pump_remote::adapters::{
+    keys,
+    sqlite::{PAGE_MAX, Verification, View, is_export, verify_export, write_export},
+};
+
+/// Reads the record of a patient remote.
+#[derive(Debug, Parser)]
+#[command(name = "audit-tool", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Is every line as it was written? Takes a record, or an export of one.
+    Verify {
+        /// The record or export.
+        file: PathBuf,
+    },
+    /// What happened, day by day.
+    Summary {
+        /// The record.
+        file: PathBuf,
+    },
+    /// Every line, in words.
+    Lines {
+        /// The record.
+        file: PathBuf,
+    },
+    /// The record as one file that proves itself.
+    Export {
+        /// The record.
+        file: PathBuf,
+        /// Where to; beside the record if not given. Must not exist yet.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// The device's key, to sign the export as a whole.
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // A pipe that was closed has heard enough.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Verify { file } => verify(&file).await,
+        Command::Summary { file } => summary(&file).await,
+        Command::Lines { file } => lines(&file).await,
+        Command::Export { file, out, key } => export(&file, out, key).await,
+    }
+}
+
+async fn verify(path: &Path) -> Result<()> {
+    if is_export(path).with_context(|| format!("{} can't be read", path.display()))? {
+        let proved = verify_export(path)?;
+        let signed = if proved.signed { "signed by the device" } else { "not signed as a whole" };
+        writeln!(io::stdout(), "{}, {signed}", in_words(&proved.verified))?;
+    } else {
+        let verified = Verification::start(View::open(path).await?).await?.run().await?;
+        writeln!(io::stdout(), "{}", in_words(&verified))?;
+    }
+    Ok(())
+}
+
+async fn summary(path: &Path) -> Result<()> {
+    let mut view = View::open(path).await?;
+    let (genesis, head) = (view.genesis().await?, view.head().await?);
+    let mut out = io::stdout().lock();
+    writeln!(out, "pump {}, {}", genesis.serial, head_in_words(head))?;
+    let mut dated = 0_u64;
+    let mut day = view.next_day(None).await?;
+    while let Some(today) = day {
+        let counts = view.count_by_day(&[], today..=today).await?;
+        dated = counts.iter().fold(dated, |sum, count| sum.saturating_add(count.count));
+        let words: Vec<_> = counts.iter().map(|count| format!("{} {}", count.count, count.kind)).collect();
+        writeln!(out, "{}: {}", date(today), words.join(", "))?;
+        day = view.next_day(day).await?;
+    }
+    writeln!(out, "{} without a date", head.count.saturating_sub(dated))?;
+    writeln!(out, "counted, not verified: `audit-tool verify` tells whether the lines are as they were written")?;
+    Ok(())
+}
+
+async fn lines(path: &Path) -> Result<()> {
+    let mut view = View::open(path).await?;
+    let mut out = io::stdout().lock();
+    let mut after = 0;
+    loop {
+        let page = view.entries(after, PAGE_MAX).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.record.seq;
+        for line in &page {
+            writeln!(out, "{}", line_in_words(&line.record))?;
+        }
+    }
+}
+
+async fn export(path: &Path, out: Option<PathBuf>, key: Option<PathBuf>) -> Result<()> {
+    let key = key.map(|key| keys::read_device_key(&key)).transpose()?;
+    let mut view = View::open(path).await?;
+    let out = out.unwrap_or_else(|| path.with_extension("export"));
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&out)
+        .with_context(|| format!("nothing exported: {} can't be made", out.display()))?;
+    let mut writer = io::BufWriter::new(&file);
+    let written = write_export(&mut view, key.as_ref(), &mut writer).await;
+    drop(writer);
+    let verified = match written {
+        Ok(verified) => verified,
+        Err(error) => {
+            // Half an export proves nothing; the record is untouched.
+            std::fs::remove_file(&out).with_context(|| format!("{} is not complete: delete it", out.display()))?;
+            return Err(error.into());
+        }
+    };
+    file.sync_all().with_context(|| format!("{} may not be complete", out.display()))?;
+    let signed = if key.is_some() { "signed" } else { "not signed: no key was given" };
+    writeln!(io::stdout(), "{}: {}, {signed}", out.display(), in_words(&verified))?;
+    Ok(())
+}
+
+fn in_words(verified: &Verified) -> String {
+    format!("{}, {} checkpoints good", head_in_words(verified.chain.head()), verified.checkpoints)
+}
+
+fn head_in_words(head: AuditHead) -> String {
+    let hash: Vec<_> = head.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{} records, head {}", head.count, hash.concat())
+}
+
+fn line_in_words(record: &Record) -> String {
+    let when = record.wall().map_or("no date".into(), |wall| format!("{} {wall}", date(wall.day())));
+    let request = record.request.map(|request| format!(" #{request}")).unwrap_or_default();
+    format!("{} {when}{request} {}", record.seq, describe(&record.body))
+}
+
+fn date(day: i64) -> String {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    let date = jiff::Span::new().try_days(day).and_then(|days| epoch.checked_add(days));
+    date.map_or_else(|_| format!("day {day}"), |date| date.to_string())
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

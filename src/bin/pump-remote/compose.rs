@@ -1,0 +1,201 @@
+//! Puts the program together: data directory, keys, pump, record, machine, tasks.
+//!
+//! # Promises
+//! - The record is verified since its last checkpoint, and the open question restored, before there is a first screen.
+//! - A record that can't be opened is left as it is; the caller shows a fault page, or says why and ends.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use pump_core::{
+    audit::RecordId,
+    remote::{Beginning, Input, Kept, Remote},
+    screen::{Intent, Screen},
+};
+use pump_protocol::{clock::BootId, message::Role, session::CardSecret, wire::Text};
+use pump_remote::{
+    adapters::{
+        Dial,
+        clock::Clock,
+        entropy::{OsEntropy, random},
+        keys::{device_key, pins::SessionKeys},
+        simulated::{Host, InProcess, SharedHost},
+        socket::Socket,
+        sqlite::{Opened, Opening, Store, TailVerdict},
+    },
+    shell::{self, Ports, WAITING_MAX, link, recorder},
+};
+use simulated_pump::Setup;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+use zeroize::Zeroizing;
+
+/// The record's place in the data directory.
+const RECORD: &str = "record.db";
+/// The simulated pump's place in the data directory.
+const PUMP: &str = "pump.state";
+
+/// Which pump.
+#[derive(Debug)]
+pub(crate) enum Which {
+    /// One simulated in this process.
+    InProcess,
+    /// One that listens on this socket; paired first, if its card's secret is given.
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// Its card's secret.
+        pair: Option<CardSecret>,
+    },
+}
+
+/// A remote that runs.
+pub(crate) struct Running {
+    /// What is shown.
+    pub(crate) screens: watch::Receiver<Screen>,
+    /// What people do.
+    pub(crate) intents: mpsc::Sender<Intent>,
+    /// Ends it.
+    pub(crate) close: oneshot::Sender<()>,
+    /// Ends when it has ended.
+    pub(crate) ended: JoinHandle<()>,
+    /// Its clocks.
+    pub(crate) clock: Clock,
+    /// Its pump, if that is in this process.
+    pub(crate) host: Option<SharedHost>,
+    /// Its record.
+    pub(crate) record: PathBuf,
+}
+
+/// Starts everything. An error leaves every file as it was found.
+pub(crate) async fn start(data_dir: &Path, which: Which, speed: u32, lapses: bool) -> anyhow::Result<Running> {
+    let key = device_key(data_dir, &Zeroizing::new(random()))?;
+    let clock = if lapses || speed > 1 { Clock::lapsing(speed, BootId(random())) } else { Clock::real() };
+    let mut keys = SessionKeys::open(data_dir, &mut OsEntropy)?;
+    let (serial, host) = match &which {
+        Which::InProcess => {
+            let host = simulated_pump_of(data_dir, &mut keys, &clock).await?;
+            (host.with(|host| host.pump().serial().clone()), Some(host))
+        }
+        Which::Socket { path, pair } => (paired_with(path, pair.as_ref(), &mut keys, &clock).await?, None),
+    };
+    let record = data_dir.join(RECORD);
+    let opened = Store::open(&record, Opening { serial, key, new_id: RecordId(random()) }).await?;
+    let remote = Remote::restore(beginning(&opened, &keys)?, clock.now());
+    let link = match (&which, &host) {
+        (Which::Socket { path, .. }, _) => LinkTask::new(Socket::new(path.clone()), keys, &clock),
+        (Which::InProcess, Some(host)) => LinkTask::new(InProcess::new(host.clone(), clock.clone()), keys, &clock),
+        (Which::InProcess, None) => anyhow::bail!("no simulated pump was started"),
+    };
+    Ok(run(remote, opened.store, record, link, clock, host))
+}
+
+/// What the machine begins with, from the record.
+fn beginning(opened: &Opened, keys: &SessionKeys) -> anyhow::Result<Beginning> {
+    let tail_good = match opened.tail {
+        TailVerdict::Sound { .. } => true,
+        TailVerdict::Bad(finding) => {
+            tracing::error!(%finding, "the newest part of the record does not verify");
+            false
+        }
+    };
+    let kept = match &opened.kept {
+        Some(bytes) => Kept::from_bytes(bytes).context("the record's last state can't be read by this program")?,
+        None => Kept::default(),
+    };
+    Ok(Beginning { key: keys.own.public().fingerprint(), bonded: keys.paired(), kept, head: opened.head, tail_good })
+}
+
+/// The pump in this process, paired through the same frames as any other.
+async fn simulated_pump_of(data_dir: &Path, keys: &mut SessionKeys, clock: &Clock) -> anyhow::Result<SharedHost> {
+    let host = Host::open(&data_dir.join(PUMP), Setup::demonstration(), 1, clock.now().uptime)?;
+    let pair = !keys.paired() || !host.paired();
+    let host = SharedHost::new(host);
+    if pair {
+        let card = host.with(|host| {
+            host.magnet(Role::Patient, clock.now().uptime);
+            host.card().clone()
+        });
+        let mut dial = InProcess::new(host.clone(), clock.clone());
+        link::pair(&mut dial, keys, &card, clock, &mut OsEntropy).await?;
+    }
+    Ok(host)
+}
+
+async fn paired_with(
+    socket: &Path,
+    pair: Option<&CardSecret>,
+    keys: &mut SessionKeys,
+    clock: &Clock,
+) -> anyhow::Result<Text<16>> {
+    if let Some(card) = pair {
+        let mut dial = Socket::new(socket.to_owned());
+        let serial = link::pair(&mut dial, keys, card, clock, &mut OsEntropy).await?;
+        println!("Paired with pump {serial}.");
+        return Ok(serial);
+    }
+    keys.serial.clone().context(
+        "no pump is paired yet: type \"magnet\" in the pump-simulator, then start once with --pair and its card's secret",
+    )
+}
+
+/// The link's own task, whatever it dials.
+struct LinkTask {
+    events: mpsc::Receiver<link::LinkEvent>,
+    orders: mpsc::Sender<link::LinkOrder>,
+}
+
+impl LinkTask {
+    fn new(dial: impl Dial + 'static, keys: SessionKeys, clock: &Clock) -> Self {
+        let (event, events) = mpsc::channel(WAITING_MAX);
+        let (orders, order) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, order, event));
+        Self { events, orders }
+    }
+}
+
+fn run(
+    remote: Remote,
+    store: Store,
+    record: PathBuf,
+    link: LinkTask,
+    clock: Clock,
+    host: Option<SharedHost>,
+) -> Running {
+    let (screen, screens) = watch::channel(remote.screen(clock.now()));
+    let (intents, intent) = mpsc::channel(WAITING_MAX);
+    let (answering, answers) = mpsc::channel::<Input>(WAITING_MAX);
+    let (record_orders, record_order) = mpsc::channel(1);
+    let (close, closed) = oneshot::channel();
+    let recorder = tokio::spawn(recorder::serve(store, record_order, answering.clone()));
+    tokio::spawn(recorder::verify(record.clone(), answering.clone()));
+    let ports = Ports {
+        intents: intent,
+        screens: screen,
+        link_events: link.events,
+        link_orders: link.orders,
+        answers,
+        answering,
+        record_orders,
+        record_path: record.clone(),
+        close: closed,
+        clock: clock.clone(),
+    };
+    let (pump, lived) = (host.clone(), clock.clone());
+    let ended = tokio::spawn(async move {
+        shell::run(remote, ports).await;
+        // A task that panicked has been logged by its own thread; the record closed itself with its last commit.
+        let _ = recorder.await;
+        if let Some(Err(error)) = pump.map(|host| {
+            host.with(|host| {
+                host.live_until(lived.now().uptime);
+                host.store()
+            })
+        }) {
+            tracing::warn!(%error, "the simulated pump was not stored");
+        }
+    });
+    Running { screens, intents, close, ended, clock, host, record }
+}

@@ -1,0 +1,225 @@
+//! The patient remote: a window on a desktop, or its story without one.
+
+mod compose;
+mod story;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use clap::Parser;
+use pump_core::screen::{Face, Fault, LinkHealth, Screen};
+use pump_protocol::session::CardSecret;
+use pump_remote::{
+    adapters::{
+        bluez::{self, Radio},
+        gpio,
+        slint::{Panel, Window},
+    },
+    shell::{
+        config::{Config, Display, Speed},
+        hand_over,
+    },
+};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+
+use self::compose::{Running, Which};
+
+/// A patient's remote for an implanted intrathecal pump. Not a medical device.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// Play the whole story in a fresh record and exit: one picture a step, then the record as a table
+    #[arg(long)]
+    demo: bool,
+    /// Where the demo puts its pictures and its record
+    #[arg(long, value_name = "DIR", requires = "demo")]
+    out: Option<PathBuf>,
+    /// Use the pump-simulator on this socket instead of a pump in this process
+    #[arg(long, value_name = "PATH", conflicts_with = "demo")]
+    socket: Option<PathBuf>,
+    /// Pair with the socket's pump first: the secret on its implant card
+    #[arg(long, value_name = "SECRET", requires = "socket")]
+    pair: Option<String>,
+    /// How much faster waiting passes with a simulated pump; give the pump-simulator the same
+    #[arg(long, value_name = "N")]
+    speed: Option<Speed>,
+    /// Say which hardware is there, and what the absence of the rest disables
+    #[arg(long)]
+    hardware: bool,
+    /// Where record, keys and simulated pump are kept
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The configuration; the user's configuration directory is looked in unless named
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter()).init();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pump-remote: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn filter() -> tracing_subscriber::EnvFilter {
+    tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into())
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let config = read_config(arguments.config.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("no tasks can be run")?;
+    let panel = match config.window.display {
+        Display::Portrait => Panel::FIVE_INCH,
+        Display::Landscape => Panel::SEVEN_INCH,
+    };
+    if arguments.hardware {
+        runtime.block_on(say_hardware(&config));
+        return Ok(());
+    }
+    if arguments.demo {
+        let out = arguments.out.unwrap_or_else(|| std::env::temp_dir().join("pump-remote-demo"));
+        return story::play(&runtime, panel, &out);
+    }
+    if !has_display() {
+        println!("There is no display here: playing the story headless, in a fresh record.");
+        return story::play(&runtime, panel, &std::env::temp_dir().join("pump-remote-demo"));
+    }
+    let which = match arguments.socket.or(config.pump.socket) {
+        Some(path) => Which::Socket { path, pair: arguments.pair.as_deref().map(CardSecret::parse).transpose()? },
+        None => Which::InProcess,
+    };
+    let data_dir = data_dir(arguments.data_dir.or(config.data_dir), &which)?;
+    let speed = arguments.speed.unwrap_or(config.pump.speed);
+    match runtime.block_on(compose::start(&data_dir, which, speed.get(), false)) {
+        Ok(running) => {
+            start_button(&runtime, &config, &running);
+            show(&runtime, running, panel)
+        }
+        Err(error) => show_fault(&error, panel),
+    }
+}
+
+fn read_config(named: Option<&Path>) -> anyhow::Result<Config> {
+    if let Some(path) = named {
+        return Ok(Config::read(path)?);
+    }
+    let usual = directories::ProjectDirs::from("", "", "pump-remote").map(|dirs| dirs.config_dir().join("config.toml"));
+    match usual.filter(|path| path.exists()) {
+        Some(path) => Ok(Config::read(&path)?),
+        None => Ok(Config::default()),
+    }
+}
+
+/// A directory of its own for each pump: a record belongs to one.
+fn data_dir(named: Option<PathBuf>, which: &Which) -> anyhow::Result<PathBuf> {
+    if let Some(dir) = named {
+        return Ok(dir);
+    }
+    let dirs = directories::ProjectDirs::from("", "", "pump-remote");
+    let dir = dirs.context("there is no home directory: name a place with --data-dir")?.data_dir().to_owned();
+    Ok(match which {
+        Which::InProcess => dir.join("simulated"),
+        Which::Socket { .. } => dir.join("socket"),
+    })
+}
+
+/// The physical button, if the configuration names its pin.
+fn start_button(runtime: &Runtime, config: &Config, running: &Running) {
+    let _guard = runtime.enter();
+    if let Some(Err(missing)) = config.button.pin.map(|pin| gpio::start(pin.get(), running.intents.clone())) {
+        eprintln!("pump-remote: {missing}");
+    }
+}
+
+async fn say_hardware(config: &Config) {
+    match config.button.pin {
+        None => println!("Bolus button: none configured; the control on the display works without it."),
+        Some(pin) => match gpio::start(pin.get(), mpsc::channel(1).0) {
+            Ok(()) => println!("Bolus button: on pin {}.", pin.get()),
+            Err(missing) => println!("Bolus button: {missing}."),
+        },
+    }
+    match bluez::radio().await {
+        Ok(Radio { name, powered }) => {
+            println!("Bluetooth: {name}, {}.", if powered { "on" } else { "off" });
+        }
+        Err(missing) => println!("Bluetooth: {missing}. Simulated pumps work without it."),
+    }
+    println!("Display: {}.", if has_display() { "a window can be opened" } else { "none; the story plays headless" });
+}
+
+fn has_display() -> bool {
+    let named = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    cfg!(feature = "desktop") && (named("DISPLAY") || named("WAYLAND_DISPLAY"))
+}
+
+/// Shows the remote until its window is closed or the program is told to end.
+fn show(runtime: &Runtime, running: Running, panel: Panel) -> anyhow::Result<()> {
+    let Running { mut screens, intents, close, ended, .. } = running;
+    let mut window = Window::new(move |intent| hand_over(&intents, intent)).context("no window can be opened")?;
+    window.fit(panel);
+    window.apply(&screens.borrow_and_update().clone());
+    window.show().context("no window can be opened")?;
+    slint::spawn_local(async move {
+        while screens.changed().await.is_ok() {
+            let screen = screens.borrow_and_update().clone();
+            window.apply(&screen);
+        }
+    })
+    .map_err(|_| anyhow::anyhow!("the window has no event loop"))?;
+    runtime.spawn(end_when_told());
+    Window::run().context("the window ended")?;
+    // Already gone: the loop has ended by itself.
+    let _ = close.send(());
+    runtime.block_on(ended).context("the remote did not end in good order")
+}
+
+/// A page that says what is wrong, until its window is closed.
+fn show_fault(error: &anyhow::Error, panel: Panel) -> anyhow::Result<()> {
+    eprintln!("pump-remote: {error:#}");
+    let mut window = Window::new(|_| {}).context("no window can be opened")?;
+    window.fit(panel);
+    window.apply(&Screen {
+        face: Face::Fault(Fault::Record { detail: format!("{error:#}") }),
+        hold: None,
+        clock: None,
+        link: LinkHealth::OutOfReach,
+        heard_min_ago: None,
+        notice: None,
+    });
+    window.show().context("no window can be opened")?;
+    Window::run().context("the window ended")?;
+    anyhow::bail!("ended on the fault page")
+}
+
+/// Ends the window's event loop on SIGTERM or SIGINT; the rest follows from that.
+async fn end_when_told() {
+    let (Ok(mut terminated), Ok(mut interrupted)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::warn!("signals can't be heard: close the window to end in good order");
+        return;
+    };
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
+    if slint::quit_event_loop().is_err() {
+        tracing::warn!("the window has no event loop to quit");
+    }
+}

@@ -1,0 +1,315 @@
+//! Keeps an encrypted session with the paired pump: dials, shakes hands, carries commands and replies, dials again.
+//!
+//! A retry of the link is never a retry of a dose: a command belongs to the session that it was handed over for, and is
+//! thrown away with it.
+//!
+//! # Promises
+//! - A pairing is pinned on disk before CONFIRM PAIRING leaves, and the older one is forgotten only after the pump's word.
+//! - Between two attempts lies a wait that grows to [`BACKOFF_MAX`]; nothing here asks for a dose, or knows what one is.
+
+use std::{io, time::Duration};
+
+use pump_core::audit::event::LinkLoss;
+use pump_protocol::{
+    clock::Uptime,
+    fragment::{Assembly, FragmentError, fragments},
+    message::{AuditHead, Command, Reply},
+    quantity::Millis,
+    session::{CardSecret, Entropy, RemoteEnd, RemoteEvent, SessionError, Turn},
+    wire::Text,
+};
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use crate::adapters::{
+    Dial, Fragments,
+    clock::Clock,
+    keys::pins::{SessionKeys, SessionKeysError},
+};
+
+/// The first wait between two attempts to reach the pump.
+const BACKOFF_FIRST: Duration = Duration::from_millis(500);
+/// The longest: half of how often a patient who waits would look.
+const BACKOFF_MAX: Duration = Duration::from_secs(15);
+/// How long a session must have stood for the next attempt to be made at once.
+const STOOD_WELL: Duration = Duration::from_secs(10);
+
+/// How long the pump may take to answer while a pairing is being finished.
+const ANSWER_MAX: Millis = Millis::from_secs(15);
+
+/// What the link tells the shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// A session is open.
+    Up(SessionNo),
+    /// It is no more.
+    Down(SessionNo, LinkLoss),
+    /// The pump said this in it.
+    Heard(SessionNo, Reply),
+}
+
+/// What the shell tells the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkOrder {
+    /// Say this in that session; if it is over, don't.
+    Say(SessionNo, Command),
+    /// End that session.
+    Hangup(SessionNo),
+}
+
+/// Counts this run's sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionNo(pub u32);
+
+/// Why a pairing did not come about. The keys are as they were.
+#[derive(Debug, Error)]
+pub enum PairingError {
+    /// No link.
+    #[error("the pump can't be reached ({0}); nothing was changed")]
+    Unreachable(#[from] io::Error),
+    /// The handshake failed, or the pump left.
+    #[error("the pump did not agree to pair ({0}): is its pairing window open, and is this its card's secret?")]
+    Refused(#[from] SessionFailed),
+    /// The pin could not be stored.
+    #[error(transparent)]
+    Keys(#[from] SessionKeysError),
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SessionFailed {
+    /// The other side closed the link.
+    #[error("the link was closed")]
+    Closed,
+    /// Nothing came in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// A fragment out of place.
+    #[error(transparent)]
+    Fragment(#[from] FragmentError),
+    /// A frame that the pump would not have sent.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The shell ended it.
+    #[error("ended from this side")]
+    HungUp,
+    /// An answer that fits nothing.
+    #[error("the pump's answer fits nothing that was asked")]
+    OutOfPlace,
+}
+
+/// One link with the remote's end of a session on it.
+struct Talk<'a, E> {
+    link: Fragments,
+    end: RemoteEnd,
+    assembly: Assembly,
+    clock: &'a Clock,
+    entropy: &'a mut E,
+}
+
+/// Pairs with the pump whose card this is, and learns its serial number. The clinic has opened its pairing window.
+pub async fn pair<E: Entropy + Send>(
+    dial: &mut impl Dial,
+    keys: &mut SessionKeys,
+    card: &CardSecret,
+    clock: &Clock,
+    entropy: &mut E,
+) -> Result<Text<16>, PairingError> {
+    let mut talk = Talk::begin(dial.dial().await?, keys, clock, entropy);
+    let first = talk.end.pair(card, talk.entropy, clock.now().uptime).map_err(SessionFailed::from)?;
+    talk.send(&first).await?;
+    let RemoteEvent::PumpProved(pump) = talk.next_event().await? else { return Err(SessionFailed::OutOfPlace.into()) };
+    let serial = keys.serial.clone();
+    keys.pin(keys.pins.clone().with_provisional(pump), serial)?;
+    let confirm = talk.end.pin_stored().map_err(SessionFailed::from)?;
+    talk.send(&confirm).await?;
+    let RemoteEvent::Heard(Reply::PairingConfirmed) = talk.next_event().await? else {
+        return Err(SessionFailed::OutOfPlace.into());
+    };
+    keys.pin(keys.pins.clone().with_confirmation(), keys.serial.clone())?;
+    talk.say(&Command::Hello { audit_head: AuditHead::default() }).await?;
+    let RemoteEvent::Heard(Reply::Hello(hello)) = talk.next_event().await? else {
+        return Err(SessionFailed::OutOfPlace.into());
+    };
+    keys.pin(keys.pins.clone(), Some(hello.serial.clone()))?;
+    Ok(hello.serial)
+}
+
+/// Keeps a session for as long as the shell listens.
+pub async fn keep<E: Entropy + Send>(
+    mut dial: impl Dial,
+    mut keys: SessionKeys,
+    clock: Clock,
+    mut entropy: E,
+    mut orders: mpsc::Receiver<LinkOrder>,
+    events: mpsc::Sender<LinkEvent>,
+) {
+    let mut number = SessionNo::default();
+    let mut wait = BACKOFF_FIRST;
+    while !events.is_closed() {
+        let began = clock.now().uptime;
+        match open(&mut dial, &mut keys, &clock, &mut entropy).await {
+            Ok(mut talk) => {
+                number = SessionNo(number.0.wrapping_add(1));
+                if events.send(LinkEvent::Up(number)).await.is_err() {
+                    return;
+                }
+                let why = talk.carry(number, &mut orders, &events).await;
+                tracing::info!(%why, "session ended");
+                if events.send(LinkEvent::Down(number, loss(why))).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => tracing::debug!(%error, "no session"),
+        }
+        let stood = Duration::from(clock.now().uptime.since(began));
+        wait = if stood >= STOOD_WELL { BACKOFF_FIRST } else { (wait * 2).min(BACKOFF_MAX) };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = events.closed() => return,
+        }
+    }
+}
+
+/// Opens a session, and finishes a pairing whose last word is still missing.
+async fn open<'a, E: Entropy + Send>(
+    dial: &mut impl Dial,
+    keys: &mut SessionKeys,
+    clock: &'a Clock,
+    entropy: &'a mut E,
+) -> Result<Talk<'a, E>, PairingError> {
+    let pins: Vec<_> = keys.pins.newest_first().cloned().collect();
+    let provisional = keys.pins.provisional.is_some();
+    let mut talk = Talk::begin(dial.dial().await?, keys, clock, entropy);
+    for (index, pin) in pins.iter().enumerate() {
+        if index > 0 {
+            // The pump has dropped the link on the first attempt; only the last pin's failure counts.
+            talk.link = dial.dial().await?;
+            talk.assembly = Assembly::new();
+        }
+        let opened = talk.reconnect(pin).await;
+        match opened {
+            Ok(()) if provisional && index == 0 => {
+                talk.say(&Command::ConfirmPairing).await?;
+                let RemoteEvent::Heard(Reply::PairingConfirmed) = talk.next_event().await? else {
+                    return Err(SessionFailed::OutOfPlace.into());
+                };
+                keys.pin(keys.pins.clone().with_confirmation(), keys.serial.clone())?;
+                return Ok(talk);
+            }
+            Ok(()) => {
+                if provisional {
+                    // The pump still holds the older pairing only: the newer one never came about.
+                    keys.pin(keys.pins.clone().without_provisional(), keys.serial.clone())?;
+                }
+                return Ok(talk);
+            }
+            Err(error) if index + 1 == pins.len() => return Err(error.into()),
+            Err(error) => tracing::debug!(%error, "the newest pin does not open a session; trying the one before"),
+        }
+    }
+    Err(SessionFailed::Session(SessionError::NoSession).into())
+}
+
+impl<'a, E: Entropy + Send> Talk<'a, E> {
+    fn begin(link: Fragments, keys: &SessionKeys, clock: &'a Clock, entropy: &'a mut E) -> Self {
+        Self { link, end: RemoteEnd::new(keys.own.clone()), assembly: Assembly::new(), clock, entropy }
+    }
+
+    async fn reconnect(&mut self, pin: &pump_protocol::session::PairedPump) -> Result<(), SessionFailed> {
+        let first = self.end.reconnect(pin, self.entropy, self.clock.now().uptime)?;
+        self.send(&first).await?;
+        match self.next_event().await? {
+            RemoteEvent::Opened => Ok(()),
+            RemoteEvent::PumpProved(_) | RemoteEvent::Heard(_) => Err(SessionFailed::OutOfPlace),
+        }
+    }
+
+    /// Carries commands and replies until the session ends, and says why it did.
+    async fn carry(
+        &mut self,
+        number: SessionNo,
+        orders: &mut mpsc::Receiver<LinkOrder>,
+        events: &mpsc::Sender<LinkEvent>,
+    ) -> SessionFailed {
+        loop {
+            let deadline = self.assembly.deadline().map(|(at, _)| at);
+            let heard = tokio::select! {
+                order = orders.recv() => match order {
+                    Some(LinkOrder::Say(session, command)) if session == number => {
+                        match self.say(&command).await {
+                            Ok(()) => continue,
+                            Err(failed) => return failed,
+                        }
+                    }
+                    Some(LinkOrder::Hangup(session)) if session == number => return SessionFailed::HungUp,
+                    // For a session that is over.
+                    Some(LinkOrder::Say(..) | LinkOrder::Hangup(_)) => continue,
+                    None => return SessionFailed::HungUp,
+                },
+                fragment = self.link.from.recv() => match fragment {
+                    Some(fragment) => self.take(&fragment).await,
+                    None => return SessionFailed::Closed,
+                },
+                () = self.clock.sleep_until(deadline.unwrap_or(Uptime::from_millis(u64::MAX))), if deadline.is_some() => {
+                    Err(SessionFailed::TimedOut)
+                }
+            };
+            match heard {
+                Ok(None) => {}
+                Ok(Some(RemoteEvent::Heard(reply))) => {
+                    if events.send(LinkEvent::Heard(number, reply)).await.is_err() {
+                        return SessionFailed::HungUp;
+                    }
+                }
+                Ok(Some(RemoteEvent::Opened | RemoteEvent::PumpProved(_))) => return SessionFailed::OutOfPlace,
+                Err(failed) => return failed,
+            }
+        }
+    }
+
+    async fn say(&mut self, command: &Command) -> Result<(), SessionFailed> {
+        let frame = self.end.say(command)?;
+        self.send(&frame).await
+    }
+
+    async fn send(&mut self, frame: &[u8]) -> Result<(), SessionFailed> {
+        for fragment in fragments(frame, self.link.largest_write)? {
+            self.link.to.send(fragment).await.map_err(|_| SessionFailed::Closed)?;
+        }
+        Ok(())
+    }
+
+    /// The next thing that happens at our end; an error once it takes longer than a handshake or an answer may.
+    async fn next_event(&mut self) -> Result<RemoteEvent, SessionFailed> {
+        let now = self.clock.now().uptime;
+        let until = self.end.deadline().map_or_else(|| now.after(ANSWER_MAX), |(at, _)| at);
+        loop {
+            let fragment = tokio::select! {
+                fragment = self.link.from.recv() => fragment.ok_or(SessionFailed::Closed)?,
+                () = self.clock.sleep_until(until) => return Err(SessionFailed::TimedOut),
+            };
+            if let Some(event) = self.take(&fragment).await? {
+                return Ok(event);
+            }
+        }
+    }
+
+    async fn take(&mut self, fragment: &[u8]) -> Result<Option<RemoteEvent>, SessionFailed> {
+        let now = self.clock.now().uptime;
+        let Some(frame) = self.assembly.push(fragment, now)? else { return Ok(None) };
+        let Turn { send, event } = self.end.hear(&frame, now)?;
+        if let Some(frame) = send {
+            self.send(&frame).await?;
+        }
+        Ok(event)
+    }
+}
+
+const fn loss(why: SessionFailed) -> LinkLoss {
+    match why {
+        SessionFailed::Closed | SessionFailed::HungUp => LinkLoss::Disconnected,
+        SessionFailed::TimedOut => LinkLoss::Silent,
+        SessionFailed::Fragment(_) | SessionFailed::Session(_) | SessionFailed::OutOfPlace => LinkLoss::BadFrame,
+    }
+}

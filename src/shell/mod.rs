@@ -1,0 +1,198 @@
+//! One loop between the machine and the world: it linearizes inputs, samples the clocks once a turn, and does in order
+//! what the machine wants done.
+//!
+//! # Promises
+//! - Nothing here decides about a dose: every decision comes out of [`Remote`].
+//! - The loop waits for nobody: card, radio and display have tasks of their own, and every queue between is bounded.
+//! - Closing is recorded, and the record is signed and closed before the program ends.
+
+pub mod config;
+pub mod link;
+pub mod recorder;
+
+use std::{path::PathBuf, time::Duration};
+
+use pump_core::{
+    remote::{Input, Output, Remote},
+    screen::{Face, Intent, Screen},
+};
+use pump_protocol::clock::Now;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::{
+    link::{LinkEvent, LinkOrder, SessionNo},
+    recorder::RecordOrder,
+};
+use crate::adapters::clock::Clock;
+
+/// The most inputs of one kind that wait: a burst of touches, or of pages of history.
+pub const WAITING_MAX: usize = 64;
+/// How long a close waits for the last records.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+
+/// Everything that the loop is connected to.
+#[derive(Debug)]
+pub struct Ports {
+    /// What people do.
+    pub intents: mpsc::Receiver<Intent>,
+    /// What is shown; a newer screen replaces the older.
+    pub screens: watch::Sender<Screen>,
+    /// What the link says.
+    pub link_events: mpsc::Receiver<LinkEvent>,
+    /// What the link is told.
+    pub link_orders: mpsc::Sender<LinkOrder>,
+    /// What the record and its readers answer.
+    pub answers: mpsc::Receiver<Input>,
+    /// For readers to answer by.
+    pub answering: mpsc::Sender<Input>,
+    /// What the record is told.
+    pub record_orders: mpsc::Sender<RecordOrder>,
+    /// Where the record is, for its readers.
+    pub record_path: PathBuf,
+    /// Ends the loop.
+    pub close: oneshot::Receiver<()>,
+    /// The clocks.
+    pub clock: Clock,
+}
+
+/// Hands a person's intent to the loop without waiting. One that finds no room is lost: the loop could not have kept up
+/// with it, and a hold needs its next level anyway.
+pub fn hand_over(intents: &mpsc::Sender<Intent>, intent: Intent) {
+    if intents.try_send(intent).is_err() {
+        tracing::warn!(?intent, "the loop takes no intents");
+    }
+}
+
+/// The loop.
+struct Shell {
+    remote: Remote,
+    ports: Ports,
+    session: Option<SessionNo>,
+}
+
+/// Runs until told to close. Returns once everything noted is on disk and the record is closed, or can't be.
+pub async fn run(remote: Remote, ports: Ports) {
+    let mut shell = Shell { remote, ports, session: None };
+    shell.settle(shell.ports.clock.now());
+    loop {
+        let Some(input) = shell.next_input().await else { break };
+        shell.turn(input);
+    }
+    shell.close().await;
+}
+
+impl Shell {
+    /// The next thing that happens; `None` when told to close.
+    async fn next_input(&mut self) -> Option<Input> {
+        let now = self.ports.clock.now();
+        let timeout = self.remote.poll_timeout(now);
+        if let Some((at, why)) = timeout {
+            tracing::trace!(in_ms = at.since(now.uptime).get(), why, "sleeping");
+        }
+        let clock = self.ports.clock.clone();
+        let sleep = async {
+            match timeout {
+                Some((at, _)) => clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        loop {
+            // In order of how soon it matters: a touch, the pump's word, the card's.
+            let event = tokio::select! {
+                biased;
+                _ = &mut self.ports.close => return None,
+                Some(intent) = self.ports.intents.recv() => return Some(Input::Intent(intent)),
+                Some(event) = self.ports.link_events.recv() => event,
+                Some(answer) = self.ports.answers.recv() => return Some(answer),
+                () = sleep => return Some(Input::Tick),
+            };
+            return Some(match event {
+                LinkEvent::Up(session) => {
+                    self.session = Some(session);
+                    Input::LinkUp
+                }
+                LinkEvent::Down(session, why) if self.session == Some(session) => {
+                    self.session = None;
+                    Input::LinkDown(why)
+                }
+                LinkEvent::Heard(session, reply) if self.session == Some(session) => Input::Heard(reply),
+                // The last words of a session that the machine has ended already.
+                LinkEvent::Down(..) | LinkEvent::Heard(..) => Input::Tick,
+            });
+        }
+    }
+
+    fn turn(&mut self, input: Input) {
+        let now = self.ports.clock.now();
+        self.remote.handle(input, now);
+        self.settle(now);
+    }
+
+    /// Does what the machine wants done, in order, and shows what there is to see.
+    fn settle(&mut self, now: Now) {
+        while let Some(output) = self.remote.poll_output() {
+            self.perform(output, now);
+        }
+        let screen = self.remote.screen(now);
+        let waits = screen.hold.is_none() && matches!(screen.face, Face::Wait(_) | Face::Delivering { .. });
+        self.ports.clock.hurry(waits);
+        self.ports.screens.send_if_modified(|shown| {
+            let changed = *shown != screen;
+            if changed {
+                *shown = screen;
+            }
+            changed
+        });
+    }
+
+    fn perform(&mut self, output: Output, now: Now) {
+        match output {
+            Output::Store(batch) => {
+                if self.ports.record_orders.try_send(RecordOrder::Append(batch)).is_err() {
+                    // The record's task has ended; to the machine that is a card that refuses.
+                    self.remote.handle(Input::NotStored, now);
+                }
+            }
+            Output::Transmit(command) => {
+                if let Some(session) = self.session {
+                    self.order(LinkOrder::Say(session, command));
+                }
+            }
+            Output::Hangup => {
+                if let Some(session) = self.session.take() {
+                    self.order(LinkOrder::Hangup(session));
+                }
+            }
+            Output::ReadDays => {
+                let today = now.wall.map_or(0, pump_protocol::clock::WallTime::day);
+                let (path, answering) = (self.ports.record_path.clone(), self.ports.answering.clone());
+                tokio::spawn(recorder::days(path, today, answering));
+            }
+        }
+    }
+
+    /// An order that finds no room is lost, as on a radio: the answer's deadline notices.
+    fn order(&self, order: LinkOrder) {
+        if self.ports.link_orders.try_send(order).is_err() {
+            tracing::warn!("the link takes no orders");
+        }
+    }
+
+    async fn close(&mut self) {
+        self.turn(Input::Close);
+        let stored = async {
+            while !self.remote.all_stored() {
+                match self.ports.answers.recv().await {
+                    Some(answer) => self.turn(answer),
+                    None => return,
+                }
+            }
+        };
+        if tokio::time::timeout(CLOSE_MAX, stored).await.is_err() {
+            tracing::warn!("the last records could not be written in time");
+        }
+        let wall = self.ports.clock.now().wall;
+        // Nobody there to be told means that the record is closed already.
+        let _ = self.ports.record_orders.send(RecordOrder::Close(wall)).await;
+    }
+}

@@ -1,0 +1,172 @@
+//! The chain alone, without a file.
+
+use ed25519_dalek::SigningKey;
+use proptest::prelude::*;
+use pump_core::audit::{
+    Batch, Chain, Checkpoint, Ending, Entry, Finding, Genesis, RecordId, Stored, Unsealable, Verified, Verifier,
+    chain::{BATCH_ENTRIES_MAX, BODY_LEN_MAX, KEPT_LEN_MAX, kept_digest},
+};
+use pump_protocol::wire::{Text, decode, encode};
+
+use crate::common::{batch, device, entry};
+
+fn genesis() -> Genesis {
+    Genesis {
+        id: RecordId([1; 16]),
+        serial: Text::new("SIM-0001").unwrap(),
+        device_key: device().verifying_key().to_bytes(),
+    }
+}
+
+/// A record as storage would give it back.
+struct Written {
+    lines: Vec<Stored>,
+    checkpoints: Vec<Checkpoint>,
+    ending: Ending,
+}
+
+fn write(batches: impl IntoIterator<Item = Batch>) -> Written {
+    let mut chain = Chain::begin(genesis());
+    let (mut lines, mut checkpoints, mut kept) = (Vec::new(), Vec::new(), None);
+    for batch in batches {
+        let sealed = chain.seal(batch, &device()).unwrap();
+        kept = Some(kept_digest(&sealed.kept));
+        checkpoints.extend(sealed.checkpoints);
+        lines.extend(sealed.records.into_iter().map(|sealed| {
+            let (record, hash) = sealed.into_parts();
+            Stored { record, hash }
+        }));
+        chain = sealed.next;
+    }
+    let newest_checkpoint = checkpoints.last().map_or(0, |checkpoint| checkpoint.head.count);
+    Written { lines, checkpoints, ending: Ending { head: chain.head(), kept_digest: kept, newest_checkpoint } }
+}
+
+fn walk(written: &Written) -> Result<Verified, Finding> {
+    let mut walk = Verifier::full(genesis())?;
+    for line in &written.lines {
+        let next = walk.position() + 1;
+        walk.step(line, written.checkpoints.iter().find(|checkpoint| checkpoint.head.count == next))?;
+    }
+    walk.finish(&written.ending)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn the_bytes_of_version_1_are_frozen() {
+    let written = write([batch(1), Batch { entries: vec![entry(2)], kept: vec![0xAA; 3] }]);
+    assert_eq!(hex(&encode(&genesis())), include_str!("frozen/genesis-1.hex").trim());
+    assert_eq!(hex(&genesis().hash()), include_str!("frozen/genesis-1.hash.hex").trim());
+    assert_eq!(hex(&encode(&written.lines[1].record)), include_str!("frozen/record-1.hex").trim());
+    assert_eq!(hex(&written.lines[1].hash), include_str!("frozen/record-1.hash.hex").trim());
+    let chain = walk(&written).unwrap().chain;
+    let checkpoint = chain.checkpoint(entry(2).wall(), &device()).unwrap();
+    assert_eq!(hex(&encode(&checkpoint)), include_str!("frozen/checkpoint-1.hex").trim());
+}
+
+#[test]
+fn a_line_is_read_back_as_it_was_written() {
+    for line in write((1..=3).map(batch)).lines {
+        assert_eq!(decode(&encode(&line.record)), Ok(line.record.clone()));
+        assert_eq!(decode(&encode(&line)), Ok(line.clone()));
+    }
+}
+
+#[test]
+fn a_batch_that_can_t_be_recorded_says_why() {
+    let chain = Chain::begin(genesis());
+    let seal = |entries, kept| chain.seal(Batch { entries, kept }, &device()).map(|_| ());
+    assert_eq!(seal(vec![], vec![]), Err(Unsealable::Empty));
+    let many = vec![entry(1); BATCH_ENTRIES_MAX + 1];
+    assert_eq!(seal(many, vec![]), Err(Unsealable::TooMany { len: BATCH_ENTRIES_MAX + 1 }));
+    assert_eq!(seal(vec![entry(1)], vec![0; KEPT_LEN_MAX + 1]), Err(Unsealable::Kept { len: KEPT_LEN_MAX + 1 }));
+    let long = Entry { body: vec![0; BODY_LEN_MAX + 1], ..entry(1) };
+    assert_eq!(seal(vec![entry(1), long], vec![]), Err(Unsealable::Body { index: 1, len: BODY_LEN_MAX + 1 }));
+    let odd = Entry { kind: "a kind that is much too long for a word", ..entry(1) };
+    assert_eq!(seal(vec![odd], vec![]), Err(Unsealable::Kind { index: 0 }));
+    let thief = SigningKey::from_bytes(&[8; 32]);
+    assert_eq!(chain.seal(batch(1), &thief).map(|_| ()), Err(Unsealable::Key));
+}
+
+#[test]
+fn every_256th_line_is_signed_within_one_batch_too() {
+    let long = Batch { entries: (1..=600).map(entry).collect(), kept: vec![] };
+    let written = write([long]);
+    let signed: Vec<_> = written.checkpoints.iter().map(|checkpoint| checkpoint.head.count).collect();
+    assert_eq!(signed, [256, 512]);
+    assert_eq!(walk(&written).unwrap().checkpoints, 2);
+}
+
+#[test]
+fn a_record_bound_to_another_pump_or_key_is_another_record() {
+    let written = write((1..=3).map(batch));
+    let mut other = genesis();
+    other.serial = Text::new("SIM-0002").unwrap();
+    let mut walk = Verifier::full(other).unwrap();
+    assert_eq!(walk.step(&written.lines[0], None), Err(Finding::Changed { seq: 1 }));
+}
+
+#[test]
+fn a_tail_is_held_by_the_signature_before_it() {
+    let written = write((1..=300).map(batch));
+    let checkpoint = written.checkpoints[0];
+    let tail = |previous, from: usize| {
+        let mut walk = Verifier::tail(genesis(), &checkpoint, previous)?;
+        written.lines[from..].iter().try_for_each(|line| {
+            walk.step(line, Some(&checkpoint).filter(|checkpoint| checkpoint.head.count == line.record.seq))
+        })?;
+        walk.finish(&written.ending)
+    };
+    assert_eq!(tail(written.lines[254].hash, 255).unwrap().records, 45);
+    assert_eq!(tail([0; 32], 255), Err(Finding::Changed { seq: 256 }));
+    let forged = Checkpoint { signature: [0; 64], ..checkpoint };
+    let refused = Verifier::tail(genesis(), &forged, written.lines[254].hash).map(|_| ());
+    assert_eq!(refused, Err(Finding::CheckpointForged { seq: 256 }));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_flipped_bit_of_any_line_is_found_there(at in 0_usize..20, offset in any::<prop::sample::Index>(), bit in 0_u8..8) {
+        let mut written = write((1..=20).map(batch));
+        let mut bytes = encode(&written.lines[at]);
+        let offset = offset.index(bytes.len());
+        bytes[offset] ^= 1 << bit;
+        // Bytes that are no line any more are found by the decoder.
+        if let Ok(line) = decode::<Stored>(&bytes) {
+            written.lines[at] = line;
+            let finding = walk(&written).unwrap_err();
+            let seq = at as u64 + 1;
+            let named = matches!(finding, Finding::Changed { seq: found } | Finding::Missing { seq: found, .. }
+                | Finding::OutOfOrder { seq: found, .. } if found == seq);
+            prop_assert!(named, "line {seq}: {finding}");
+        }
+    }
+
+    #[test]
+    fn any_removed_doubled_or_moved_line_is_found_there(at in 0_usize..20, to in 0_usize..20, renumber: bool, how in 0..3) {
+        let mut written = write((1..=20).map(batch));
+        let first_bad = match how {
+            0 => { written.lines.remove(at); at }
+            1 => { let line = written.lines[at].clone(); written.lines.insert(at, line); at + 1 }
+            _ => { written.lines.swap(at, to); at.min(to) }
+        };
+        prop_assume!(how != 2 || at != to);
+        if renumber {
+            written.lines.iter_mut().zip(1..).for_each(|(line, seq)| line.record.seq = seq);
+        }
+        let finding = walk(&written).unwrap_err();
+        let words = finding.to_string();
+        let named = format!("record {}:", first_bad + 1);
+        prop_assert!(words.starts_with(&named), "{named} but {words}");
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = (decode::<Stored>(&bytes), decode::<Checkpoint>(&bytes), decode::<Genesis>(&bytes));
+    }
+}

@@ -1,0 +1,120 @@
+//! `audit-tool` as a person at a clinic's computer meets it: exit codes and words.
+
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use pump_remote::adapters::keys::{DEVICE_KEY, device_key};
+
+use crate::common::{batch, open, record, sql, tamper};
+
+/// Exit code, what it says, what it complains about.
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_audit-tool")).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn names_in(dir: &Path) -> BTreeSet<String> {
+    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_sound_record_on_a_stick_is_said_to_be_sound_and_left_alone() {
+    let (dir, path) = record();
+    let before = (names_in(dir.path()), fs::read(&path).unwrap());
+    let (code, said, complained) = run(&["verify", path.to_str().unwrap()]);
+    assert_eq!((code, complained.as_str()), (0, ""));
+    assert!(said.starts_with("300 records, head ") && said.ends_with(", 1 checkpoints good\n"), "{said}");
+    assert_eq!(said.split_whitespace().nth(3).unwrap().trim_end_matches(',').len(), 64);
+    assert_eq!((names_in(dir.path()), fs::read(&path).unwrap()), before, "nothing was made or changed");
+}
+
+#[tokio::test]
+async fn the_first_bad_line_is_named() {
+    let (_dir, path) = record();
+    tamper(&path, &["UPDATE record SET body = x'00' WHERE seq IN (17, 18, 200)"]).await;
+    let (code, said, complained) = run(&["verify", path.to_str().unwrap()]);
+    assert_eq!((code, said.as_str()), (1, ""));
+    assert!(complained.starts_with("record 17: its bytes don't match the chain"), "{complained}");
+}
+
+#[tokio::test]
+async fn a_record_in_use_can_be_verified() {
+    let (_dir, path) = record();
+    let mut store = open(&path).await.unwrap().store;
+    store.append(batch(301)).await.unwrap();
+    let (code, said, complained) = run(&["verify", path.to_str().unwrap()]);
+    assert_eq!((code, complained.as_str()), (0, ""));
+    assert!(said.starts_with("301 records"), "{said}");
+    store.append(batch(302)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_record_gets_a_sentence() {
+    let (dir, path) = record();
+    let text = dir.path().join("text");
+    fs::write(
+        &text,
+        "a letter to the clinic, of more than a hundred bytes, so that it can't be taken for a record cut off short",
+    )
+    .unwrap();
+    let cut = dir.path().join("cut.db");
+    fs::write(&cut, &fs::read(&path).unwrap()[..9000]).unwrap();
+    let foreign = dir.path().join("foreign.db");
+    fs::copy(&path, &foreign).unwrap();
+    sql(&foreign, &["PRAGMA application_id = 7"]).await;
+    let missing = dir.path().join("missing.db");
+    let cases =
+        [(&missing, "can't be read"), (&text, "no database"), (&cut, "cut off"), (&foreign, "another program's")];
+    for (file, words) in cases {
+        for command in ["verify", "summary", "lines", "export"] {
+            let (code, _, complained) = run(&[command, file.to_str().unwrap()]);
+            let told = complained.contains(words) || (file == &missing && complained.contains("no record"));
+            assert!(code == 1 && told, "{command} {file:?}: {code} {complained}");
+            assert!(!complained.contains("panicked"));
+        }
+    }
+}
+
+#[test]
+fn a_summary_counts_day_by_day() {
+    let (_dir, path) = record();
+    let (code, said, _) = run(&["summary", path.to_str().unwrap()]);
+    assert_eq!(code, 0);
+    assert!(said.starts_with("pump SIM-0001, 300 records, head "), "{said}");
+    assert!(said.contains("\n2026-01-01: 7 refused, 15 request_created\n2026-01-02: 8 refused, 16 request_created\n"));
+    assert!(said.contains("\n0 without a date\n"));
+}
+
+#[test]
+fn every_line_has_its_words() {
+    let (_dir, path) = record();
+    let (code, said, _) = run(&["lines", path.to_str().unwrap()]);
+    assert_eq!((code, said.lines().count()), (0, 300));
+    assert_eq!(said.lines().nth(16).unwrap(), "17 2026-01-01 18:00 #17 request_created (40 bytes)");
+}
+
+#[test]
+fn an_export_is_signed_with_the_key_and_verified_without_it() {
+    let (dir, path) = record();
+    device_key(dir.path(), &[7; 32]).unwrap();
+    let (path, key) = (path.to_str().unwrap(), dir.path().join(DEVICE_KEY));
+    let (signed, plain) = (dir.path().join("signed"), dir.path().join("record.export"));
+    let (code, said, complained) =
+        run(&["export", path, "--out", signed.to_str().unwrap(), "--key", key.to_str().unwrap()]);
+    assert_eq!((code, complained.as_str()), (0, ""));
+    assert!(said.contains("300 records") && said.ends_with(", signed\n"), "{said}");
+    assert!(run(&["verify", signed.to_str().unwrap()]).1.ends_with("signed by the device\n"));
+    assert_eq!(run(&["export", path]).0, 0);
+    assert!(run(&["verify", plain.to_str().unwrap()]).1.ends_with("not signed as a whole\n"));
+    let (code, _, complained) = run(&["export", path]);
+    assert!(code == 1 && complained.contains("nothing exported"), "never overwrites: {complained}");
+}
+
+#[tokio::test]
+async fn a_bad_record_leaves_no_export_behind() {
+    let (dir, path) = record();
+    tamper(&path, &["UPDATE record SET body = x'00' WHERE seq = 290"]).await;
+    let (code, _, complained) = run(&["export", path.to_str().unwrap()]);
+    assert!(code == 1 && complained.starts_with("record 290:"), "{complained}");
+    assert!(!dir.path().join("record.export").exists());
+}

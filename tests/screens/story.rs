@@ -1,0 +1,269 @@
+//! One screen of every kind, with the amounts and times of one night.
+
+use pump_core::{
+    screen::{
+        Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, ReservoirView,
+        Screen, Stop, Wait,
+    },
+    therapy::reason::{Inhibiting, Reason},
+};
+use pump_protocol::{
+    clock::WallTime,
+    history::{BolusEnd, Delivered},
+    message::DenyReason,
+    quantity::{BasalRate, Dose, Millis, Volume},
+    report::AnnunciationKind,
+};
+
+pub(crate) const DOSE: Dose = Dose::from_micrograms(50);
+
+/// 2026-11-21 at this hour and minute, one hour east of UTC.
+pub(crate) fn at(hour: i64, minute: i64) -> WallTime {
+    WallTime { unix_ms: (20_778 * 24 * 60 + hour * 60 + minute - 60) * 60_000, utc_offset_min: 60 }
+}
+
+pub(crate) fn screen(face: Face) -> Screen {
+    Screen { face, hold: None, clock: Some(at(18, 15)), link: LinkHealth::Near, heard_min_ago: Some(2), notice: None }
+}
+
+pub(crate) fn offer() -> Offer {
+    Offer { dose: DOSE, left: 3, allotment: 4 }
+}
+
+pub(crate) fn ready() -> Screen {
+    screen(Face::Ready(offer()))
+}
+
+pub(crate) fn wait(remaining: Millis) -> Screen {
+    screen(Face::Wait(Wait {
+        remaining,
+        until: Some(at(18, 40)),
+        reasons: vec![Reason::Lockout],
+        offer: Offer { left: 2, ..offer() },
+        next_returns: Some(at(18, 40)),
+        pump_says: false,
+    }))
+}
+
+pub(crate) fn not_available(reasons: &[Reason]) -> Screen {
+    screen(Face::NotAvailable { reasons: reasons.to_vec() })
+}
+
+pub(crate) fn asking(stop: Option<Stop>) -> Screen {
+    screen(Face::Asking { dose: DOSE, stop })
+}
+
+pub(crate) fn delivering(stop: Stop) -> Screen {
+    screen(Face::Delivering {
+        dose: DOSE,
+        delivered: Dose::from_nanograms(12_500),
+        remaining: Millis::from_secs(250),
+        permille: 250,
+        stop,
+    })
+}
+
+pub(crate) fn not_sure(stop: Stop) -> Screen {
+    Screen { link: LinkHealth::Looking, ..screen(Face::NotSure { dose: DOSE, asked_at: Some(at(18, 13)), stop }) }
+}
+
+pub(crate) fn reservoir() -> ReservoirView {
+    ReservoirView {
+        volume: Volume::from_microlitres(14_250),
+        percent: 71,
+        capacity: Volume::from_microlitres(20_000),
+        low: Volume::from_microlitres(2_000),
+        reserve: Volume::from_microlitres(1_000),
+        days_left: 52,
+        refill_by: Some(WallTime { unix_ms: at(12, 0).unix_ms + 52 * 86_400_000, utc_offset_min: 60 }),
+    }
+}
+
+pub(crate) fn caregiver() -> Caregiver {
+    Caregiver {
+        delivery: Some(DeliveryView::Delivering { rate: BasalRate::from_nanograms_per_hour(4_166) }),
+        reservoir: Some(reservoir()),
+        last_dose: Some(LastDose { dose: DOSE, min_ago: 230, at: Some(at(14, 25)) }),
+        annunciations: Vec::new(),
+    }
+}
+
+pub(crate) fn stopped() -> Caregiver {
+    Caregiver {
+        delivery: Some(DeliveryView::Stopped { since_min: 192, since: Some(at(15, 3)) }),
+        annunciations: vec![
+            AnnunciationKind::PumpStopped,
+            AnnunciationKind::OcclusionSuspected,
+            AnnunciationKind::LowReservoir,
+            AnnunciationKind::Eri,
+        ],
+        ..caregiver()
+    }
+}
+
+pub(crate) fn days() -> Vec<Day> {
+    (0..14_u32)
+        .map(|ago| Day {
+            day: at(12, 0).day() - i64::from(ago),
+            attempts: 3 + ago % 5,
+            given: 2 + ago % 3,
+            in_part: u32::from(ago == 4),
+            refused: ago % 4,
+            not_sure: u32::from(ago == 2),
+        })
+        .collect()
+}
+
+pub(crate) const REASONS: [Reason; 22] = [
+    Reason::RecordNotWritable,
+    Reason::RecordDamaged,
+    Reason::NoBond,
+    Reason::WrongPump,
+    Reason::ViewerOnly,
+    Reason::Alarm(Inhibiting::PumpStopped),
+    Reason::Alarm(Inhibiting::MotorStall),
+    Reason::Alarm(Inhibiting::EmptyReservoir),
+    Reason::Alarm(Inhibiting::Eos),
+    Reason::Alarm(Inhibiting::MemoryError),
+    Reason::Alarm(Inhibiting::OcclusionSuspected),
+    Reason::DemandDosesOff,
+    Reason::LowReservoir,
+    Reason::ClockInDoubt,
+    Reason::Unresolved,
+    Reason::OutOfReach,
+    Reason::ReportTooOld,
+    Reason::HistoryNotImported,
+    Reason::WindowLimit,
+    Reason::Allotment,
+    Reason::Lockout,
+    Reason::BolusRunning,
+];
+
+pub(crate) const DENIALS: [DenyReason; 12] = [
+    DenyReason::Alarm,
+    DenyReason::BolusRunning,
+    DenyReason::LowReservoir,
+    DenyReason::Lockout,
+    DenyReason::Allotment,
+    DenyReason::WindowLimit,
+    DenyReason::DemandDosesOff,
+    DenyReason::PrescriptionChanged,
+    DenyReason::GrantLive,
+    DenyReason::NotPermitted,
+    DenyReason::IdUsed,
+    DenyReason::NoGrant,
+];
+
+pub(crate) const ENDS: [BolusEnd; 7] = [
+    BolusEnd::Complete,
+    BolusEnd::Cancelled,
+    BolusEnd::PumpStopped,
+    BolusEnd::MotorStall,
+    BolusEnd::Reset,
+    BolusEnd::EmptyReservoir,
+    BolusEnd::Alarm,
+];
+
+/// The pump's word, with and without a moment to wait for.
+pub(crate) fn denied(reason: DenyReason, timed: bool) -> NotGiven {
+    NotGiven::Denied {
+        reason,
+        until: timed.then(|| at(18, 40)),
+        retry_after: if timed { Millis::from_mins(25) } else { Millis::ZERO },
+    }
+}
+
+fn in_part(at_least: u32, at_most: u32, end: BolusEnd) -> Face {
+    let delivered = Delivered { at_least: Dose::from_micrograms(at_least), at_most: Dose::from_micrograms(at_most) };
+    Face::GivenInPart { dose: DOSE, delivered, end }
+}
+
+/// Every page, in every state that changes its looks.
+pub(crate) fn all() -> Vec<(String, Screen)> {
+    let mut all: Vec<(String, Screen)> = [
+        ("checking", screen(Face::Checking)),
+        ("ready", ready()),
+        ("ready-hold-longer", Screen { notice: Some(Notice::HoldLonger), ..ready() }),
+        (
+            "ready-dose-changed",
+            Screen {
+                notice: Some(Notice::DoseChanged { from: DOSE, to: Dose::from_nanograms(62_500) }),
+                ..screen(Face::Ready(Offer { dose: Dose::from_nanograms(62_500), left: 9, allotment: 12 }))
+            },
+        ),
+        ("wait", wait(Millis::from_secs(24 * 60 + 10))),
+        ("wait-hours", wait(Millis::from_hours(11))),
+        ("wait-seconds", wait(Millis::from_secs(9))),
+        ("wait-refused", Screen { notice: Some(Notice::Refused), ..wait(Millis::from_secs(1450)) }),
+        (
+            "wait-pump-says",
+            Screen {
+                notice: Some(Notice::AccountsDiffer),
+                clock: None,
+                ..screen(Face::Wait(Wait {
+                    remaining: Millis::from_mins(25),
+                    until: None,
+                    reasons: vec![Reason::WindowLimit, Reason::Lockout],
+                    offer: offer(),
+                    next_returns: None,
+                    pump_says: true,
+                }))
+            },
+        ),
+        ("not-available-all", Screen { link: LinkHealth::OutOfReach, heard_min_ago: None, ..not_available(&REASONS) }),
+        ("not-available-refused", Screen { notice: Some(Notice::Refused), ..not_available(&REASONS[6..9]) }),
+        ("asking", asking(None)),
+        ("asking-stop", asking(Some(Stop::Offered))),
+        ("asking-stop-asked", asking(Some(Stop::Asked))),
+        ("delivering", delivering(Stop::Offered)),
+        ("delivering-stop-asked", delivering(Stop::Asked)),
+        ("delivering-not-stopped", delivering(Stop::NotStoppedYet)),
+        (
+            "delivering-not-stopped-notice",
+            Screen { notice: Some(Notice::AccountsDiffer), ..delivering(Stop::NotStoppedYet) },
+        ),
+        ("given", screen(Face::Given { dose: DOSE, at: Some(at(18, 13)) })),
+        ("given-in-part", screen(in_part(12, 12, BolusEnd::Cancelled))),
+        ("given-in-part-range", screen(in_part(12, 20, BolusEnd::Reset))),
+        ("not-sure", not_sure(Stop::Offered)),
+        ("not-sure-not-stopped", not_sure(Stop::NotStoppedYet)),
+        ("assumed-given", screen(Face::AssumedGiven { dose: DOSE })),
+        ("caregiver", screen(Face::Caregiver(caregiver()))),
+        ("caregiver-stopped", screen(Face::Caregiver(stopped()))),
+        ("caregiver-stopped-notice", Screen { notice: Some(Notice::Refused), ..screen(Face::Caregiver(stopped())) }),
+        (
+            "caregiver-unknown",
+            screen(Face::Caregiver(Caregiver {
+                delivery: None,
+                reservoir: None,
+                last_dose: None,
+                annunciations: Vec::new(),
+            })),
+        ),
+        ("history", screen(Face::History { days: days(), loading: false })),
+        ("history-empty", screen(Face::History { days: Vec::new(), loading: true })),
+        ("fault", screen(Face::Fault(Fault::Record { detail: "the record belongs to pump 4711, not to 0815".into() }))),
+    ]
+    .map(|(name, screen)| (name.to_owned(), screen))
+    .into();
+    for reason in REASONS {
+        all.push((format!("not-available-{reason:?}"), not_available(&[reason])));
+    }
+    for reason in DENIALS {
+        all.push((format!("not-given-{reason:?}"), screen(Face::NotGiven(denied(reason, false)))));
+    }
+    let echoed = Dose::from_micrograms(60);
+    for (name, why) in [
+        ("wait", denied(DenyReason::Lockout, true)),
+        ("expired", NotGiven::Expired),
+        ("interrupted", NotGiven::Interrupted),
+        ("dose-differs", NotGiven::DoseDiffers { shown: DOSE, echoed }),
+        ("stopped", NotGiven::StoppedInTime),
+    ] {
+        all.push((format!("not-given-{name}"), screen(Face::NotGiven(why))));
+    }
+    for end in ENDS {
+        all.push((format!("given-in-part-{end:?}"), screen(in_part(12, 20, end))));
+    }
+    all
+}
