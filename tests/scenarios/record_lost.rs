@@ -4,10 +4,13 @@
 //! Step: a remote with an empty or an older record meets it.
 //! Post: nothing is offered before the history is in; every dose in it counts; the loss is on record.
 
-use pump_core::{audit::event::Event, remote::Kept};
-use pump_protocol::quantity::Dose;
+use pump_core::{audit::event::Event, remote::Kept, screen::Face, therapy::reason::Reason};
+use pump_protocol::{
+    message::Command,
+    quantity::{Dose, Millis},
+};
 use pump_tests::World;
-use simulated_pump::Setup;
+use simulated_pump::{Pump, Setup};
 
 use crate::words::{commits, give_one, is_ready, mins, secs, until_it_is_in, wait_of};
 
@@ -26,6 +29,19 @@ fn a_first_start_counts_what_others_were_given() {
     assert!(wait.remaining > mins(119), "the clinic's bolus counts towards the lockout: {wait:?}");
     assert_eq!(wait.offer.left, 3, "the allotment is the patient's own");
     assert_eq!(world.recorded(|event| matches!(event, Event::DoseOfOthers { .. })), 2);
+}
+
+#[test]
+fn nothing_is_offered_until_the_history_is_in() {
+    let mut world = World::with(Setup::demonstration());
+    world.other_doses();
+    world.pump.advance(mins(180));
+    world.latency = Millis::new(1_500);
+    world.pass(Millis::new(4_500));
+    assert!(world.transmitted(|sent| matches!(sent, Command::ReadHistory { .. })) > 0, "asked");
+    assert!(matches!(world.face(), Face::Checking), "and not heard: {:?}", world.face());
+    world.pass(secs(5));
+    assert!(is_ready(&world), "{:?}", world.face());
 }
 
 #[test]
@@ -60,4 +76,22 @@ fn a_record_put_back_from_before_a_dose_counts_it_all_the_same() {
     assert!(wait_of(&world).remaining > mins(110));
     world.hold_dose();
     assert_eq!(world.started(), 1);
+}
+
+#[test]
+fn a_pump_whose_own_record_went_back_is_not_trusted_to_have_given_nothing() {
+    let mut world = World::ready();
+    let older = world.pump.durable();
+    world.pass(mins(5));
+    world.other_doses();
+    world.pass(secs(5));
+    world.pump = Pump::restore(&older).expect("whole");
+    world.cut_link();
+    world.pass(secs(5));
+    assert_eq!(world.recorded(|event| matches!(event, Event::HistoryGap { .. })), 1);
+    assert!(world.reasons().contains(&Reason::ClockInDoubt), "{:?}", world.face());
+    world.pass(mins(6));
+    let wait = wait_of(&world);
+    assert_eq!(wait.reasons, [Reason::Allotment, Reason::Lockout]);
+    assert_eq!(wait.offer.left, 0, "what is gone counts as fully used");
 }

@@ -9,7 +9,7 @@ use pump_core::{
     screen::{Control, Level, Notice, Source},
 };
 use pump_protocol::quantity::Millis;
-use pump_tests::World;
+use pump_tests::{CommandKind, Effect, Point, World};
 
 use crate::words::{commits, is_ready, prepares};
 
@@ -50,4 +50,17 @@ fn a_display_that_hangs_completes_no_hold() {
         world.step(Millis::new(100));
     }
     assert_eq!(prepares(&world), 0, "the finger was never seen lifted");
+}
+
+#[test]
+fn a_hold_while_an_outcome_stands_unread_is_recorded_and_asks_for_nothing() {
+    let mut world = World::ready();
+    world.fault(CommandKind::Prepare, Point::BeforeReceipt, Effect::Disconnect);
+    world.hold_dose();
+    world.pass(Millis::from_secs(3));
+    world.hold(Control::Dose, Source::Button, Millis::new(1_600));
+    assert_eq!(prepares(&world), 1);
+    assert_eq!(world.recorded(|event| matches!(event, Event::AttemptRefused { reasons } if reasons.is_empty())), 1);
+    world.seen();
+    assert!(is_ready(&world));
 }

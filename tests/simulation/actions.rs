@@ -115,7 +115,7 @@ impl Story {
                 Some(WallTime { unix_ms: 1_700_000_000_000, utc_offset_min: 60 }),
                 Some(WallTime { unix_ms: 1_990_000_000_000, utc_offset_min: -300 }),
             ])),
-            86 => Action::Latency(Millis::new(chance.pick(&[0, 0, 60, 300, 1_200]))),
+            86 => Action::Latency(Millis::new(chance.pick(&[0, 0, 60, 300, 1_200, 4_000, 6_000]))),
             87 => Action::PumpReset,
             88 => chance.pick(&[Action::PumpStall, Action::PumpUnstall, Action::PumpUnstall]),
             89 => chance.pick(&[Action::PumpStop, Action::PumpStart, Action::PumpStart]),

@@ -98,7 +98,7 @@ pub enum Event {
     },
     /// A full hold while no dose was offered.
     AttemptRefused {
-        /// All reasons, most limiting first; empty while the pump was being asked.
+        /// All reasons, most limiting first; empty while an outcome stood there that nobody had read.
         reasons: Bounded<Reason, 24>,
     },
     /// A full hold of the button while a page was shown that gives no dose.
@@ -563,7 +563,7 @@ fn words(f: &mut fmt::Formatter<'_>, reasons: &[Reason]) -> fmt::Result {
     for (index, reason) in reasons.iter().enumerate() {
         write!(f, "{}{}", if index == 0 { "" } else { ", " }, reason_words(*reason))?;
     }
-    if reasons.is_empty() { write!(f, "the pump was being asked") } else { Ok(()) }
+    if reasons.is_empty() { write!(f, "the last outcome had not been read") } else { Ok(()) }
 }
 
 fn reason_words(reason: Reason) -> &'static str {

@@ -7,7 +7,7 @@
 
 use pump_protocol::{
     clock::{Now, Uptime, WallTime},
-    message::Denial,
+    message::{Denial, DenyReason},
     quantity::{Dose, Millis, Volume},
     report::{AnnunciationKind, Delivery},
 };
@@ -72,12 +72,13 @@ impl Remote {
         })
     }
 
-    /// What the pump last denied a dose for, and how long that lasts by its own word.
+    /// How long the dose limit lasts for which the pump denied the last dose. Only this is remembered: of every other
+    /// reason the next report says more.
     fn denied_for(&self, now: Now) -> Option<(Reason, Millis)> {
         let (denial, heard) = self.denied?;
-        let reason = denial.reasons.iter().find_map(Reason::from_denial)?;
         let left = denial.retry_after.saturating_sub(shortened(now.uptime.since(heard)));
-        (left > Millis::ZERO).then_some((reason, left))
+        let lasts = left > Millis::ZERO && denial.reasons.contains(DenyReason::WindowLimit);
+        lasts.then_some((Reason::WindowLimit, left))
     }
 
     /// When the display changes by time alone.

@@ -5,7 +5,6 @@
 //! - *most limiting first*: what nobody can mend here, before what the patient can mend, before what passes by itself.
 
 use pump_protocol::{
-    message::DenyReason,
     report::AnnunciationKind,
     wire::{Malformed, Reader, Wire, wire_enum},
 };
@@ -82,24 +81,6 @@ impl Inhibiting {
 }
 
 impl Reason {
-    /// The pump's reason for denying a dose as ours for not offering one, if time alone ends it.
-    pub const fn from_denial(denied: DenyReason) -> Option<Self> {
-        match denied {
-            DenyReason::WindowLimit => Some(Self::WindowLimit),
-            DenyReason::Allotment => Some(Self::Allotment),
-            DenyReason::Lockout => Some(Self::Lockout),
-            DenyReason::BolusRunning => Some(Self::BolusRunning),
-            DenyReason::Alarm
-            | DenyReason::LowReservoir
-            | DenyReason::DemandDosesOff
-            | DenyReason::PrescriptionChanged
-            | DenyReason::GrantLive
-            | DenyReason::NotPermitted
-            | DenyReason::IdUsed
-            | DenyReason::NoGrant => None,
-        }
-    }
-
     /// Whether time alone ends it, so that a countdown can be promised.
     pub const fn passes_by_itself(self) -> bool {
         matches!(self, Self::Lockout | Self::Allotment | Self::WindowLimit | Self::BolusRunning)
