@@ -12,7 +12,6 @@ use slint::{
 
 pub(crate) struct Display {
     pub(crate) window: Window,
-    pub(crate) panel: Panel,
     heard: Rc<RefCell<Vec<Intent>>>,
 }
 
@@ -29,7 +28,7 @@ impl Display {
         let window = Window::new(move |intent| telling.borrow_mut().push(intent)).expect("a window");
         window.fit(panel);
         window.show().expect("a window that shows");
-        Self { window, panel, heard }
+        Self { window, heard }
     }
 
     pub(crate) fn apply(&mut self, screen: &Screen) {

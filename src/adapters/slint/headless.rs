@@ -95,6 +95,18 @@ impl Headless {
         })
     }
 
+    /// Draws everything again, changed or not.
+    pub fn draw_all(&mut self) {
+        self.window.request_redraw();
+        let (pixels, stride) = (&mut self.pixels, self.panel.width as usize);
+        self.window.draw_if_needed(|renderer| {
+            // The renderer forgets what it has drawn when the kind of buffer changes.
+            renderer.set_repaint_buffer_type(RepaintBufferType::NewBuffer);
+            renderer.set_repaint_buffer_type(RepaintBufferType::ReusedBuffer);
+            renderer.render(pixels, stride);
+        });
+    }
+
     /// The last frame, row by row.
     pub fn pixels(&self) -> &[Rgb8Pixel] {
         &self.pixels
