@@ -41,7 +41,7 @@ impl Display {
         self.heard.take()
     }
 
-    /// Lets time pass in steps of a frame.
+    /// Lets time pass in steps of a frame, and draws what comes of it.
     pub(crate) fn pass(&self, milliseconds: u64) {
         let mut left = milliseconds;
         while left > 0 {
@@ -49,6 +49,7 @@ impl Display {
             mock_elapsed_time(Duration::from_millis(step));
             left -= step;
         }
+        self.window.component().window().request_redraw();
     }
 
     pub(crate) fn snapshot(&self) -> SharedPixelBuffer<Rgba8Pixel> {

@@ -1,5 +1,7 @@
 //! What the machine is told about fingers. Whether it was a hold is not decided here: levels are told, truthfully.
 
+use std::path::PathBuf;
+
 use i_slint_backend_testing::ElementHandle;
 use i_slint_core::{input::TouchPhase, lengths::LogicalPoint, platform::InternalEvent};
 use pump_core::screen::{Control, Hold, Intent, Level, Screen, Source, Stop, Visit};
@@ -9,6 +11,7 @@ use slint::{ComponentHandle, LogicalPosition, platform::WindowEvent};
 
 use crate::{
     display::{Display, middle},
+    pages::save,
     story,
 };
 
@@ -212,6 +215,9 @@ fn the_ring_moves_only_while_the_machine_counts_a_hold() {
     assert_ne!(early.as_bytes(), pressed.as_bytes(), "the ring has begun");
     display.pass(600);
     let later = display.snapshot();
+    if let Some(folder) = std::env::var_os("SCREENS_OUT") {
+        save(&PathBuf::from(folder).join("tall-ready-held.png"), &later);
+    }
     assert!(bright(&later) > bright(&early), "and it grows");
 
     display.up(at);

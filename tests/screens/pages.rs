@@ -1,6 +1,11 @@
 //! Every page, on both displays: drawn, inside the window, with targets for shaking hands.
 
-use std::{collections::HashSet, fs::File, io::BufWriter, path::PathBuf};
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
 
 use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
 use pump_core::screen::{Face, Notice, Screen, Stop};
@@ -25,13 +30,13 @@ fn every_page_is_drawn_on_both_displays() {
             assert_ne!(before, picture.as_bytes(), "{shape} {name} looks like the page before it");
             before = picture.as_bytes().to_vec();
             if let Some(folder) = &folder {
-                save(folder.join(format!("{shape}-{name}.png")), &picture);
+                save(&folder.join(format!("{shape}-{name}.png")), &picture);
             }
         }
     }
 }
 
-fn save(path: PathBuf, picture: &SharedPixelBuffer<Rgba8Pixel>) {
+pub(crate) fn save(path: &Path, picture: &SharedPixelBuffer<Rgba8Pixel>) {
     let file = BufWriter::new(File::create(path).expect("a folder"));
     let mut encoder = png::Encoder::new(file, picture.width(), picture.height());
     encoder.set_color(png::ColorType::Rgba);
