@@ -12,7 +12,6 @@ use slint::{
 
 pub(crate) struct Display {
     pub(crate) window: Window,
-    pub(crate) panel: Panel,
     heard: Rc<RefCell<Vec<Intent>>>,
 }
 
@@ -29,7 +28,7 @@ impl Display {
         let window = Window::new(move |intent| telling.borrow_mut().push(intent)).expect("a window");
         window.fit(panel);
         window.show().expect("a window that shows");
-        Self { window, panel, heard }
+        Self { window, heard }
     }
 
     pub(crate) fn apply(&mut self, screen: &Screen) {
@@ -42,7 +41,7 @@ impl Display {
         self.heard.take()
     }
 
-    /// Lets time pass in steps of a frame.
+    /// Lets time pass in steps of a frame, and draws what comes of it.
     pub(crate) fn pass(&self, milliseconds: u64) {
         let mut left = milliseconds;
         while left > 0 {
@@ -50,6 +49,7 @@ impl Display {
             mock_elapsed_time(Duration::from_millis(step));
             left -= step;
         }
+        self.window.component().window().request_redraw();
     }
 
     pub(crate) fn snapshot(&self) -> SharedPixelBuffer<Rgba8Pixel> {

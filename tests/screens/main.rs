@@ -3,5 +3,7 @@
 //! With `SCREENS_OUT=<folder>` every page is also written there as a picture.
 
 mod display;
+mod hold;
 mod pages;
 mod story;
+mod words;

@@ -1,7 +1,15 @@
-//! Every page, on both displays.
+//! Every page, on both displays: drawn, inside the window, with targets for shaking hands.
 
-use std::{fs::File, path::PathBuf};
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
 
+use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
+use pump_core::screen::{Face, Notice, Screen, Stop};
+use pump_protocol::quantity::Millis;
 use pump_remote::adapters::slint::Panel;
 use slint::{Rgba8Pixel, SharedPixelBuffer};
 
@@ -14,24 +22,220 @@ fn every_page_is_drawn_on_both_displays() {
     let folder = std::env::var_os("SCREENS_OUT").map(PathBuf::from);
     for (shape, panel) in PANELS {
         let mut display = Display::new(panel);
-        let mut blank = None;
+        let mut before = Vec::new();
         for (name, screen) in story::all() {
             display.apply(&screen);
             let picture = display.snapshot();
             assert_eq!((picture.width(), picture.height()), (panel.width, panel.height));
-            assert_ne!(blank.as_ref(), Some(&picture.as_bytes().to_vec()), "{name} looks like the page before it");
-            blank = Some(picture.as_bytes().to_vec());
+            assert_ne!(before, picture.as_bytes(), "{shape} {name} looks like the page before it");
+            before = picture.as_bytes().to_vec();
             if let Some(folder) = &folder {
-                save(folder.join(format!("{shape}-{name}.png")), &picture);
+                save(&folder.join(format!("{shape}-{name}.png")), &picture);
             }
         }
     }
 }
 
-fn save(path: PathBuf, picture: &SharedPixelBuffer<Rgba8Pixel>) {
-    let mut encoder = png::Encoder::new(File::create(path).expect("a folder"), picture.width(), picture.height());
+pub(crate) fn save(path: &Path, picture: &SharedPixelBuffer<Rgba8Pixel>) {
+    let file = BufWriter::new(File::create(path).expect("a folder"));
+    let mut encoder = png::Encoder::new(file, picture.width(), picture.height());
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fast);
     let mut writer = encoder.write_header().expect("a file");
     writer.write_image_data(picture.as_bytes()).expect("a file");
+}
+
+fn everything(display: &Display) -> Vec<ElementHandle> {
+    ElementQuery::from_root(display.window.component()).match_descendants().find_all()
+}
+
+fn name(element: &ElementHandle) -> String {
+    let id = element.id().unwrap_or_default();
+    let kind = element.type_name().unwrap_or_default();
+    format!("{id} {kind} {:?} {:?} {:?}", element.accessible_label(), element.absolute_position(), element.size())
+}
+
+#[test]
+fn nothing_leaves_the_window() {
+    for (shape, panel) in PANELS {
+        let mut display = Display::new(panel);
+        #[allow(clippy::cast_precision_loss)]
+        let (width, height) = (panel.width as f32 + 0.5, panel.height as f32 + 0.5);
+        for (page, screen) in story::all() {
+            display.apply(&screen);
+            // The rows of the history are cut off on purpose, and scrolled.
+            if matches!(screen.face, Face::History { .. }) {
+                continue;
+            }
+            for element in everything(&display) {
+                let (at, size) = (element.absolute_position(), element.size());
+                let inside = at.x >= -0.5 && at.y >= -0.5 && at.x + size.width <= width && at.y + size.height <= height;
+                assert!(inside || size.width * size.height == 0.0, "{shape} {page}: {}", name(&element));
+            }
+        }
+    }
+}
+
+fn is_text(element: &ElementHandle) -> bool {
+    element.type_name().is_some_and(|kind| ["Sentence", "FitText", "Countdown"].contains(&kind.as_str()))
+}
+
+/// Whether two elements share more than their edges; a line's box is a fifth higher than what is written in it.
+fn overlap(one: &ElementHandle, other: &ElementHandle) -> bool {
+    let (a, b) = (one.absolute_position(), other.absolute_position());
+    let (a_size, b_size) = (one.size(), other.size());
+    let leading = a_size.height.min(b_size.height) / 5.0;
+    a.x + a_size.width > b.x + 1.0
+        && b.x + b_size.width > a.x + 1.0
+        && a.y + a_size.height > b.y + leading
+        && b.y + b_size.height > a.y + leading
+}
+
+fn contains(outer: &ElementHandle, inner: &ElementHandle) -> bool {
+    let (o, i) = (outer.absolute_position(), inner.absolute_position());
+    let (o_size, i_size) = (outer.size(), inner.size());
+    i.x >= o.x - 1.0
+        && i.y >= o.y - 1.0
+        && i.x + i_size.width <= o.x + o_size.width + 1.0
+        && i.y + i_size.height <= o.y + o_size.height + 1.0
+}
+
+#[test]
+fn no_words_are_drawn_over_a_control_or_over_other_words() {
+    let mut texts = 0;
+    for (shape, panel) in PANELS {
+        let mut display = Display::new(panel);
+        for (page, screen) in story::all() {
+            display.apply(&screen);
+            // The rows of the history are scrolled under its edge.
+            if matches!(screen.face, Face::History { .. }) {
+                continue;
+            }
+            let all = everything(&display);
+            let controls = all.iter().filter(|element| {
+                element.accessible_role() == Some(AccessibleRole::Button)
+                    || element.id().is_some_and(|id| id == "AppWindow::nav" || id == "AppWindow::status-line")
+            });
+            for control in controls {
+                for text in all.iter().filter(|text| is_text(text)) {
+                    let clear = !overlap(text, control) || contains(control, text);
+                    assert!(clear, "{shape} {page}: {} over {}", name(text), name(control));
+                }
+            }
+            let words: Vec<_> = all.iter().filter(|text| is_text(text)).collect();
+            texts += words.len();
+            for (index, one) in words.iter().enumerate() {
+                for other in &words[index + 1..] {
+                    let same = contains(one, other) && contains(other, one);
+                    assert!(same || !overlap(one, other), "{shape} {page}: {} over {}", name(one), name(other));
+                }
+            }
+        }
+    }
+    assert!(texts > 500, "only {texts} texts were looked at");
+}
+
+#[test]
+fn targets_are_large_enough_for_a_shaking_hand() {
+    for (shape, panel) in PANELS {
+        let mut display = Display::new(panel);
+        let millimetres = |pixels: f32| pixels / panel.pixels_per_mm;
+        for (page, screen) in story::all() {
+            display.apply(&screen);
+            for element in everything(&display) {
+                let least = match element.accessible_role() {
+                    Some(AccessibleRole::Button) => 13.9,
+                    Some(AccessibleRole::Tab) => 12.0,
+                    Some(_) | None => continue,
+                };
+                let id = element.id().unwrap_or_default();
+                let least = if id.ends_with("dose-control") || id.ends_with("stop-control") { 20.0 } else { least };
+                let (width, height) = (millimetres(element.size().width), millimetres(element.size().height));
+                assert!(width >= least && height >= least, "{shape} {page}: {width} x {height} mm: {}", name(&element));
+                assert!(element.accessible_label().is_some_and(|label| !label.is_empty()), "{}", name(&element));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_dose_control_is_on_the_patients_pages_and_on_no_other() {
+    for (_, panel) in PANELS {
+        let mut display = Display::new(panel);
+        for (page, screen) in story::all() {
+            display.apply(&screen);
+            let all = everything(&display);
+            // An element is listed once for its use and once for its component's root: both stand at one place.
+            let of_kind = |kind: &str| {
+                let places: HashSet<String> = all
+                    .iter()
+                    .filter(|element| element.type_name().is_some_and(|name| name == kind))
+                    .map(|element| format!("{:?}", element.absolute_position()))
+                    .collect();
+                places.len()
+            };
+            let (on, off, stop) = (of_kind("DoseControl"), of_kind("DoseControlOff"), of_kind("StopControl"));
+            let expected = match &screen.face {
+                Face::Ready(_) => (1, 0, 0),
+                Face::Wait(_) | Face::NotAvailable { .. } => (0, 1, 0),
+                Face::Asking { stop: Some(_), .. } | Face::Delivering { .. } | Face::NotSure { .. } => (0, 0, 1),
+                Face::Checking
+                | Face::Asking { stop: None, .. }
+                | Face::Given { .. }
+                | Face::GivenInPart { .. }
+                | Face::NotGiven(_)
+                | Face::AssumedGiven { .. }
+                | Face::Caregiver(_)
+                | Face::History { .. }
+                | Face::Fault(_) => (0, 0, 0),
+            };
+            assert_eq!((on, off, stop), expected, "{page}: dose controls that are on, that are off, and Stop");
+            assert_eq!(of_kind("HoldArea"), on + off + stop, "{page}: nothing else can be held");
+        }
+    }
+}
+
+#[test]
+fn a_notice_moves_no_control() {
+    for (shape, panel) in PANELS {
+        let mut display = Display::new(panel);
+        for (screen, id) in [
+            (story::ready(), "ReadyPage::dose-control"),
+            (story::wait(Millis::from_mins(5)), "WaitPage::dose-control"),
+            (story::delivering(Stop::Offered), "AppWindow::stop-control"),
+        ] {
+            display.apply(&screen);
+            let before = display.elements(id)[0].absolute_position();
+            display.apply(&Screen { notice: Some(Notice::AccountsDiffer), ..screen });
+            let after = display.elements(id)[0].absolute_position();
+            assert!((before.x - after.x).abs() < 0.6 && (before.y - after.y).abs() < 0.6, "{shape} {id}");
+        }
+    }
+}
+
+#[test]
+fn words_of_state_and_countdown_have_their_height() {
+    const CAPITALS: f32 = 0.668;
+    for (shape, panel) in PANELS {
+        let mut display = Display::new(panel);
+        for (page, screen) in story::all() {
+            display.apply(&screen);
+            for element in everything(&display) {
+                let kind = element.type_name().unwrap_or_default();
+                let id = element.id().unwrap_or_default();
+                let word = element.accessible_label().unwrap_or_default();
+                let line = element.size().height / 1.3 * CAPITALS / panel.pixels_per_mm;
+                if kind == "Countdown" {
+                    assert!(line >= 8.9, "{shape} {page}: digits of {line} mm");
+                }
+                if id == "StateHead::word-line" && word.chars().count() <= 8 {
+                    assert!(line >= 6.0, "{shape} {page}: {word} in {line} mm");
+                }
+                if id == "WaitPage::state-word" {
+                    assert!(line >= 6.0, "{shape} {page}: {line} mm");
+                }
+            }
+        }
+    }
 }

@@ -13,6 +13,7 @@ use pump_protocol::{
     clock::WallTime,
     history::Delivered,
     quantity::{Dose, Millis},
+    report::AnnunciationKind,
 };
 use pump_ui::{
     Ago, AnnunciationCode, AppWindow, DayName, DayRow, Days, DeliveryCode, Faults, NotGivenCode, NoticeCode, Notices,
@@ -130,9 +131,13 @@ impl Models {
         let (unit, count) = last.map_or((Ago::Never, SharedString::default()), |last| format::ago(last.min_ago));
         pump.set_last_ago(unit);
         pump.set_last_count(count);
-        let alarms = &caregiver.annunciations;
+        // That the pump is stopped is the page's head already: the place goes to what else is wrong.
+        let stopped = matches!(caregiver.delivery, Some(DeliveryView::Stopped { .. }));
+        let told = |kind: &&AnnunciationKind| !(stopped && **kind == AnnunciationKind::PumpStopped);
+        let alarms: Vec<_> =
+            caregiver.annunciations.iter().filter(told).map(|kind| codes::annunciation(*kind)).collect();
         pump.set_more_alarms(more(alarms.len(), ALARMS));
-        refill(&self.alarms, alarms.iter().take(ALARMS).map(|kind| codes::annunciation(*kind)).collect());
+        refill(&self.alarms, alarms.into_iter().take(ALARMS).collect());
     }
 
     fn history(&self, app: &AppWindow, days: &[Day], loading: bool, clock: Option<WallTime>) {

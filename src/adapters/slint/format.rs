@@ -29,7 +29,7 @@ pub(super) fn count(count: impl Display) -> SharedString {
 
 /// `18:40`, or nothing while the time is in doubt.
 pub(super) fn clock(at: Option<WallTime>) -> SharedString {
-    at.map(|at| count(at)).unwrap_or_default()
+    at.map(count).unwrap_or_default()
 }
 
 /// Time left by its two largest units, rounded up.

@@ -95,6 +95,18 @@ impl Headless {
         })
     }
 
+    /// Draws everything again, changed or not.
+    pub fn draw_all(&mut self) {
+        self.window.request_redraw();
+        let (pixels, stride) = (&mut self.pixels, self.panel.width as usize);
+        self.window.draw_if_needed(|renderer| {
+            // The renderer forgets what it has drawn when the kind of buffer changes.
+            renderer.set_repaint_buffer_type(RepaintBufferType::NewBuffer);
+            renderer.set_repaint_buffer_type(RepaintBufferType::ReusedBuffer);
+            renderer.render(pixels, stride);
+        });
+    }
+
     /// The last frame, row by row.
     pub fn pixels(&self) -> &[Rgb8Pixel] {
         &self.pixels
@@ -139,5 +151,53 @@ impl Frame {
         let bytes: Vec<u8> = self.pixels.iter().flat_map(|pixel| [pixel.r, pixel.g, pixel.b]).collect();
         encoder.write_header()?.write_image_data(&bytes)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use pump_core::screen::{Control, Face, Intent, Level, LinkHealth, Offer, Screen, Source};
+    use pump_protocol::quantity::Dose;
+
+    use super::*;
+    use crate::adapters::slint::Window;
+
+    #[test]
+    fn a_page_is_drawn_held_and_saved_without_a_display() {
+        let mut display = Headless::install(Panel::FIVE_INCH).expect("a thread without a platform");
+        let heard = Rc::new(RefCell::new(Vec::new()));
+        let telling = Rc::clone(&heard);
+        let mut window = Window::new(move |intent| telling.borrow_mut().push(intent)).expect("a window");
+        window.fit(Panel::FIVE_INCH);
+        window.show().expect("a window that shows");
+        let offer = Offer { dose: Dose::from_micrograms(50), left: 3, allotment: 4 };
+        let ready = Screen {
+            face: Face::Ready(offer),
+            hold: None,
+            clock: None,
+            link: LinkHealth::Near,
+            heard_min_ago: None,
+            notice: None,
+        };
+        window.apply(&ready);
+        assert!(display.render(), "a page");
+        assert!(!display.render(), "and no second time");
+        window.apply(&ready);
+        assert!(!display.render(), "the same screen is not drawn again");
+
+        display.touch(360.0, 830.0, Phase::Down);
+        display.advance(Duration::from_millis(1500));
+        display.touch(360.0, 830.0, Phase::Up);
+        let heard = heard.take();
+        let touch = |level| Intent::Touch { control: Control::Dose, level, source: Source::Touchscreen };
+        assert!(heard.iter().filter(|intent| **intent == touch(Level::Pressed)).count() > 15, "{heard:?}");
+        assert_eq!(heard.last(), Some(&touch(Level::Released)));
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("ready.png");
+        display.save_png(&file).expect("a picture");
+        assert!(file.metadata().expect("a file").len() > 1000);
     }
 }

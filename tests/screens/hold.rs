@@ -1,0 +1,250 @@
+//! What the machine is told about fingers. Whether it was a hold is not decided here: levels are told, truthfully.
+
+use std::path::PathBuf;
+
+use i_slint_backend_testing::ElementHandle;
+use i_slint_core::{input::TouchPhase, lengths::LogicalPoint, platform::InternalEvent};
+use pump_core::screen::{Control, Hold, Intent, Level, Screen, Source, Stop, Visit};
+use pump_protocol::{clock::Uptime, quantity::Millis};
+use pump_remote::adapters::slint::Panel;
+use slint::{ComponentHandle, LogicalPosition, platform::WindowEvent};
+
+use crate::{
+    display::{Display, middle},
+    pages::save,
+    story,
+};
+
+const DOSE: &str = "ReadyPage::dose-control";
+const DOSE_OFF: &str = "WaitPage::dose-control";
+const STOP: &str = "AppWindow::stop-control";
+
+fn touch(control: Control, level: Level) -> Intent {
+    Intent::Touch { control, level, source: Source::Touchscreen }
+}
+
+fn shown(screen: &Screen) -> Display {
+    let mut display = Display::new(Panel::FIVE_INCH);
+    display.apply(screen);
+    display.snapshot();
+    display.heard();
+    display
+}
+
+fn control(display: &Display, id: &str) -> ElementHandle {
+    let found = display.elements(id);
+    assert_eq!(found.len(), 1, "one control {id}");
+    found[0].clone()
+}
+
+/// Down for this long; what was told, without what was told before.
+fn hold(display: &Display, at: LogicalPosition, milliseconds: u64) -> Vec<Intent> {
+    display.down(at);
+    display.pass(milliseconds);
+    display.heard()
+}
+
+/// The longest time a pressed level goes untold must stay under 100 ms: in 1.5 s at least 15 tellings.
+#[test]
+fn a_full_hold_is_told_all_the_way() {
+    let display = shown(&story::ready());
+    let at = middle(&control(&display, DOSE));
+    let told = hold(&display, at, 1500);
+    assert!(told.len() >= 16, "told {} times in 1.5 s", told.len());
+    assert!(told.iter().all(|intent| *intent == touch(Control::Dose, Level::Pressed)), "{told:?}");
+    display.up(at);
+    assert_eq!(display.heard(), [touch(Control::Dose, Level::Released)]);
+    display.pass(500);
+    assert_eq!(display.heard(), [], "nothing after the finger is gone");
+}
+
+#[test]
+fn between_two_tellings_there_are_less_than_100_ms() {
+    let display = shown(&story::ready());
+    display.down(middle(&control(&display, DOSE)));
+    let mut silent_for = 0;
+    for _ in 0..150 {
+        display.pass(10);
+        silent_for = if display.heard().is_empty() { silent_for + 10 } else { 0 };
+        assert!(silent_for < 100, "silent for {silent_for} ms");
+    }
+}
+
+#[test]
+fn a_finger_that_slides_off_is_told_once_and_must_be_lifted() {
+    let display = shown(&story::ready());
+    let button = control(&display, DOSE);
+    let at = middle(&button);
+    let outside = LogicalPosition::new(at.x, button.absolute_position().y - 20.0);
+    hold(&display, at, 700);
+    display.slide(outside);
+    assert_eq!(display.heard(), [touch(Control::Dose, Level::SlidOff)]);
+    display.pass(1000);
+    display.slide(at);
+    display.pass(2000);
+    display.up(at);
+    assert_eq!(display.heard(), [], "back on it, but never lifted");
+    assert_eq!(hold(&display, at, 10)[0], touch(Control::Dose, Level::Pressed), "a new press counts");
+}
+
+#[test]
+fn the_corner_of_the_round_control_is_outside() {
+    let display = shown(&story::ready());
+    let button = control(&display, DOSE);
+    let corner = LogicalPosition::new(button.absolute_position().x + 8.0, button.absolute_position().y + 8.0);
+    assert_eq!(hold(&display, corner, 2000), []);
+}
+
+#[test]
+fn a_finger_from_elsewhere_does_not_press() {
+    let display = shown(&story::ready());
+    let at = middle(&control(&display, DOSE));
+    display.down(LogicalPosition::new(4.0, at.y));
+    display.slide(at);
+    display.pass(2000);
+    display.up(at);
+    let told = display.heard();
+    assert!(told.iter().all(|intent| *intent == Intent::Wake), "{told:?}");
+}
+
+fn finger(display: &Display, id: i32, at: LogicalPosition, phase: TouchPhase) {
+    let position = LogicalPoint::new(at.x, at.y);
+    let event = WindowEvent::internal(InternalEvent::Touch { id, position, phase });
+    let _ = display.window.component().window().dispatch_event_with_result(event);
+}
+
+#[test]
+fn a_second_finger_ends_the_press_as_slid_off() {
+    let display = shown(&story::ready());
+    let at = middle(&control(&display, DOSE));
+    finger(&display, 0, at, TouchPhase::Started);
+    display.pass(1400);
+    let told = display.heard();
+    assert!(told.len() > 10 && told.iter().all(|intent| *intent == touch(Control::Dose, Level::Pressed)), "{told:?}");
+    finger(&display, 1, LogicalPosition::new(at.x + 30.0, at.y), TouchPhase::Started);
+    assert_eq!(display.heard(), [touch(Control::Dose, Level::SlidOff)]);
+    display.pass(1000);
+    assert_eq!(display.heard(), [], "two fingers are no press");
+}
+
+#[test]
+fn one_finger_of_a_touchscreen_is_told_as_released() {
+    let display = shown(&story::ready());
+    let at = middle(&control(&display, DOSE));
+    finger(&display, 3, at, TouchPhase::Started);
+    display.pass(100);
+    display.heard();
+    finger(&display, 3, at, TouchPhase::Ended);
+    assert_eq!(display.heard(), [touch(Control::Dose, Level::Released)]);
+}
+
+#[test]
+fn a_control_that_leaves_in_mid_hold_is_told_as_slid_off() {
+    let mut display = shown(&story::ready());
+    let at = middle(&control(&display, DOSE));
+    hold(&display, at, 1400);
+    display.apply(&story::wait(Millis::from_mins(10)));
+    assert_eq!(display.heard(), [touch(Control::Dose, Level::SlidOff)]);
+    display.snapshot();
+    display.pass(500);
+    display.apply(&story::ready());
+    display.snapshot();
+    display.pass(3000);
+    display.up(at);
+    assert_eq!(display.heard(), [], "the old finger asks for nothing on the new page");
+}
+
+#[test]
+fn a_page_that_only_counts_down_keeps_the_finger() {
+    let mut display = shown(&story::wait(Millis::from_secs(100)));
+    let at = middle(&control(&display, DOSE_OFF));
+    hold(&display, at, 500);
+    display.apply(&story::wait(Millis::from_secs(99)));
+    display.snapshot();
+    display.pass(1000);
+    let told = display.heard();
+    assert!(told.len() >= 10 && told.iter().all(|intent| *intent == touch(Control::Dose, Level::Pressed)), "{told:?}");
+}
+
+#[test]
+fn a_full_hold_on_a_control_that_is_off_is_told_too() {
+    for (screen, id) in [
+        (story::wait(Millis::from_mins(10)), DOSE_OFF),
+        (story::not_available(&story::REASONS), "NotAvailablePage::dose-control"),
+    ] {
+        let display = shown(&screen);
+        let at = middle(&control(&display, id));
+        assert!(hold(&display, at, 1500).len() >= 16);
+    }
+}
+
+#[test]
+fn stop_keeps_its_finger_from_page_to_page() {
+    let mut display = shown(&story::asking(Some(Stop::Offered)));
+    let at = middle(&control(&display, STOP));
+    hold(&display, at, 300);
+    for screen in [story::delivering(Stop::Offered), story::not_sure(Stop::Offered), story::not_sure(Stop::Asked)] {
+        display.apply(&screen);
+        display.snapshot();
+        assert_eq!(middle(&control(&display, STOP)), at);
+        display.pass(200);
+        let told = display.heard();
+        assert!(
+            told.len() >= 3 && told.iter().all(|intent| *intent == touch(Control::Stop, Level::Pressed)),
+            "{told:?}"
+        );
+    }
+    display.up(at);
+    assert_eq!(display.heard(), [touch(Control::Stop, Level::Released)]);
+}
+
+#[test]
+fn the_ring_moves_only_while_the_machine_counts_a_hold() {
+    let mut display = shown(&story::ready());
+    let still = display.snapshot();
+    display.pass(400);
+    assert_eq!(display.snapshot().as_bytes(), still.as_bytes(), "nothing moves by itself");
+
+    let at = middle(&control(&display, DOSE));
+    hold(&display, at, 50);
+    let pressed = display.snapshot();
+    let counted = Hold { control: Control::Dose, since: Uptime::from_millis(1), needed: Millis::new(1500) };
+    display.apply(&Screen { hold: Some(counted), ..story::ready() });
+    display.pass(300);
+    let early = display.snapshot();
+    assert_ne!(early.as_bytes(), pressed.as_bytes(), "the ring has begun");
+    display.pass(600);
+    let later = display.snapshot();
+    if let Some(folder) = std::env::var_os("SCREENS_OUT") {
+        save(&PathBuf::from(folder).join("tall-ready-held.png"), &later);
+    }
+    assert!(bright(&later) > bright(&early), "and it grows");
+
+    display.up(at);
+    display.pass(20);
+    assert_eq!(
+        display.snapshot().as_bytes(),
+        still.as_bytes(),
+        "and is gone with the finger, before the machine says so"
+    );
+}
+
+/// Pixels of the ring's colour.
+fn bright(picture: &slint::SharedPixelBuffer<slint::Rgba8Pixel>) -> usize {
+    picture.as_slice().iter().filter(|pixel| (pixel.r, pixel.g, pixel.b) == (0xee, 0xf3, 0xf7)).count()
+}
+
+#[test]
+fn taps_lead_to_other_pages_and_tell_no_control() {
+    let display = shown(&story::ready());
+    for (id, to) in [
+        ("NavBar::to-caregiver", Visit::Caregiver),
+        ("NavBar::to-history", Visit::History),
+        ("NavBar::to-patient", Visit::Patient),
+    ] {
+        let at = middle(&control(&display, id));
+        display.down(at);
+        display.up(at);
+        assert_eq!(display.heard(), [Intent::Visit(to)]);
+    }
+}
