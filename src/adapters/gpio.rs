@@ -77,7 +77,9 @@ pub fn start(pin: u8, intents: mpsc::Sender<Intent>) -> Result<(), NoButton> {
     let mut input = Gpio::new().and_then(|gpio| gpio.get(pin)).map_err(failed)?.into_input_pullup();
     let (edge, edges) = mpsc::channel(1);
     // A second edge while one waits says nothing new: the level is read anyway.
-    let on_edge = move |_| drop(edge.try_send(()));
+    let on_edge = move |_| {
+        let _ = edge.try_send(());
+    };
     input.set_async_interrupt(Trigger::Both, Some(DEBOUNCE), on_edge).map_err(failed)?;
     tokio::spawn(watch(RaspberryPin(input), edges, intents));
     Ok(())

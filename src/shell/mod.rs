@@ -96,30 +96,28 @@ impl Shell {
                 None => std::future::pending().await,
             }
         };
-        loop {
-            // In order of how soon it matters: a touch, the pump's word, the card's.
-            let event = tokio::select! {
-                biased;
-                _ = &mut self.ports.close => return None,
-                Some(intent) = self.ports.intents.recv() => return Some(Input::Intent(intent)),
-                Some(event) = self.ports.link_events.recv() => event,
-                Some(answer) = self.ports.answers.recv() => return Some(answer),
-                () = sleep => return Some(Input::Tick),
-            };
-            return Some(match event {
-                LinkEvent::Up(session) => {
-                    self.session = Some(session);
-                    Input::LinkUp
-                }
-                LinkEvent::Down(session, why) if self.session == Some(session) => {
-                    self.session = None;
-                    Input::LinkDown(why)
-                }
-                LinkEvent::Heard(session, reply) if self.session == Some(session) => Input::Heard(reply),
-                // The last words of a session that the machine has ended already.
-                LinkEvent::Down(..) | LinkEvent::Heard(..) => Input::Tick,
-            });
-        }
+        // In order of how soon it matters: a touch, the pump's word, the card's.
+        let event = tokio::select! {
+            biased;
+            _ = &mut self.ports.close => return None,
+            Some(intent) = self.ports.intents.recv() => return Some(Input::Intent(intent)),
+            Some(event) = self.ports.link_events.recv() => event,
+            Some(answer) = self.ports.answers.recv() => return Some(answer),
+            () = sleep => return Some(Input::Tick),
+        };
+        Some(match event {
+            LinkEvent::Up(session) => {
+                self.session = Some(session);
+                Input::LinkUp
+            }
+            LinkEvent::Down(session, why) if self.session == Some(session) => {
+                self.session = None;
+                Input::LinkDown(why)
+            }
+            LinkEvent::Heard(session, reply) if self.session == Some(session) => Input::Heard(reply),
+            // The last words of a session that the machine has ended already.
+            LinkEvent::Down(..) | LinkEvent::Heard(..) => Input::Tick,
+        })
     }
 
     fn turn(&mut self, input: Input) {

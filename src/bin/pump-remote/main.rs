@@ -105,7 +105,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         None => Which::InProcess,
     };
-    let data_dir = data_dir(arguments.data_dir.or(config.data_dir), &which)?;
+    let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
     let speed = arguments.speed.unwrap_or(config.pump.speed);
     match runtime.block_on(compose::start(&data_dir, which, speed.get(), false)) {
         Ok(running) if !has_display() => {
