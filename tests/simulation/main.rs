@@ -9,6 +9,7 @@
 mod actions;
 mod chance;
 mod invariants;
+mod liar;
 mod tally;
 
 use std::{
