@@ -96,7 +96,7 @@ async fn console(host: SharedHost, clock: Clock) {
                 host.drop_links();
             }
             ConsoleAnswer::OpenPairing => {
-                println!("The pairing window is open for five minutes, for a patient's remote.")
+                println!("The pairing window is open for five minutes, for a patient's remote.");
             }
             ConsoleAnswer::Quit => return,
         }

@@ -8,10 +8,9 @@ use crate::common::{Simulator, remote, said};
 fn paired(dir: &Path) -> (Simulator, String) {
     let mut pump = Simulator::start(dir);
     pump.opens_its_window();
-    let socket = pump.socket.to_str().unwrap().to_owned();
-    let secret = pump.secret.clone();
-    let played =
-        remote(&["--socket", &socket, "--pair", &secret, "--speed", "120"], &dir.join("remote")).output().unwrap();
+    let socket = pump.socket.to_str().expect("a plain path").to_owned();
+    let arguments = ["--socket", &socket, "--pair", &pump.secret, "--speed", "120"];
+    let played = remote(&arguments, &dir.join("remote")).output().expect("starts");
     assert!(played.status.success(), "{}", said(&played));
     (pump, socket)
 }

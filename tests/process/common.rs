@@ -29,7 +29,7 @@ impl Simulator {
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut simulator = Self { child, stdin, stdout, socket, secret: String::new() };
         let secret = simulator.line_with("Implant card secret: ");
-        simulator.secret = secret.trim_start_matches("Implant card secret: ").to_owned();
+        secret.trim_start_matches("Implant card secret: ").clone_into(&mut simulator.secret);
         simulator.line_with("To pair a remote");
         simulator
     }

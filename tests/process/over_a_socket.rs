@@ -79,12 +79,12 @@ fn a_socket_that_closes_at_any_byte_costs_time_and_no_dose() {
 
 /// Passes bytes on both ways; the first connection is cut after so many bytes from the remote.
 fn cutting_proxy(path: &Path, pump: PathBuf, cut_after: usize) -> PathBuf {
-    let listener = UnixListener::bind(path).unwrap();
+    let listener = UnixListener::bind(path).expect("a fresh path");
     thread::spawn(move || {
         let mut budget = Some(cut_after);
         for remote in listener.incoming().flatten() {
-            let pump = UnixStream::connect(&pump).unwrap();
-            let (answers, asker) = (pump.try_clone().unwrap(), remote.try_clone().unwrap());
+            let pump = UnixStream::connect(&pump).expect("the pump listens");
+            let (answers, asker) = (pump.try_clone().expect("open"), remote.try_clone().expect("open"));
             thread::spawn(move || pass_on(answers, asker, None));
             pass_on(remote, pump, budget.take());
         }

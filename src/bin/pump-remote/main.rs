@@ -97,7 +97,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         return story::play(&runtime, panel, &out);
     }
     let out = std::env::temp_dir().join("pump-remote-demo");
-    let which = match arguments.socket.or(config.pump.socket) {
+    let which = match arguments.socket.or_else(|| config.pump.socket.clone()) {
         Some(path) => Which::Socket { path, pair: arguments.pair.as_deref().map(CardSecret::parse).transpose()? },
         None if !has_display() => {
             println!("There is no display here: playing the story headless, in a fresh record.");

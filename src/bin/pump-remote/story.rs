@@ -106,7 +106,7 @@ impl Stage {
     }
 
     fn tell(&mut self, host: &SharedHost) -> anyhow::Result<()> {
-        self.first_page()?;
+        self.first_page();
         self.ask_and_receive()?;
         self.ask_too_soon()?;
         self.look_around()?;
@@ -118,7 +118,7 @@ impl Stage {
     }
 
     fn tell_one_dose(&mut self) -> anyhow::Result<()> {
-        self.first_page()?;
+        self.first_page();
         self.until("an answer", |face| !matches!(face, Face::Checking))?;
         let face = self.show();
         let Face::Ready(_) = face else { bail!("no dose is offered now; the page says {face:?}") };
@@ -129,17 +129,17 @@ impl Stage {
             thread::sleep(FRAME);
         }
         self.until("given", |face| matches!(face, Face::Given { .. }))?;
-        self.picture("given", "The pump says that all of it went in.")?;
+        self.picture("given", "The pump says that all of it went in.");
         self.ask_too_soon()?;
         self.look_around()
     }
 
     /// The first page, as it stood before the pump was heard.
-    fn first_page(&mut self) -> anyhow::Result<()> {
+    fn first_page(&mut self) {
         let first = self.running.first.clone();
         self.window.apply(&first);
         self.headless.render();
-        self.save("checking", "The remote wakes and asks the pump.")
+        self.save("checking", "The remote wakes and asks the pump.");
     }
 
     /// Ends the remote in good order and reads what it recorded.
@@ -155,10 +155,10 @@ impl Stage {
 
     fn ask_and_receive(&mut self) -> anyhow::Result<()> {
         self.until("ready", |face| matches!(face, Face::Ready(_)))?;
-        self.picture("ready", "A press brings medicine, and the page says so.")?;
+        self.picture("ready", "A press brings medicine, and the page says so.");
         self.press(Control::Dose)?;
         self.keep_pressing(Duration::from_millis(900));
-        self.picture("hold", "The control is held: the ring fills.")?;
+        self.picture("hold", "The control is held: the ring fills.");
         self.keep_pressing(Duration::from_millis(800));
         self.lift(Control::Dose);
         self.until("delivering", |face| matches!(face, Face::Delivering { .. }))?;
@@ -166,25 +166,27 @@ impl Stage {
         self.picture("delivering", "The dose goes in; Stop is there.")?;
         self.wait_for_dose(Millis::from_secs(160));
         self.until("given", |face| matches!(face, Face::Given { .. }))?;
-        self.picture("given", "The pump says that all of it went in.")
+        self.picture("given", "The pump says that all of it went in.");
+        Ok(())
     }
 
     fn ask_too_soon(&mut self) -> anyhow::Result<()> {
         self.intend(Intent::Seen);
         self.until("wait", |face| matches!(face, Face::Wait(_)))?;
-        self.picture("wait", "The lockout: a countdown, and the time at which it ends.")?;
+        self.picture("wait", "The lockout: a countdown, and the time at which it ends.");
         self.hold(Control::Dose, Duration::from_millis(1_700))?;
         self.settle(Duration::from_millis(200));
-        self.picture("too-soon", "A full hold in the lockout is refused, and recorded.")
+        self.picture("too-soon", "A full hold in the lockout is refused, and recorded.");
+        Ok(())
     }
 
     fn look_around(&mut self) -> anyhow::Result<()> {
         self.intend(Intent::Visit(Visit::Caregiver));
         self.until("caregiver", |face| matches!(face, Face::Caregiver(_)))?;
-        self.picture("caregiver", "The caregiver looks: reservoir and delivery, and nothing to press.")?;
+        self.picture("caregiver", "The caregiver looks: reservoir and delivery, and nothing to press.");
         self.intend(Intent::Visit(Visit::History));
         self.until("history", |face| matches!(face, Face::History { loading: false, .. }))?;
-        self.picture("history", "What was asked for and given, by day.")?;
+        self.picture("history", "What was asked for and given, by day.");
         self.intend(Intent::Visit(Visit::Patient));
         Ok(())
     }
@@ -196,7 +198,7 @@ impl Stage {
         self.wait_for_dose(Millis::from_secs(100));
         self.hold(Control::Stop, Duration::from_millis(800))?;
         self.until("given in part", |face| matches!(face, Face::GivenInPart { .. }))?;
-        self.picture("given-in-part", "Stopped: the amount is the pump's.")?;
+        self.picture("given-in-part", "Stopped: the amount is the pump's.");
         self.intend(Intent::Seen);
         Ok(())
     }
@@ -206,7 +208,7 @@ impl Stage {
         self.console(host, "disconnect commit after")?;
         self.hold(Control::Dose, Duration::from_millis(1_700))?;
         self.until("not sure", |face| matches!(face, Face::NotSure { .. }))?;
-        self.picture("not-sure", "The link was cut after COMMIT: nobody knows, and the page says so.")?;
+        self.picture("not-sure", "The link was cut after COMMIT: nobody knows, and the page says so.");
         self.until("delivering after all", |face| matches!(face, Face::Delivering { .. }))?;
         self.wait_for_dose(Millis::from_secs(250));
         self.until("given", |face| matches!(face, Face::Given { .. }))?;
@@ -220,7 +222,7 @@ impl Stage {
         self.hold(Control::Dose, Duration::from_millis(1_700))?;
         self.until("not sure", |face| matches!(face, Face::NotSure { .. }))?;
         self.until("not given", |face| matches!(face, Face::NotGiven(_)))?;
-        self.picture("not-given", "This time the pump never had it, and says so.")?;
+        self.picture("not-given", "This time the pump never had it, and says so.");
         self.intend(Intent::Seen);
         Ok(())
     }
@@ -230,7 +232,7 @@ impl Stage {
         self.console(host, "deny lockout")?;
         self.hold(Control::Dose, Duration::from_millis(1_700))?;
         self.until("denied", |face| matches!(face, Face::NotGiven(_)))?;
-        self.picture("denied", "The pump says no though the remote said READY: the pump wins.")?;
+        self.picture("denied", "The pump says no though the remote said READY: the pump wins.");
         self.console(host, "calm")?;
         self.intend(Intent::Seen);
         Ok(())
@@ -241,10 +243,11 @@ impl Stage {
         self.console(host, "stop")?;
         self.intend(Intent::Wake);
         self.until("not available", |face| matches!(face, Face::NotAvailable { .. }))?;
-        self.picture("not-available", "The pump is stopped: the reason, and what to do.")?;
+        self.picture("not-available", "The pump is stopped: the reason, and what to do.");
         self.intend(Intent::Visit(Visit::Caregiver));
         self.until("caregiver", |face| matches!(face, Face::Caregiver(_)))?;
-        self.picture("stopped", "The caregiver's loudest news.")
+        self.picture("stopped", "The caregiver's loudest news.");
+        Ok(())
     }
 
     /// Waits on the skipping clock until a dose is offered.
@@ -343,12 +346,12 @@ impl Stage {
         }
     }
 
-    fn picture(&mut self, name: &str, caption: &str) -> anyhow::Result<()> {
+    fn picture(&mut self, name: &str, caption: &str) {
         self.show();
-        self.save(name, caption)
+        self.save(name, caption);
     }
 
-    fn save(&mut self, name: &str, caption: &str) -> anyhow::Result<()> {
+    fn save(&mut self, name: &str, caption: &str) {
         let file = format!("{:02}-{name}.png", self.pictures.len() + 1);
         let path = self.out.join(&file);
         // Written beside the story: a finger that is down must be told of all the while.
@@ -356,7 +359,6 @@ impl Stage {
         let write = move || frame.save_png(&path).with_context(|| format!("can't write {}", path.display()));
         self.pictures.push(thread::spawn(write));
         println!("{file:<22} {caption}");
-        Ok(())
     }
 }
 
