@@ -124,7 +124,7 @@ impl Stage {
         let Face::Ready(_) = face else { bail!("no dose is offered now; the page says {face:?}") };
         self.hold(Control::Dose, Duration::from_millis(1_700))?;
         self.until("delivering", |face| matches!(face, Face::Delivering { .. }))?;
-        self.picture("delivering", "The dose goes in; Stop is there.")?;
+        self.picture("delivering", "The dose goes in; Stop is there.");
         while matches!(self.show(), Face::Delivering { .. }) {
             thread::sleep(FRAME);
         }
@@ -163,7 +163,7 @@ impl Stage {
         self.lift(Control::Dose);
         self.until("delivering", |face| matches!(face, Face::Delivering { .. }))?;
         self.wait_for_dose(Millis::from_secs(95));
-        self.picture("delivering", "The dose goes in; Stop is there.")?;
+        self.picture("delivering", "The dose goes in; Stop is there.");
         self.wait_for_dose(Millis::from_secs(160));
         self.until("given", |face| matches!(face, Face::Given { .. }))?;
         self.picture("given", "The pump says that all of it went in.");
