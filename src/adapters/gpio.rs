@@ -127,25 +127,33 @@ mod tests {
         }
     }
 
+    /// A button that is watched already, its edges, and what it tells.
+    async fn watched(pressed: bool) -> (Scripted, mpsc::Sender<()>, mpsc::Receiver<Intent>) {
+        let (button, (edge, edges), (intent, intents)) = (Scripted::default(), mpsc::channel(4), mpsc::channel(64));
+        button.0.store(pressed, Ordering::SeqCst);
+        tokio::spawn(watch(button.clone(), edges, intent));
+        tokio::task::yield_now().await;
+        (button, edge, intents)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_press_tells_its_level_until_it_is_released() {
-        let (button, (edge, edges), (intent, mut intents)) = (Scripted::default(), mpsc::channel(4), mpsc::channel(64));
-        tokio::spawn(watch(button.clone(), edges, intent));
+        let (button, edge, mut intents) = watched(false).await;
         button.set(true, &edge).await;
-        let mut pressed = 0;
         for _ in 0..20 {
             assert_eq!(intents.recv().await, Some(told(Level::Pressed)));
-            pressed += 1;
         }
         button.set(false, &edge).await;
-        assert_eq!(intents.recv().await, Some(told(Level::Released)), "after {pressed} levels");
+        let mut last = intents.recv().await;
+        if last == Some(told(Level::Pressed)) {
+            last = intents.recv().await; // the level that was on its way
+        }
+        assert_eq!(last, Some(told(Level::Released)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_button_that_is_down_at_start_counts_only_after_it_was_released() {
-        let (button, (edge, edges), (intent, mut intents)) = (Scripted::default(), mpsc::channel(4), mpsc::channel(64));
-        button.0.store(true, Ordering::SeqCst);
-        tokio::spawn(watch(button.clone(), edges, intent));
+        let (button, edge, mut intents) = watched(true).await;
         edge.send(()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert!(intents.try_recv().is_err(), "stuck since before the start: nothing is told");

@@ -10,7 +10,7 @@ use pump_remote::{
         simulated::{Host, SharedHost},
         socket,
     },
-    shell::config::Speed,
+    shell::{config::Speed, log},
 };
 use simulated_pump::{Setup, console::ConsoleAnswer};
 use tokio::{
@@ -35,7 +35,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter()).init();
+    log::to_stderr();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     match runtime.context("no tasks can be run").and_then(|runtime| runtime.block_on(serve(arguments))) {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,10 +44,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn filter() -> tracing_subscriber::EnvFilter {
-    tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into())
 }
 
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@
 
 pub mod config;
 pub mod link;
+pub mod log;
 pub mod recorder;
 
 use std::{path::PathBuf, time::Duration};

@@ -20,7 +20,7 @@ use pump_remote::{
     },
     shell::{
         config::{Config, Display, Speed},
-        hand_over,
+        hand_over, log,
     },
 };
 use tokio::{
@@ -63,7 +63,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter()).init();
+    log::to_stderr();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -71,10 +71,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn filter() -> tracing_subscriber::EnvFilter {
-    tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into())
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -187,6 +183,8 @@ fn show(runtime: &Runtime, running: Running, panel: Panel) -> anyhow::Result<()>
             let screen = screens.borrow_and_update().clone();
             window.apply(&screen);
         }
+        // The loop has ended: nothing may stand here as if it were true.
+        let _ = slint::quit_event_loop();
     })
     .map_err(|_| anyhow::anyhow!("the window has no event loop"))?;
     runtime.spawn(end_when_told());
