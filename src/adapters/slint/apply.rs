@@ -149,7 +149,11 @@ impl Models {
 
 fn status(app: &AppWindow, screen: &Screen) {
     let status = app.global::<Status>();
-    status.set_clock(format::clock(screen.clock));
+    let clock = format::clock(screen.clock);
+    if status.get_page() != codes::page(&screen.face) || status.get_clock() != clock {
+        status.set_turned(!status.get_turned());
+    }
+    status.set_clock(clock);
     status.set_link(codes::link(screen.link));
     let (unit, count) = screen.heard_min_ago.map_or((Ago::Never, SharedString::default()), format::ago);
     status.set_heard(unit);

@@ -200,4 +200,45 @@ mod tests {
         display.save_png(&file).expect("a picture");
         assert!(file.metadata().expect("a file").len() > 1000);
     }
+
+    #[test]
+    fn what_is_drawn_in_parts_is_what_would_be_drawn_whole() {
+        use pump_core::screen::{NotGiven, Notice, Stop};
+        use pump_protocol::{clock::WallTime, quantity::Millis};
+
+        let mut display = Headless::install(Panel::FIVE_INCH).expect("a thread without a platform");
+        let mut window = Window::new(|_| {}).expect("a window");
+        window.fit(Panel::FIVE_INCH);
+        window.show().expect("a window that shows");
+        let dose = Dose::from_micrograms(50);
+        let (remaining, stop) = (Millis::from_secs(9), Stop::Offered);
+        let faces = [
+            Face::Ready(Offer { dose, left: 3, allotment: 4 }),
+            Face::Asking { dose, stop: None },
+            Face::NotSure { dose, asked_at: None, stop },
+            Face::Delivering { dose, delivered: dose, remaining, permille: 500, stop },
+            Face::Given { dose, at: None },
+            Face::NotGiven(NotGiven::Interrupted),
+        ];
+        for turn in 0..90_u32 {
+            let every = |turns: u32| turn.is_multiple_of(turns);
+            window.apply(&Screen {
+                face: faces[(turn * 7 / 3) as usize % faces.len()].clone(),
+                hold: None,
+                clock: Some(WallTime { unix_ms: i64::from(turn / 2) * 60_000 * 61, utc_offset_min: 0 }),
+                link: if every(5) { LinkHealth::Looking } else { LinkHealth::Near },
+                heard_min_ago: Some(turn / 9),
+                notice: every(4).then_some(Notice::Refused),
+            });
+            display.advance(Duration::from_millis(16));
+            display.render();
+            if turn % 13 != 12 {
+                continue; // a whole frame in between would mend what the parts have missed
+            }
+            let in_parts = display.pixels().to_vec();
+            display.draw_all();
+            let differ = in_parts.iter().zip(display.pixels()).filter(|(a, b)| a != b).count();
+            assert_eq!(differ, 0, "turn {turn}: pixels that stood since an earlier page");
+        }
+    }
 }
