@@ -24,7 +24,7 @@ pub struct Radio {
 pub enum NoRadio {
     /// No D-Bus, no `bluetoothd`, or no adapter.
     #[cfg(all(target_os = "linux", feature = "bluetooth"))]
-    #[error("no Bluetooth radio ({0}): is bluetoothd running, and is there an adapter?")]
+    #[error("no Bluetooth radio ({0}): bluetoothd must run, and there must be an adapter")]
     Bluez(#[from] bluer::Error),
     /// BlueZ is silent.
     #[error("no Bluetooth radio: BlueZ did not answer within {0:?}")]

@@ -138,8 +138,11 @@ impl Pump {
         }))
     }
 
+    /// Keeps the furthest that this key's record was ever told to stand: one that went back stays noticed until it has
+    /// grown past that, however often the remote restarts in between.
     fn witness(&mut self, key: KeyFingerprint, audit_head: AuditHead) {
-        if let Some(known) = self.known_mut(key).filter(|known| known.witness != Some(audit_head)) {
+        let further = |known: &AuditHead| audit_head.count > known.count;
+        if let Some(known) = self.known_mut(key).filter(|known| known.witness.as_ref().is_none_or(further)) {
             known.witness = Some(audit_head);
             self.must_persist = true;
         }

@@ -9,6 +9,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -38,6 +39,13 @@ use tokio::runtime::Runtime;
 
 use crate::compose::{self, Running, Which};
 
+/// Says something, if anybody still listens: a reader that left early is no reason to stop the story.
+macro_rules! say {
+    ($($words:tt)*) => {
+        let _ = writeln!(io::stdout(), $($words)*);
+    };
+}
+
 /// How long any step may take before the story has failed.
 const STEP_MAX: Duration = Duration::from_secs(20);
 /// One frame of the display.
@@ -57,8 +65,8 @@ pub(crate) fn play(runtime: &Runtime, panel: Panel, out: &Path) -> anyhow::Resul
     let lines = stage.strike(runtime)?;
     print_table(&lines);
     let doses = agree(&host, &lines)?;
-    println!("\n{} records; the pump's history and the record agree on {doses} doses.", lines.len());
-    println!("Pictures and record: {}", out.display());
+    say!("\n{} records; the pump's history and the record agree on {doses} doses.", lines.len());
+    say!("Pictures and record: {}", out.display());
     Ok(())
 }
 
@@ -69,7 +77,7 @@ pub(crate) fn play_with(runtime: &Runtime, running: Running, panel: Panel, out: 
     stage.tell_one_dose()?;
     let lines = stage.strike(runtime)?;
     print_table(&lines);
-    println!("\nPictures: {}", out.display());
+    say!("\nPictures: {}", out.display());
     Ok(())
 }
 
@@ -358,7 +366,7 @@ impl Stage {
         let frame = self.headless.frame();
         let write = move || frame.save_png(&path).with_context(|| format!("can't write {}", path.display()));
         self.pictures.push(thread::spawn(write));
-        println!("{file:<22} {caption}");
+        say!("{file:<22} {caption}");
     }
 }
 
@@ -384,11 +392,11 @@ async fn read_record(path: &Path) -> anyhow::Result<Vec<Line>> {
 }
 
 fn print_table(lines: &[Line]) {
-    println!("\n{:>4}  {:<5}  {:>12}  what happened", "no.", "clock", "pump clock");
+    say!("\n{:>4}  {:<5}  {:>12}  what happened", "no.", "clock", "pump clock");
     for Line { seq, happened } in lines {
         let clock = happened.at.wall.map_or_else(|| "--:--".to_owned(), |wall| wall.to_string());
         let pump = happened.at.pump.map_or_else(|| "-".to_owned(), |pump| pump.to_string());
-        println!("{seq:>4}  {clock:<5}  {pump:>12}  {}", happened.event);
+        say!("{seq:>4}  {clock:<5}  {pump:>12}  {}", happened.event);
     }
 }
 
