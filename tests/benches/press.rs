@@ -146,11 +146,10 @@ impl Bench {
     /// Lets the dose go in and the lockout pass.
     async fn finish(&mut self) -> anyhow::Result<()> {
         self.answer_until(|face| matches!(face, Face::Delivering { .. })).await?;
-        for _ in 0..40 {
+        while matches!(self.screens.borrow_and_update().face, Face::Delivering { .. }) {
             self.clock.skip(Millis::from_secs(2));
             self.answer_for(Duration::from_millis(2)).await?;
         }
-        self.answer_until(|face| matches!(face, Face::Given { .. })).await?;
         self.clock.skip(Millis::from_mins(40));
         Ok(())
     }
