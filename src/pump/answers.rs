@@ -138,8 +138,13 @@ impl Pump {
         }))
     }
 
+    /// A pairing and an empty record tell nothing: what was told before stands, or a record lost since would go unnoticed.
     fn witness(&mut self, key: KeyFingerprint, audit_head: AuditHead) {
-        if let Some(known) = self.known_mut(key).filter(|known| known.witness != Some(audit_head)) {
+        let news = |known: &&mut KeyRecord| match known.witness {
+            Some(before) => audit_head.count > 0 && before != audit_head,
+            None => true,
+        };
+        if let Some(known) = self.known_mut(key).filter(news) {
             known.witness = Some(audit_head);
             self.must_persist = true;
         }

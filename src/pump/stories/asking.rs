@@ -58,6 +58,7 @@ fn the_pump_says_where_our_record_stood_when_we_last_told_it() {
     assert_eq!(hello.witness, Some(heads[0]));
     assert_eq!((hello.last_id, hello.last_fate), (RequestId(4), Fate::Voided));
     assert_eq!(bench.hello(PATIENT).witness, Some(heads[1]));
+    assert_eq!(bench.hello(PATIENT).witness, Some(heads[1]), "an empty record tells nothing, and takes nothing back");
     assert_eq!(bench.greet(SECOND).witness, None, "the other remote's record is its own");
 }
 
