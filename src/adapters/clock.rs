@@ -23,6 +23,9 @@ use tokio::sync::Notify;
 
 /// A wall clock before this was never set: 2026-01-01. It is then in doubt, and clock times are hidden.
 const WALL_UNIX_MS_MIN: i64 = 1_767_225_600_000;
+/// The longest sleep without a look at the clock: timers stand still in suspend, and a page that says READY must not outlast
+/// its report by what was left of one. As long as CHECKING may stand.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
 /// The fastest lapse.
 pub const SPEED_MAX: u32 = 3_600;
 
@@ -97,7 +100,7 @@ impl Clock {
             let speed = self.with_lapse(|lapse| if lapse.hurrying { lapse.speed } else { 1 });
             let real = Duration::from(left) / speed;
             tokio::select! {
-                () = tokio::time::sleep(real.max(Duration::from_millis(1))) => {}
+                () = tokio::time::sleep(real.clamp(Duration::from_millis(1), SLEEP_MAX)) => {}
                 () = changed => {}
             }
         }

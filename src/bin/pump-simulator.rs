@@ -49,10 +49,11 @@ fn main() -> ExitCode {
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let clock = Clock::real();
     let state = arguments.state.unwrap_or_else(|| arguments.socket.with_extension("pump"));
-    let host = Host::open(&state, Setup::demonstration(), arguments.speed.get(), clock.now().uptime)?;
+    // First, because a second simulator must not touch the state that the first one lives by.
     let listener = socket::listen(&arguments.socket)
         .await
         .with_context(|| format!("can't listen on {}", arguments.socket.display()))?;
+    let host = Host::open(&state, Setup::demonstration(), arguments.speed.get(), clock.now().uptime)?;
     println!("Pump {} on {}.", host.pump().serial(), arguments.socket.display());
     println!("Implant card secret: {}", host.card().printed().as_str());
     println!(

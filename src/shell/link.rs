@@ -15,7 +15,7 @@ use pump_protocol::{
     fragment::{Assembly, FragmentError, fragments},
     message::{AuditHead, Command, Reply},
     quantity::Millis,
-    session::{CardSecret, Entropy, RemoteEnd, RemoteEvent, SessionError, Turn},
+    session::{self, CardSecret, Entropy, RemoteEnd, RemoteEvent, SessionError, Turn},
     wire::Text,
 };
 use thiserror::Error;
@@ -147,14 +147,16 @@ pub async fn keep<E: Entropy + Send>(
     let mut number = SessionNo::default();
     let mut wait = BACKOFF_FIRST;
     while !events.is_closed() {
-        let began = clock.now().uptime;
+        let mut stood = Duration::ZERO;
         match open(&mut dial, &mut keys, &clock, &mut entropy).await {
             Ok(mut talk) => {
+                let began = clock.now().uptime;
                 number = SessionNo(number.0.wrapping_add(1));
                 if events.send(LinkEvent::Up(number)).await.is_err() {
                     return;
                 }
                 let why = talk.carry(number, &mut orders, &events).await;
+                stood = Duration::from(clock.now().uptime.since(began));
                 tracing::info!(%why, "session ended");
                 if events.send(LinkEvent::Down(number, loss(why))).await.is_err() {
                     return;
@@ -162,7 +164,6 @@ pub async fn keep<E: Entropy + Send>(
             }
             Err(error) => tracing::debug!(%error, "no session"),
         }
-        let stood = Duration::from(clock.now().uptime.since(began));
         wait = if stood >= STOOD_WELL { BACKOFF_FIRST } else { (wait * 2).min(BACKOFF_MAX) };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -183,7 +184,9 @@ async fn open<'a, E: Entropy + Send>(
     let mut talk = Talk::begin(dial.dial().await?, keys, clock, entropy);
     for (index, pin) in pins.iter().enumerate() {
         if index > 0 {
-            // The pump has dropped the link on the first attempt; only the last pin's failure counts.
+            // The pump has dropped the link on the first attempt; only the last pin's failure counts. It takes no handshake
+            // until it has backed off from the one that failed, and would refuse the right pin, too.
+            clock.sleep_until(clock.now().uptime.after(session::BACKOFF_MAX)).await;
             talk.link = dial.dial().await?;
             talk.assembly = Assembly::new();
         }

@@ -25,8 +25,16 @@ enum CheckError {
 /// How many days the history page shows.
 const DAYS_SHOWN: i64 = 14;
 /// The kinds of events that a day is counted by.
-const COUNTED: [&str; 7] =
-    ["requested", "attempt_refused", "delivered", "delivered_in_part", "denied", "not_given", "assumed_given"];
+const COUNTED: [&str; 8] = [
+    "requested",
+    "attempt_refused",
+    "delivered",
+    "delivered_in_part",
+    "denied",
+    "rejected",
+    "not_given",
+    "assumed_given",
+];
 
 /// What the loop wants of the record.
 #[derive(Debug)]
@@ -120,7 +128,7 @@ async fn read_days(path: &Path, today: i64) -> Result<Vec<Day>, CheckError> {
                     day.attempts += number;
                     day.refused += number;
                 }
-                "denied" | "not_given" => day.refused += number,
+                "denied" | "rejected" | "not_given" => day.refused += number,
                 "delivered" => day.given += number,
                 "delivered_in_part" => day.in_part += number,
                 "assumed_given" => day.not_sure += number,

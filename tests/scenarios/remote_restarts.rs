@@ -7,6 +7,7 @@
 use pump_core::{
     audit::event::{Doubt, Event},
     ledger::{State, Verdict},
+    remote::Input,
     screen::{Face, NotGiven},
 };
 use pump_protocol::quantity::Millis;
@@ -205,4 +206,25 @@ fn a_reboot_in_wait_does_not_shorten_it() {
     assert!(after >= before.saturating_sub(passed).saturating_sub(secs(1)), "{before} became {after}");
     let pumps = world.pump.report().lockout_remaining;
     assert!(after >= pumps && after <= pumps.saturating_add(mins(1)), "{after}, the pump says {pumps}");
+}
+
+#[test]
+fn what_has_not_left_when_the_program_is_told_to_end_never_leaves() {
+    for (stored, prepared) in [(0, 0), (1, 1)] {
+        let mut world = World::ready();
+        world.disk = Disk::Hesitates;
+        world.hold_dose();
+        (0..stored).for_each(|_| world.disk_catches_up());
+        world.say(Input::Close);
+        world.disk_catches_up();
+        world.disk_catches_up();
+        assert_eq!((prepares(&world), commits(&world), world.started()), (prepared, 0, 0), "nobody is left to stop it");
+        world.crash();
+        world.disk = Disk::Works;
+        world.disk_catches_up();
+        world.pass(secs(5));
+        world.seen();
+        assert_eq!((prepares(&world), commits(&world), world.started()), (prepared, 0, 0));
+        assert!(is_ready(&world), "{:?}", world.face());
+    }
 }

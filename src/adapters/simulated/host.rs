@@ -174,6 +174,7 @@ impl Host {
                 if let Err(error) = self.store() {
                     tracing::warn!(%error, "pump: a pairing could not be stored and has not happened");
                     self.end.provisional_not_stored();
+                    self.state.pins = self.end.pins().clone();
                     return vec![Act::Disconnect];
                 }
                 self.end.provisional_stored().map_or_else(|_| vec![Act::Disconnect], |proof| vec![Act::Send(proof)])
@@ -216,6 +217,7 @@ impl Host {
         self.state.pins = pins;
         if let Err(error) = self.store() {
             tracing::warn!(%error, "pump: the pairing could not be confirmed");
+            self.state.pins = self.end.pins().clone();
             return vec![Act::Disconnect];
         }
         self.window = None;

@@ -209,7 +209,8 @@ impl Remote {
         self.show_ended(&request, Outcome::NotGiven(why), request.dose, now);
     }
 
-    fn withhold(&mut self, why: NothingBecause, now: Now) {
+    /// As [`withdraw`](Self::withdraw), where the intent to commit may be on record already.
+    pub(super) fn withhold(&mut self, why: NothingBecause, now: Now) {
         if let Some(request) = &self.kept.request {
             self.note(Event::CommitWithheld { id: request.id }, now);
         }

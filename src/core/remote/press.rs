@@ -9,7 +9,7 @@ use pump_protocol::{clock::Now, wire::Bounded};
 
 use super::{Output, Remote, hold::Felt};
 use crate::{
-    audit::event::{Event, Moment},
+    audit::event::{Event, Moment, NothingBecause},
     ledger::{Request, State},
     screen::{Control, Face, Intent, Notice, Offer, Visit},
 };
@@ -66,7 +66,7 @@ impl Remote {
         });
         let stands = matches!(request.state, State::Created { asked: None, .. } | State::Granted(_));
         if waits && stands {
-            self.withdraw(crate::audit::event::NothingBecause::Interrupted, now);
+            self.withdraw(NothingBecause::Interrupted, now);
         }
     }
 
@@ -134,8 +134,21 @@ impl Remote {
         }
     }
 
-    /// The last records before the program ends.
+    /// The last records before the program ends. What has not left stays here: nobody would be left to stop it.
     pub(super) fn close(&mut self, now: Now) {
+        match self.kept.request.as_ref().map(|request| &request.state) {
+            Some(State::Created { .. }) => self.withdraw(NothingBecause::Interrupted, now),
+            Some(State::Granted(_) | State::CommitIntent { sent: false, .. }) => {
+                self.withhold(NothingBecause::Interrupted, now);
+            }
+            Some(
+                State::CommitIntent { sent: true, .. }
+                | State::Delivering(_)
+                | State::Withdrawing { .. }
+                | State::Uncertain(_),
+            )
+            | None => {}
+        }
         self.note_short_touches(now);
         self.note(Event::Closed, now);
     }
