@@ -65,3 +65,17 @@ fn what_did_not_fit_is_counted_and_the_loss_is_on_record() {
     assert!(kept + losses[0] as usize > sessions && kept < 70, "{kept} kept, {losses:?} lost");
     assert!(is_ready(&world), "{:?}", world.face());
 }
+
+#[test]
+fn a_card_that_answers_nothing_is_no_card() {
+    let mut world = World::ready();
+    world.disk = Disk::Hesitates;
+    world.cut_link();
+    world.pass(secs(60));
+    assert!(!is_ready(&world), "a press would lapse before its record is there");
+    assert_eq!(world.reasons(), [Reason::RecordNotWritable]);
+    world.disk = Disk::Works;
+    world.disk_catches_up();
+    world.pass(secs(6));
+    assert!(is_ready(&world), "{:?}", world.face());
+}

@@ -71,7 +71,7 @@ pub(crate) struct Running {
     pub(crate) record: PathBuf,
 }
 
-/// Starts everything. An error leaves every file as it was found.
+/// Starts everything. An error leaves a record as it was found; keys made and a pairing done on the way to it stand.
 pub(crate) async fn start(data_dir: &Path, which: Which, speed: u32, lapses: bool) -> anyhow::Result<Running> {
     let key = device_key(data_dir, &Zeroizing::new(random()))?;
     let clock = if lapses || speed > 1 { Clock::lapsing(speed, BootId(random())) } else { Clock::real() };

@@ -16,6 +16,9 @@ const WAITING_MAX: usize = 64;
 /// How long after a failed write the next is tried: long enough for a card to recover, short enough to be noticed.
 const RETRY_AFTER: Millis = Millis::from_secs(5);
 
+/// How long a write may take before the card counts as one that refuses: a press would be too old before its record is there.
+const WRITE_MAX: Millis = Millis::from_secs(10);
+
 /// What waits to be recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Journal {
@@ -23,6 +26,8 @@ pub(super) struct Journal {
     under_way: Vec<Happened>,
     lost: u32,
     failed: Option<Uptime>,
+    /// When the batch under way was handed out.
+    handed_out: Option<Uptime>,
     head: AuditHead,
 }
 
@@ -36,9 +41,14 @@ impl Journal {
         self.head
     }
 
-    /// Whether the last write failed.
-    pub(super) const fn failing(&self) -> bool {
-        self.failed.is_some()
+    /// Whether the last write failed, or takes too long.
+    pub(super) fn failing(&self, now: Uptime) -> bool {
+        self.failed.is_some() || self.handed_out.is_some_and(|handed_out| now.since(handed_out) >= WRITE_MAX)
+    }
+
+    /// When the write under way takes too long; `None` once it does.
+    pub(super) fn too_slow_at(&self, now: Uptime) -> Option<Uptime> {
+        self.handed_out.map(|handed_out| handed_out.after(WRITE_MAX)).filter(|at| *at > now)
     }
 
     /// Whether nothing waits.
@@ -66,6 +76,7 @@ impl Journal {
             self.under_way.push(Happened { at, event: Event::RecordsLost { count } });
         }
         self.under_way.append(&mut self.waiting);
+        self.handed_out = Some(at.uptime);
         Some(Batch { entries: self.under_way.iter().map(entry).collect(), kept: kept() })
     }
 
@@ -84,13 +95,13 @@ impl Journal {
     /// The batch under way is durable. Returns what it held.
     pub(super) fn stored(&mut self, head: AuditHead) -> Vec<Happened> {
         self.head = head;
-        self.failed = None;
+        (self.failed, self.handed_out) = (None, None);
         core::mem::take(&mut self.under_way)
     }
 
     /// The batch under way is not stored, and nothing of it is. Returns what it holds still.
     pub(super) fn not_stored(&mut self, now: Uptime) -> &[Happened] {
-        self.failed = Some(now);
+        (self.failed, self.handed_out) = (Some(now), None);
         let behind = core::mem::take(&mut self.waiting);
         self.waiting = core::mem::take(&mut self.under_way);
         self.waiting.extend(behind);

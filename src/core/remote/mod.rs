@@ -218,6 +218,7 @@ impl Remote {
             ),
             (self.kept.request.as_ref().and_then(request_deadline), "the request's deadline"),
             (self.journal.retry_at(), "try the record again"),
+            (self.journal.too_slow_at(now.uptime), "the record takes too long"),
             (self.hold.expires(), "a finger that tells no more levels"),
             (self.notice.map(|(_, since)| since.after(NOTICE_SHOWN)), "the notice has been shown"),
             (self.ended.filter(Ended::passes).map(|ended| ended.at.after(GIVEN_SHOWN)), "GIVEN has been shown"),

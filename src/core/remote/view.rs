@@ -146,16 +146,16 @@ impl Remote {
     }
 
     fn availability(&self, now: Now) -> Availability {
-        let known = self.known_against();
+        let known = self.known_against(now);
         let word = self.pump_word(now);
         judge(known, word.as_ref(), self.kept.prescription.as_ref(), &self.kept.account, now)
     }
 
     /// What speaks against a dose, apart from what the pump's report and the accounts say.
-    fn known_against(&self) -> Vec<Reason> {
+    fn known_against(&self, now: Now) -> Vec<Reason> {
         let talk = self.conversation.as_ref().filter(|talk| talk.greeted);
         let holds = [
-            (self.journal.failing(), Reason::RecordNotWritable),
+            (self.journal.failing(now.uptime), Reason::RecordNotWritable),
             (!self.record_good, Reason::RecordDamaged),
             (!self.bonded, Reason::NoBond),
             (self.foreign, Reason::WrongPump),
