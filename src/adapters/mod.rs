@@ -7,6 +7,7 @@ pub mod clock;
 pub mod entropy;
 pub mod gpio;
 pub mod keys;
+pub mod lock;
 pub mod secret_file;
 pub mod simulated;
 pub mod slint;

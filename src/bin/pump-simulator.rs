@@ -7,6 +7,7 @@ use clap::Parser;
 use pump_remote::{
     adapters::{
         clock::Clock,
+        lock::Lock,
         simulated::{Host, SharedHost},
         socket,
     },
@@ -50,6 +51,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let clock = Clock::real();
     let state = arguments.state.unwrap_or_else(|| arguments.socket.with_extension("pump"));
     // First, because a second simulator must not touch the state that the first one lives by.
+    let _lock = Lock::take(&state.with_extension("lock"))?;
     let listener = socket::listen(&arguments.socket)
         .await
         .with_context(|| format!("can't listen on {}", arguments.socket.display()))?;

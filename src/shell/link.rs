@@ -13,7 +13,7 @@ use pump_core::audit::event::LinkLoss;
 use pump_protocol::{
     clock::Uptime,
     fragment::{Assembly, FragmentError, fragments},
-    message::{AuditHead, Command, Reply},
+    message::{AuditHead, Command, KeyFingerprint, Reply},
     quantity::Millis,
     session::{self, CardSecret, Entropy, RemoteEnd, RemoteEvent, SessionError, Turn},
     wire::Text,
@@ -70,6 +70,17 @@ pub enum PairingError {
     /// The handshake failed, or the pump left.
     #[error("the pump did not agree to pair ({0}): is its pairing window open, and is this its card's secret?")]
     Refused(#[from] SessionFailed),
+    /// This remote is another pump's, and so is its record.
+    #[error(
+        "this remote is paired with another pump ({}); its record belongs to that one: name another directory with --data-dir for this pump, nothing was changed",
+        serial.as_ref().map_or("of unknown serial", |serial| serial.as_str())
+    )]
+    AnotherPump {
+        /// The pump it is paired with, by its key.
+        paired: KeyFingerprint,
+        /// That pump's serial number, if it has said it.
+        serial: Option<Text<16>>,
+    },
     /// The pin could not be stored.
     #[error(transparent)]
     Keys(#[from] SessionKeysError),
@@ -119,6 +130,9 @@ pub async fn pair<E: Entropy + Send>(
     let first = talk.end.pair(card, talk.entropy, clock.now().uptime).map_err(SessionFailed::from)?;
     talk.send(&first).await?;
     let RemoteEvent::PumpProved(pump) = talk.next_event().await? else { return Err(SessionFailed::OutOfPlace.into()) };
+    if let Some(other) = keys.pins.confirmed.as_ref().filter(|pinned| pinned.pump != pump.pump) {
+        return Err(PairingError::AnotherPump { paired: other.pump.fingerprint(), serial: keys.serial.clone() });
+    }
     let serial = keys.serial.clone();
     keys.pin(keys.pins.clone().with_provisional(pump), serial)?;
     let confirm = talk.end.pin_stored().map_err(SessionFailed::from)?;
@@ -164,11 +178,14 @@ pub async fn keep<E: Entropy + Send>(
             }
             Err(error) => tracing::debug!(%error, "no session"),
         }
-        wait = if stood >= STOOD_WELL { BACKOFF_FIRST } else { (wait * 2).min(BACKOFF_MAX) };
+        if stood >= STOOD_WELL {
+            wait = BACKOFF_FIRST;
+        }
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = events.closed() => return,
         }
+        wait = (wait * 2).min(BACKOFF_MAX);
     }
 }
 

@@ -163,7 +163,8 @@ impl Shell {
                 }
             }
             Output::ReadDays => {
-                let today = now.wall.map_or(0, pump_protocol::clock::WallTime::day);
+                // Without a date there is no "today": the page goes on saying that it is being read.
+                let Some(today) = now.wall.map(pump_protocol::clock::WallTime::day) else { return };
                 let (path, answering) = (self.ports.record_path.clone(), self.ports.answering.clone());
                 tokio::spawn(recorder::days(path, today, answering));
             }

@@ -87,15 +87,14 @@ pub async fn verify(path: PathBuf, answers: mpsc::Sender<Input>) {
 
 /// Reads the days for the history page, up to `today`.
 pub async fn days(path: PathBuf, today: i64, answers: mpsc::Sender<Input>) {
-    let days = match read_days(&path, today).await {
-        Ok(days) => days,
-        Err(error) => {
-            tracing::warn!(%error, "the history page could not be read");
-            Vec::new()
+    match read_days(&path, today).await {
+        Ok(days) => {
+            // The loop may have ended meanwhile.
+            let _ = answers.send(Input::Days(days)).await;
         }
-    };
-    // The loop may have ended meanwhile.
-    let _ = answers.send(Input::Days(days)).await;
+        // The page goes on saying that it is being read: an empty list would say that nothing happened.
+        Err(error) => tracing::warn!(%error, "the history page could not be read"),
+    }
 }
 
 async fn verified(path: &Path) -> Result<bool, CheckError> {

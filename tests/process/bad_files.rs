@@ -49,6 +49,27 @@ fn a_second_instance_on_the_same_record_is_refused() {
     let second = remote(&["--socket", &socket], &dir.path().join("remote")).output().unwrap();
     assert!(!second.status.success(), "{}", said(&second));
     assert!(said(&second).contains("in use") || said(&second).contains("another"), "{}", said(&second));
+    drop(lock);
+
+    let instance = fs::File::open(dir.path().join("remote/instance.lock")).unwrap();
+    rustix::fs::flock(&instance, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let third = remote(&["--socket", &socket], &dir.path().join("remote")).output().unwrap();
+    assert!(!third.status.success() && said(&third).contains("another program uses"), "{}", said(&third));
+}
+
+#[test]
+fn a_remote_that_has_a_pump_does_not_take_another_into_its_record() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (_pump, _) = paired(dir.path());
+    let keys = dir.path().join("remote/keys/session.keys");
+    let before = fs::read(&keys).unwrap();
+    let mut second = Simulator::start(other.path());
+    second.opens_its_window();
+    let socket = second.socket.to_str().unwrap().to_owned();
+    let arguments = ["--socket", &socket, "--pair", &second.secret];
+    let refused = remote(&arguments, &dir.path().join("remote")).output().unwrap();
+    assert!(!refused.status.success() && said(&refused).contains("--data-dir"), "{}", said(&refused));
+    assert_eq!(fs::read(&keys).unwrap(), before, "the old pin stands");
 }
 
 #[test]

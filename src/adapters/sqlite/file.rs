@@ -13,9 +13,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FlockOperation, flock};
-
 use super::OpenError;
+use crate::adapters::lock::{Lock, LockError};
 
 /// "PRec": says in the file's header that it is a record (<https://sqlite.org/fileformat.html#application_id>).
 pub(super) const APPLICATION_ID: u32 = 0x5052_6563;
@@ -24,10 +23,6 @@ pub(super) const APPLICATION_ID: u32 = 0x5052_6563;
 const ASIDE_MAX: u16 = 1000;
 const HEADER_LEN: usize = 100;
 const HEADER_MAGIC: &[u8; 16] = b"SQLite format 3\0";
-
-/// Held as long as the record is open for writing; the system releases it with the process, however that ends.
-#[derive(Debug)]
-pub(super) struct WriterLock(#[expect(dead_code, reason = "held, never read")] File);
 
 /// Makes sure that the data directory exists and is one.
 pub(super) fn prepare_directory(path: &Path) -> Result<(), OpenError> {
@@ -42,16 +37,11 @@ pub(super) fn prepare_directory(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Keeps every other instance out. The lock is a file of its own, because SQLite's own locks come and go.
-pub(super) fn lock(path: &Path) -> Result<WriterLock, OpenError> {
-    let options = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).clone();
-    let file = options
-        .open(beside(path, ".lock"))
-        .map_err(|source| OpenError::DirectoryUnusable { dir: directory_of(path).to_owned(), source })?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(WriterLock(file)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::InUse { path: path.to_owned() }),
-        Err(errno) => Err(OpenError::Io { path: path.to_owned(), detail: errno.to_string() }),
-    }
+pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
+    Lock::take(&beside(path, ".lock")).map_err(|error| match error {
+        LockError::Held { .. } => OpenError::InUse { path: path.to_owned() },
+        LockError::Io { source, .. } => OpenError::DirectoryUnusable { dir: directory_of(path).to_owned(), source },
+    })
 }
 
 /// Refuses what is no record, before anything could change it.

@@ -19,6 +19,7 @@ use pump_remote::{
         clock::Clock,
         entropy::{OsEntropy, random},
         keys::{device_key, pins::SessionKeys},
+        lock::Lock,
         simulated::{Host, InProcess, SharedHost},
         socket::Socket,
         sqlite::{Opened, Opening, Store, TailVerdict},
@@ -34,6 +35,8 @@ use zeroize::Zeroizing;
 
 /// The record's place in the data directory.
 const RECORD: &str = "record.db";
+/// Keeps a second instance out before it touches anything.
+const INSTANCE_LOCK: &str = "instance.lock";
 /// The simulated pump's place in the data directory.
 const PUMP: &str = "pump.state";
 
@@ -69,10 +72,13 @@ pub(crate) struct Running {
     pub(crate) host: Option<SharedHost>,
     /// Its record.
     pub(crate) record: PathBuf,
+    /// Keeps other instances out for as long as this one runs.
+    _lock: Lock,
 }
 
 /// Starts everything. An error leaves a record as it was found; keys made and a pairing done on the way to it stand.
 pub(crate) async fn start(data_dir: &Path, which: Which, speed: u32, lapses: bool) -> anyhow::Result<Running> {
+    let lock = Lock::take(&data_dir.join(INSTANCE_LOCK))?;
     let key = device_key(data_dir, &Zeroizing::new(random()))?;
     let clock = if lapses || speed > 1 { Clock::lapsing(speed, BootId(random())) } else { Clock::real() };
     let mut keys = SessionKeys::open(data_dir, &mut OsEntropy)?;
@@ -91,7 +97,7 @@ pub(crate) async fn start(data_dir: &Path, which: Which, speed: u32, lapses: boo
         (Which::InProcess, Some(host)) => LinkTask::new(InProcess::new(host.clone(), clock.clone()), keys, &clock),
         (Which::InProcess, None) => anyhow::bail!("no simulated pump was started"),
     };
-    Ok(run(remote, opened.store, record, link, clock, host))
+    Ok(run(remote, opened.store, record, link, clock, host, lock))
 }
 
 /// What the machine begins with, from the record.
@@ -138,6 +144,9 @@ async fn paired_with(
         println!("Paired with pump {serial}.");
         return Ok(serial);
     }
+    if keys.paired() && keys.serial.is_none() {
+        anyhow::bail!("the pairing was cut before the pump had said its serial number: pair once more, with --pair");
+    }
     keys.serial.clone().context(
         "no pump is paired yet: type \"magnet\" in the pump-simulator, then start once with --pair and its card's secret",
     )
@@ -165,6 +174,7 @@ fn run(
     link: LinkTask,
     clock: Clock,
     host: Option<SharedHost>,
+    lock: Lock,
 ) -> Running {
     let first = remote.screen(clock.now());
     let (screen, screens) = watch::channel(first.clone());
@@ -200,5 +210,5 @@ fn run(
             tracing::warn!(%error, "the simulated pump was not stored");
         }
     });
-    Running { first, screens, intents, close, ended, clock, host, record }
+    Running { first, screens, intents, close, ended, clock, host, record, _lock: lock }
 }

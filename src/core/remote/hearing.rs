@@ -16,7 +16,7 @@ use super::{Ended, Remote, Word};
 use crate::{
     audit::event::{Doubt, Event, LinkLoss, NothingBecause},
     ledger::{
-        Grant, Outcome, Progress, Request, State,
+        Grant, Outcome, Progress, Request, State, Verdict,
         settle::{Step, settle},
     },
     screen::Notice,
@@ -228,7 +228,11 @@ impl Remote {
                 self.settle_by_history(now);
             }
             // "Nothing went in" needs the history's word too, which comes next and ends it.
-            Step::Ended(Outcome::NotGiven(_)) if unread => {}
+            Step::Ended(Outcome::NotGiven(_)) if unread => {
+                if let (Some(request), Some(bolus)) = (&mut self.kept.request, bolus_of(fate)) {
+                    request.state = State::Uncertain(Verdict::Started(bolus));
+                }
+            }
             Step::Ended(outcome) => self.finish(outcome, now),
         }
     }

@@ -79,6 +79,9 @@ impl HoldTracker {
     }
 
     fn pressed(&mut self, control: Control, source: Source, now: Uptime) -> Felt {
+        // A finger that was never seen lifted must not keep another control out for ever: silent for long, it is gone.
+        let forgotten = |press: &Press| press.source != source && now.since(press.last) > LEVEL_GAP_MAX;
+        self.press = self.press.filter(|press| !forgotten(press));
         let Some(press) = &mut self.press else {
             self.press = Some(Press { control, source, since: now, last: now, spent: false });
             return Felt::Nothing;
@@ -161,6 +164,14 @@ mod tests {
         levels.push((750, Control::Dose, Source::Button, Level::Pressed));
         levels.extend(held(800, 3_000));
         assert_eq!(play(&levels), []);
+    }
+
+    #[test]
+    fn a_touchscreen_that_never_tells_a_lift_does_not_keep_the_button_out() {
+        let mut levels = held(0, 700);
+        let button = |ms| (ms, Control::Dose, Source::Button, Level::Pressed);
+        levels.extend((2_000..=3_500).step_by(100).map(button));
+        assert_eq!(play(&levels), [Felt::Complete(Control::Dose)]);
     }
 
     #[test]
