@@ -22,11 +22,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous},
 };
 
-use super::{
-    AppendError, OpenError, ReadError,
-    file::{self, WriterLock},
-    rows,
-};
+use super::{AppendError, OpenError, ReadError, file, rows};
+use crate::adapters::lock::Lock;
 
 /// The newest schema that this program knows.
 const SCHEMA_VERSION: i64 = 1;
@@ -93,7 +90,7 @@ pub struct Store {
     newest_checkpoint: u64,
     writing: bool,
     path: PathBuf,
-    _lock: WriterLock,
+    _lock: Lock,
 }
 
 impl Store {
