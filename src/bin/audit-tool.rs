@@ -164,8 +164,7 @@ fn head_in_words(head: AuditHead) -> String {
 
 fn line_in_words(record: &Record) -> String {
     let when = record.wall().map_or("no date".into(), |wall| format!("{} {wall}", date(wall.day())));
-    let request = record.request.map(|request| format!(" #{request}")).unwrap_or_default();
-    format!("{} {when}{request} {}", record.seq, describe(&record.body))
+    format!("{} {when} {}", record.seq, describe(&record.body))
 }
 
 fn date(day: i64) -> String {

@@ -2,9 +2,14 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
+use pump_core::audit::{
+    Batch, Entry,
+    event::{Event, Happened, Moment, NothingBecause},
+};
+use pump_protocol::{message::RequestId, wire::encode};
 use pump_remote::adapters::keys::{DEVICE_KEY, device_key};
 
-use crate::common::{batch, open, record, sql, tamper};
+use crate::common::{batch, entry, kept, open, record, sql, tamper};
 
 /// Exit code, what it says, what it complains about.
 fn run(arguments: &[&str]) -> (i32, String, String) {
@@ -85,12 +90,25 @@ fn a_summary_counts_day_by_day() {
     assert!(said.contains("\n0 without a date\n"));
 }
 
-#[test]
-fn every_line_has_its_words() {
+#[tokio::test]
+async fn every_line_has_its_words() {
     let (_dir, path) = record();
     let (code, said, _) = run(&["lines", path.to_str().unwrap()]);
     assert_eq!((code, said.lines().count()), (0, 300));
-    assert_eq!(said.lines().nth(16).unwrap(), "17 2026-01-01 18:00 #17 request_created (40 bytes)");
+    let unreadable = said.lines().nth(16).unwrap();
+    assert!(unreadable.starts_with("17 2026-01-01 18:00 (can't be read: "), "a line of no event says so: {unreadable}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("record.db");
+    let event = Event::NotGiven { id: RequestId(7), why: NothingBecause::StoppedInTime };
+    let body = encode(&Happened { at: Moment::default(), event });
+    let entry = Entry { kind: "not_given", request: Some(7), body, ..entry(1) };
+    let mut store = open(&path).await.unwrap().store;
+    store.append(Batch { entries: vec![entry], kept: kept(1) }).await.unwrap();
+    store.close(None).await.unwrap();
+    let (code, said, _) = run(&["lines", path.to_str().unwrap()]);
+    assert_eq!(code, 0);
+    assert_eq!(said.trim_end(), "1 2026-01-01 02:00 #7: NOT GIVEN: stopped before anything went in");
 }
 
 #[test]
