@@ -34,6 +34,8 @@ pub struct Panel {
 impl Panel {
     /// 720 × 1280 on 5 inches, upright: 294 pixels an inch.
     pub const FIVE_INCH: Self = Self { width: 720, height: 1280, pixels_per_mm: 294.0 / 25.4 };
+    /// The same pages in a window on a desktop, whose screen is rarely 1280 pixels high: half of each.
+    pub const FIVE_INCH_WINDOW: Self = Self { width: 360, height: 640, pixels_per_mm: 294.0 / 25.4 / 2.0 };
     /// 800 × 480 on 7 inches, lying: 133 pixels an inch.
     pub const SEVEN_INCH: Self = Self { width: 800, height: 480, pixels_per_mm: 133.0 / 25.4 };
 }

@@ -80,9 +80,9 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("no tasks can be run")?;
-    let panel = match config.window.display {
-        Display::Portrait => Panel::FIVE_INCH,
-        Display::Landscape => Panel::SEVEN_INCH,
+    let (panel, window) = match config.window.display {
+        Display::Portrait => (Panel::FIVE_INCH, Panel::FIVE_INCH_WINDOW),
+        Display::Landscape => (Panel::SEVEN_INCH, Panel::SEVEN_INCH),
     };
     if arguments.hardware {
         runtime.block_on(say_hardware(&config));
@@ -110,10 +110,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Ok(running) => {
             start_button(&runtime, &config, &running);
-            show(&runtime, running, panel)
+            show(&runtime, running, window)
         }
         Err(error) if !has_display() => Err(error),
-        Err(error) => show_fault(&error, panel),
+        Err(error) => show_fault(&error, window),
     }
 }
 
