@@ -19,7 +19,7 @@ use core::fmt;
 use crate::{
     clock::PumpTime,
     history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistorySeq},
-    prescription::{Prescription, PrescriptionHash},
+    prescription::{PrescriptionHash, Programmed},
     quantity::{Dose, Millis},
     report::PumpReport,
     wire::{Bounded, Malformed, Reader, Text, VERSION, Wire, wire_enum, wire_newtype, wire_struct},
@@ -177,8 +177,8 @@ pub enum Reply {
     History(HistoryPage),
     /// Answers READ REPORT, ACKNOWLEDGE and RESET STATUS.
     Report(Box<PumpReport>),
-    /// Answers READ PRESCRIPTION.
-    Prescription(Box<Prescription>),
+    /// Answers READ PRESCRIPTION: as programmed. Whether it agrees with itself is for the remote to check as well.
+    Prescription(Box<Programmed>),
     /// Answers CONFIRM PAIRING: the new key is the one that counts.
     PairingConfirmed,
     /// Something changed; said unasked, once, until it is taken off the latch.

@@ -174,6 +174,13 @@ pub enum Contradiction {
     },
 }
 
+impl Programmed {
+    /// SHA-256 over the encoding of every field.
+    pub fn hash(&self) -> PrescriptionHash {
+        PrescriptionHash(Sha256::digest(encode(self)).into())
+    }
+}
+
 impl Prescription {
     /// Accepts what the clinic programmed if its fields agree; otherwise names the first contradiction.
     pub fn check(programmed: Programmed) -> Result<Self, Contradiction> {
@@ -213,7 +220,7 @@ impl Prescription {
 
     /// SHA-256 over the encoding of every field.
     pub fn hash(&self) -> PrescriptionHash {
-        PrescriptionHash(Sha256::digest(encode(&self.0)).into())
+        self.0.hash()
     }
 
     /// Whether the clinic lets the patient ask at all.

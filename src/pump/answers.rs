@@ -84,7 +84,7 @@ impl Pump {
             Command::Cancel { id } => self.cancel(key, id),
             Command::ReadHistory { from } => Reply::History(self.history.page(from)),
             Command::ReadReport => self.tell_report(),
-            Command::ReadPrescription => Reply::Prescription(Box::new(self.prescription.clone())),
+            Command::ReadPrescription => Reply::Prescription(Box::new(self.prescription.programmed().clone())),
             Command::Acknowledge { annunciation, confirm } => self.acknowledge(role, annunciation, confirm),
             Command::ResetStatus { seen } => self.reset_status(key, seen),
             Command::ConfirmPairing => Reply::PairingConfirmed,

@@ -7,13 +7,14 @@
 use pump_core::{
     audit::event::Event,
     screen::{Control, Face, Level, NotGiven, Notice, Source},
+    therapy::reason::Reason,
 };
 use pump_protocol::{
-    message::DenyReason,
+    message::{DenyReason, Reply},
     prescription::{Prescription, Programmed},
     quantity::{Dose, Millis},
 };
-use pump_tests::{Disk, World};
+use pump_tests::{CommandKind, Disk, Effect, Fault, Point, World};
 
 use crate::words::{DOSE, commits, give_one, prepares, secs, wait_of};
 
@@ -89,4 +90,24 @@ fn a_lockout_made_longer_is_longer_at_once() {
     let after = wait_of(&world).remaining;
     assert!(after >= before.saturating_add(Millis::from_mins(119)), "{before} became {after}");
     assert!(after >= world.pump.report().lockout_remaining);
+}
+
+#[test]
+fn a_prescription_that_contradicts_itself_is_refused_until_the_clinic_programmes_another() {
+    let mut world = World::ready();
+    let nothing = Programmed { demand_dose: Dose::ZERO, ..world.pump.prescription().programmed().clone() };
+    let told = Reply::Prescription(Box::new(nothing));
+    world.faults =
+        vec![Fault { at: CommandKind::Other, point: Point::AfterReceipt, effect: Effect::Answer(Box::new(told)) }];
+    reprogram(&mut world, |programmed| programmed.demand_dose = SIXTY);
+    world.pass(secs(20));
+    assert!(world.reasons().contains(&Reason::PrescriptionContradicts), "{:?}", world.face());
+    assert_eq!(world.recorded(|event| matches!(event, Event::PrescriptionContradicts { .. })), 1, "told once");
+    world.hold_dose();
+    assert_eq!(prepares(&world), 0);
+
+    reprogram(&mut world, |programmed| programmed.allotment = 3);
+    world.pass(secs(5));
+    assert_eq!(world.recorded(|event| matches!(event, Event::PrescriptionContradicts { .. })), 1);
+    assert!(matches!(world.face(), Face::Ready(offer) if offer.allotment == 3), "{:?}", world.face());
 }

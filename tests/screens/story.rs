@@ -114,7 +114,7 @@ pub(crate) fn days() -> Vec<Day> {
         .collect()
 }
 
-pub(crate) const REASONS: [Reason; 22] = [
+pub(crate) const REASONS: [Reason; 23] = [
     Reason::RecordNotWritable,
     Reason::RecordDamaged,
     Reason::NoBond,
@@ -126,6 +126,7 @@ pub(crate) const REASONS: [Reason; 22] = [
     Reason::Alarm(Inhibiting::Eos),
     Reason::Alarm(Inhibiting::MemoryError),
     Reason::Alarm(Inhibiting::OcclusionSuspected),
+    Reason::PrescriptionContradicts,
     Reason::DemandDosesOff,
     Reason::LowReservoir,
     Reason::ClockInDoubt,

@@ -58,6 +58,7 @@ impl Tally {
             | Event::SessionOpened { .. }
             | Event::SessionLost { .. }
             | Event::PrescriptionRead { .. }
+            | Event::PrescriptionContradicts { .. }
             | Event::Requested { .. }
             | Event::ShortTouches { .. }
             | Event::CommitIntended { .. }

@@ -72,6 +72,7 @@ pub(super) const fn reason(reason: Reason) -> ReasonCode {
         Reason::Alarm(Inhibiting::Eos) => ReasonCode::Eos,
         Reason::Alarm(Inhibiting::MemoryError) => ReasonCode::MemoryError,
         Reason::Alarm(Inhibiting::OcclusionSuspected) => ReasonCode::OcclusionSuspected,
+        Reason::PrescriptionContradicts => ReasonCode::PrescriptionContradicts,
         Reason::DemandDosesOff => ReasonCode::DemandDosesOff,
         Reason::LowReservoir => ReasonCode::LowReservoir,
         Reason::ClockInDoubt => ReasonCode::ClockInDoubt,

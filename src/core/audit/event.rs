@@ -87,6 +87,13 @@ pub enum Event {
         /// In 24 hours.
         allotment: u8,
     },
+    /// The clinic's prescription contradicts itself; nothing is offered under it.
+    PrescriptionContradicts {
+        /// Counts the clinic's changes.
+        version: u32,
+        /// Over every field.
+        hash: PrescriptionHash,
+    },
     /// A full hold that asked for a dose: the request is recorded before anything is sent.
     Requested {
         /// Its id.
@@ -352,6 +359,7 @@ wire_enum!(Event: u8 {
     34 => AccountsDiffer { lockout_ours, lockout_pumps, used_ours, used_pumps },
     35 => AnswerOutOfPlace,
     36 => RecordsLost { count },
+    37 => PrescriptionContradicts { version, hash },
 });
 
 impl Event {
@@ -366,6 +374,7 @@ impl Event {
             Self::SessionLost { .. } => "session_lost",
             Self::RecordWentBack { .. } => "record_went_back",
             Self::PrescriptionRead { .. } => "prescription_read",
+            Self::PrescriptionContradicts { .. } => "prescription_contradicts",
             Self::Requested { .. } => "requested",
             Self::AttemptRefused { .. } => "attempt_refused",
             Self::AttemptElsewhere => "attempt_elsewhere",
@@ -422,6 +431,7 @@ impl Event {
             | Self::SessionLost { .. }
             | Self::RecordWentBack { .. }
             | Self::PrescriptionRead { .. }
+            | Self::PrescriptionContradicts { .. }
             | Self::AttemptRefused { .. }
             | Self::AttemptElsewhere
             | Self::ShortTouches { .. }
@@ -471,6 +481,9 @@ impl fmt::Display for Event {
                 f,
                 "prescription {version}: {demand_dose} a dose, {lockout_interval} between two, {allotment} in 24 h"
             ),
+            Self::PrescriptionContradicts { version, .. } => {
+                write!(f, "prescription {version} contradicts itself; nothing is offered under it")
+            }
             Self::Requested { id, dose, .. } => write!(f, "{id}: a full hold asked for {dose}"),
             Self::AttemptRefused { reasons } => {
                 write!(f, "a full hold was refused here: ")?;
@@ -581,6 +594,7 @@ fn reason_words(reason: Reason) -> &'static str {
             Inhibiting::MemoryError => "pump memory error",
             Inhibiting::OcclusionSuspected => "occlusion suspected",
         },
+        Reason::PrescriptionContradicts => "the prescription contradicts itself",
         Reason::DemandDosesOff => "demand doses switched off",
         Reason::LowReservoir => "reservoir low",
         Reason::ClockInDoubt => "clock in doubt",

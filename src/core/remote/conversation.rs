@@ -40,6 +40,8 @@ pub(super) struct Conversation {
     pub(super) greeted: bool,
     pub(super) role: Option<Role>,
     pub(super) prescription_known: bool,
+    /// When the prescription was read, if it contradicts itself: it is not asked for again at once.
+    pub(super) contradictory: Option<Uptime>,
     pub(super) history_known: bool,
     pub(super) changed: StatusChanged,
     /// The request whose CANCEL has yet to leave.
@@ -55,6 +57,7 @@ impl Conversation {
             greeted: false,
             role: None,
             prescription_known: false,
+            contradictory: None,
             history_known: false,
             changed: StatusChanged::NONE,
             cancel_due: None,
@@ -259,7 +262,8 @@ impl Remote {
 
     /// What to ask about the pump itself.
     fn about_pump(&self, talk: &Conversation, now: Now) -> Option<Command> {
-        if !talk.prescription_known {
+        let readable = talk.contradictory.is_none_or(|read| now.uptime.since(read) >= REPORT_EVERY);
+        if !talk.prescription_known && readable {
             return Some(Command::ReadPrescription);
         }
         if !talk.history_known {

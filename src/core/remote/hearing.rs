@@ -8,6 +8,7 @@ use pump_protocol::{
     clock::{Now, Uptime},
     history::Delivered,
     message::{BolusRef, Command, Denial, Fate, GRANT_LIFE_MAX, Hello, Nonce, Reply, RequestId, StatusChanged},
+    prescription::{Prescription, Programmed},
     quantity::{Dose, Millis},
     report::{Delivery, PumpReport},
 };
@@ -118,6 +119,7 @@ impl Remote {
         talk.changed = talk.changed.with(changed);
         if changed.contains(StatusChanged::PRESCRIPTION) {
             talk.prescription_known = false;
+            talk.contradictory = None;
         }
         if changed.contains(StatusChanged::HISTORY) {
             talk.history_known = false;
@@ -303,12 +305,21 @@ impl Remote {
         }
     }
 
-    fn take_prescription(&mut self, prescription: pump_protocol::prescription::Prescription, now: Now) {
+    fn take_prescription(&mut self, programmed: Programmed, now: Now) {
+        let (version, hash) = (programmed.version, programmed.hash());
+        let Ok(prescription) = Prescription::check(programmed) else {
+            // Fail closed (OPCA EC19): nothing is offered until the clinic has programmed another.
+            let Some(talk) = &mut self.conversation else { return };
+            if talk.contradictory.replace(now.uptime).is_none() {
+                self.note(Event::PrescriptionContradicts { version, hash }, now);
+            }
+            return;
+        };
         let programmed = prescription.programmed();
         self.note(
             Event::PrescriptionRead {
-                version: programmed.version,
-                hash: prescription.hash(),
+                version,
+                hash,
                 demand_dose: programmed.demand_dose,
                 lockout_interval: programmed.lockout_interval,
                 allotment: programmed.allotment,
@@ -325,6 +336,7 @@ impl Remote {
         self.kept.prescription = Some(prescription);
         if let Some(talk) = &mut self.conversation {
             talk.prescription_known = true;
+            talk.contradictory = None;
             talk.report_due();
         }
     }

@@ -160,6 +160,10 @@ impl Remote {
             (!self.bonded, Reason::NoBond),
             (self.foreign, Reason::WrongPump),
             (!self.role_allows(), Reason::ViewerOnly),
+            (
+                talk.is_some_and(|talk| !talk.prescription_known && talk.contradictory.is_some()),
+                Reason::PrescriptionContradicts,
+            ),
             (self.clock_in_doubt, Reason::ClockInDoubt),
             (self.kept.request.is_some(), Reason::Unresolved),
             (talk.is_none() && !self.foreign, Reason::OutOfReach),
@@ -311,6 +315,7 @@ const fn found_by_asking(reason: Reason) -> bool {
         | Reason::WrongPump
         | Reason::ViewerOnly
         | Reason::Alarm(_)
+        | Reason::PrescriptionContradicts
         | Reason::DemandDosesOff
         | Reason::LowReservoir
         | Reason::ClockInDoubt

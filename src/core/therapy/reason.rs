@@ -22,6 +22,8 @@ pub enum Reason {
     WrongPump,
     /// This remote's key may look and not ask.
     ViewerOnly,
+    /// The clinic's prescription contradicts itself.
+    PrescriptionContradicts,
     /// The pump's alarm inhibits demand doses.
     Alarm(Inhibiting),
     /// The clinic has switched demand doses off.
@@ -117,6 +119,7 @@ impl Wire for Reason {
             Self::Allotment => 15,
             Self::Lockout => 16,
             Self::BolusRunning => 17,
+            Self::PrescriptionContradicts => 18,
         };
         tag.put(out);
         if let Self::Alarm(alarm) = self {
@@ -143,6 +146,7 @@ impl Wire for Reason {
             15 => Self::Allotment,
             16 => Self::Lockout,
             17 => Self::BolusRunning,
+            18 => Self::PrescriptionContradicts,
             other => return Err(input.unknown("reason", other)),
         })
     }

@@ -284,7 +284,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         (request(), fate(), request()).prop_map(|(id, fate, watermark)| Reply::Fate { id, fate, watermark }),
         history_page().prop_map(Reply::History),
         report().prop_map(|report| Reply::Report(Box::new(report))),
-        prescription().prop_map(|prescription| Reply::Prescription(Box::new(prescription))),
+        prescription().prop_map(|prescription| Reply::Prescription(Box::new(prescription.programmed().clone()))),
         Just(Reply::PairingConfirmed),
         status().prop_map(|changed| Reply::Status { changed }),
         prop::sample::select(vec![Malformed, NotGreeted, NotPermitted, NoPairing])

@@ -110,7 +110,7 @@ fn every_reply() -> Vec<Row> {
         Fate { .. } => Reply::Fate { id, fate: Fate::Forgotten, watermark: RequestId(43) },
         History(_) => Reply::History(history_page()),
         Report(_) => Reply::Report(Box::new(report())),
-        Prescription(_) => Reply::Prescription(Box::new(prescription())),
+        Prescription(_) => Reply::Prescription(Box::new(prescription().programmed().clone())),
         PairingConfirmed => Reply::PairingConfirmed,
         Status { .. } => Reply::Status { changed: StatusChanged::ANNUNCIATION },
         Refused { .. } => Reply::Refused { reason: RefusedReason::NotGreeted },
@@ -440,7 +440,7 @@ fn a_frames_length_tells_only_whether_the_pump_answers_or_describes_itself() {
         Reply::Hello(Box::new(shortest)),
         Reply::History(page),
         Reply::History(empty),
-        Reply::Prescription(Box::new(fullest_prescription())),
+        Reply::Prescription(Box::new(fullest_prescription().programmed().clone())),
     ] {
         assert_eq!(lens(&description, &mut pump), 10 + 12 + DESCRIPTION_LEN + TAG_LEN, "{description:?}");
     }
