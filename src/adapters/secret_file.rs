@@ -3,13 +3,26 @@
 //! # Promises
 //! - A power cut leaves the old file or the new one, never a part: written beside its place, synced, renamed, synced.
 //! - Mode 0600 in a directory of mode 0700, from the first byte on.
+//! - What is read is wiped from memory when dropped, and a file that is far too long is not read whole.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
 };
+
+use zeroize::Zeroizing;
+
+/// The file's bytes, at most `len_max` and one: so that a longer file is told from a good one without reading all of it.
+pub fn read(path: &Path, len_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = File::open(path)?;
+    let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    // Room for all of it at once: bytes that move would leave a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(len.min(len_max) + 1));
+    file.take(len_max as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// Puts these bytes in the file's place. On an error the file is as it was.
 pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {

@@ -10,15 +10,13 @@
 pub mod pins;
 
 use std::{
-    fs::{self, File},
-    io::{self, Read},
+    fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use ed25519_dalek::SigningKey;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use super::secret_file;
 
@@ -78,28 +76,14 @@ pub fn read_device_key(path: &Path) -> Result<SigningKey, KeyError> {
             return Err(KeyError::TooOpen { path: guarded.to_owned(), mode });
         }
     }
-    // One byte more than a key, so that a longer file is told from a key without reading all of it.
-    let mut bytes = Zeroizing::new([0; FILE_LEN + 1]);
-    let len = read_up_to(path, bytes.as_mut()).map_err(failed)?;
-    parse(&bytes[..len]).ok_or_else(|| KeyError::Damaged { path: path.to_owned() })
+    let bytes = secret_file::read(path, FILE_LEN).map_err(failed)?;
+    parse(&bytes).ok_or_else(|| KeyError::Damaged { path: path.to_owned() })
 }
 
 fn parse(bytes: &[u8]) -> Option<SigningKey> {
     let (secret, public) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
     let key = SigningKey::from_bytes(secret);
     (public == key.verifying_key().as_bytes()).then_some(key)
-}
-
-fn read_up_to(path: &Path, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut file = File::open(path)?;
-    let mut len = 0;
-    while len < buffer.len() {
-        match file.read(&mut buffer[len..])? {
-            0 => break,
-            read => len += read,
-        }
-    }
-    Ok(len)
 }
 
 fn make(path: &Path, key: &SigningKey) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! Who this remote is to its pump, and which pump it trusts: the session's own key and what a pairing pinned.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -60,7 +60,7 @@ impl SessionKeys {
     /// The keys in this data directory; a new key without a pump if there are none.
     pub fn open(data_dir: &Path, entropy: &mut dyn Entropy) -> Result<Self, SessionKeysError> {
         let path = data_dir.join(SESSION_KEYS);
-        match fs::read(&path).map(Zeroizing::new) {
+        match secret_file::read(&path, LEN_MAX) {
             Ok(bytes) => {
                 Self::parse(&bytes, path.clone()).map_err(|malformed| SessionKeysError::Damaged { path, malformed })
             }

@@ -1,7 +1,7 @@
 //! The simulated pump's disk: one file that holds all of it, replaced before any reply leaves that relies on it.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -18,7 +18,7 @@ use crate::adapters::secret_file;
 /// The version of the file.
 const VERSION: u8 = 1;
 /// A pump with a full history is a few ten kilobytes.
-const LEN_MAX: u64 = 4 << 20;
+const LEN_MAX: usize = 4 << 20;
 
 /// Everything about the pump that outlives its process.
 pub(super) struct State {
@@ -67,16 +67,8 @@ pub enum StateError {
 impl State {
     /// The pump in this file; a new one of this setup if there is none. Says whether it is new.
     pub(super) fn open(path: &Path, setup: Setup, entropy: &mut dyn Entropy) -> Result<(Self, bool), StateError> {
-        match fs::metadata(path) {
-            Ok(found) if found.len() <= LEN_MAX => {
-                let bytes = fs::read(path).map(Zeroizing::new);
-                let bytes = bytes.map_err(|source| StateError::Io { path: path.to_owned(), source })?;
-                Self::parse(&bytes, path).map(|state| (state, false))
-            }
-            Ok(_) => {
-                let malformed = Malformed::Unknown { what: "length", value: LEN_MAX, offset: 0 };
-                Err(StateError::Damaged { path: path.to_owned(), malformed })
-            }
+        match secret_file::read(path, LEN_MAX) {
+            Ok(bytes) => Self::parse(&bytes, path).map(|state| (state, false)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let (own, card) = (StaticKey::generate(entropy), CardSecret::generate(entropy));
                 let pump = Pump::new(setup);
@@ -107,6 +99,9 @@ impl State {
     fn parse(bytes: &[u8], path: &Path) -> Result<Self, StateError> {
         let damaged = |malformed| StateError::Damaged { path: path.to_owned(), malformed };
         let mut input = Reader::new(bytes);
+        if bytes.len() > LEN_MAX {
+            return Err(damaged(input.unknown("length", bytes.len() as u64)));
+        }
         let (unix_ms, card, own, pins) = Self::parse_head(&mut input).map_err(damaged)?;
         let rest = input.bytes(input.left()).map_err(damaged)?;
         let pump = Pump::restore(rest).map_err(|damaged| StateError::Pump { path: path.to_owned(), damaged })?;

@@ -194,7 +194,7 @@ impl Remote {
             Input::LinkUp => self.link_up(now),
             Input::LinkDown(why) => self.link_down(why, now),
             Input::Heard(reply) => self.hear(reply, now),
-            Input::Stored(head) => self.stored(head, now),
+            Input::Stored(head) => self.stored(head),
             Input::NotStored => self.not_stored(now),
             Input::RecordChecked { good } => self.record_good &= good,
             Input::Days(days) => self.days = Some(days),

@@ -5,7 +5,7 @@
 //! - Every full hold is recorded with what came of it, on a caregiver's page too.
 //! - Stop needs no storage, no lockout and no link: it is noted, sent when it can be, and can be repeated.
 
-use pump_protocol::{clock::Now, wire::Bounded};
+use pump_protocol::{clock::Now, message::AuditHead, prescription::Prescription, wire::Bounded};
 
 use super::{Output, Remote, hold::Felt};
 use crate::{
@@ -41,7 +41,7 @@ impl Remote {
     }
 
     /// What was noted is durable: what waited for it may leave.
-    pub(super) fn stored(&mut self, head: pump_protocol::message::AuditHead, _now: Now) {
+    pub(super) fn stored(&mut self, head: AuditHead) {
         for happened in self.journal.stored(head) {
             let Some(request) = &mut self.kept.request else { continue };
             request.state = match (&happened.event, request.state.clone()) {
@@ -104,10 +104,7 @@ impl Remote {
     }
 
     fn request_dose(&mut self, offer: Offer, now: Now) {
-        let Some(prescription) = self.kept.prescription.as_ref().map(pump_protocol::prescription::Prescription::hash)
-        else {
-            return;
-        };
+        let Some(prescription) = self.kept.prescription.as_ref().map(Prescription::hash) else { return };
         let (id, dose) = (self.next_id(), offer.dose);
         let pressed: Moment = super::moment(self.word.as_ref(), now);
         self.kept.last_id = id;
