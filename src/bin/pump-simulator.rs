@@ -55,7 +55,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let listener = socket::listen(&arguments.socket)
         .await
         .with_context(|| format!("can't listen on {}", arguments.socket.display()))?;
-    let host = Host::open(&state, Setup::demonstration(), arguments.speed.get(), clock.now().uptime)?;
+    let host =
+        Host::open(&state, Setup::demonstration_at(clock.now().wall), arguments.speed.get(), clock.now().uptime)?;
     println!("Pump {} on {}.", host.pump().serial(), arguments.socket.display());
     println!("Implant card secret: {}", host.card().printed().as_str());
     println!(

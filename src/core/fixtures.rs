@@ -30,6 +30,7 @@ pub(crate) fn morphine() -> Prescription {
         capacity: Volume::from_microlitres(20_000),
         low_reservoir: Volume::from_microlitres(2_000),
         reserve: Volume::from_microlitres(1_000),
+        patient_code: None,
     })
     .expect("agrees")
 }

@@ -1,8 +1,9 @@
-//! Four clocks, and which of them may decide anything.
+//! Five clocks, and which of them may decide anything.
 //!
 //! - [`Uptime`]: the remote's boot-time clock. It runs through suspend and starts anew at every boot, so it is only ever
 //!   compared within one [`BootId`]. Lockouts, holds and deadlines are judged by it.
 //! - [`PumpTime`]: the pump's monotonic clock, with the epoch that a pump reset begins. Lockouts are judged by it too.
+//! - [`CivilTime`]: the pump's calendar and time of day, which the clinic sets. The basal programme follows it; no lockout does.
 //! - [`WallTime`]: what the patient's clock shows. It is shown and recorded, and decides nothing.
 //! - [`Now`]: one sample of the remote's clocks, taken once a turn by the shell.
 
@@ -30,6 +31,10 @@ pub struct PumpTime {
     pub since_epoch: Millis,
 }
 
+/// What the pump's calendar and clock show, as somebody beside it would read them: local, without a time zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CivilTime(i64);
+
 /// A moment as a person's clock shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct WallTime {
@@ -50,7 +55,7 @@ pub struct Now {
     pub wall: Option<WallTime>,
 }
 
-wire_newtype!(Uptime(u64), BootId([u8; 16]));
+wire_newtype!(Uptime(u64), BootId([u8; 16]), CivilTime(i64));
 wire_struct!(PumpTime { epoch, since_epoch });
 wire_struct!(WallTime { unix_ms, utc_offset_min });
 wire_struct!(Now { boot, uptime, wall });
@@ -96,7 +101,45 @@ impl PumpTime {
     }
 }
 
+impl CivilTime {
+    /// From milliseconds since 1970-01-01 00:00 on the same calendar.
+    pub const fn from_millis(milliseconds: i64) -> Self {
+        Self(milliseconds)
+    }
+
+    /// In milliseconds since 1970-01-01 00:00 on the same calendar.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds after midnight.
+    pub fn of_day(self) -> Millis {
+        Millis::new(self.0.rem_euclid(24 * 3_600_000).unsigned_abs())
+    }
+
+    /// Minutes after midnight, 0 to 1439.
+    pub fn minute_of_day(self) -> u16 {
+        u16::try_from(self.of_day().get() / 60_000).unwrap_or(0)
+    }
+
+    /// What it shows `after` later, if nobody sets it; never wraps.
+    #[must_use]
+    pub const fn after(self, after: Millis) -> Self {
+        Self(self.0.saturating_add_unsigned(after.get()))
+    }
+
+    /// How far apart two readings are, whichever is later.
+    pub const fn apart(self, other: Self) -> Millis {
+        Millis::new(self.0.abs_diff(other.0))
+    }
+}
+
 impl WallTime {
+    /// What a clock on the same wall shows, without its zone.
+    pub fn civil(self) -> CivilTime {
+        CivilTime(self.unix_ms.saturating_add(i64::from(self.utc_offset_min) * 60_000))
+    }
+
     /// The moment `after` later by the same clock.
     #[must_use]
     pub fn after(self, after: Millis) -> Self {
@@ -106,8 +149,7 @@ impl WallTime {
 
     /// Hour and minute as the person's clock shows them.
     pub fn hour_minute(self) -> (u8, u8) {
-        let local_min = self.unix_ms.div_euclid(60_000).saturating_add(i64::from(self.utc_offset_min));
-        let minute_of_day = u16::try_from(local_min.rem_euclid(24 * 60)).unwrap_or(0);
+        let minute_of_day = self.civil().minute_of_day();
         let narrow = |part: u16| u8::try_from(part).unwrap_or(0);
         (narrow(minute_of_day / 60), narrow(minute_of_day % 60))
     }
@@ -154,7 +196,7 @@ mod tests {
     fn a_wall_clock_shows_local_time_before_1970_too() {
         let wall = WallTime { unix_ms: -60_000, utc_offset_min: 60 };
         assert_eq!(wall.to_string(), "00:59");
-        assert_eq!(wall.day(), 0);
+        assert_eq!((wall.day(), wall.civil().minute_of_day()), (0, 59));
         let extreme = WallTime { unix_ms: i64::MIN, utc_offset_min: i16::MIN };
         let _ = (extreme.to_string(), extreme.day(), extreme.after(Millis::MAX));
     }

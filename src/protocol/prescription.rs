@@ -51,6 +51,15 @@ pub struct WindowDoseLimit {
     pub window: Millis,
 }
 
+/// Four digits that the patient enters after a hold, where the clinic asks for it: somebody else's finger doesn't know them.
+///
+/// It keeps a well-meaning hand from dosing by proxy. Whoever has the remote's storage can read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PatientCode(pub u16);
+
+/// The greatest code: four nines.
+pub const PATIENT_CODE_MAX: u16 = 9999;
+
 /// A prescription as it is written down, before anyone has checked that it makes sense.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Programmed {
@@ -78,13 +87,15 @@ pub struct Programmed {
     pub low_reservoir: Volume,
     /// What the pump can't deliver reliably any more: the reservoir counts as empty.
     pub reserve: Volume,
+    /// What the patient enters with each request; `None` if the clinic doesn't ask for it.
+    pub patient_code: Option<PatientCode>,
 }
 
 /// A prescription whose fields agree.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Prescription(Programmed);
 
-wire_newtype!(PrescriptionHash([u8; 32]));
+wire_newtype!(PrescriptionHash([u8; 32]), PatientCode(u16));
 wire_struct!(BasalSegment { from_minute, rate });
 wire_struct!(WindowDoseLimit { amount, window });
 wire_struct!(Programmed {
@@ -100,6 +111,7 @@ wire_struct!(Programmed {
     capacity,
     low_reservoir,
     reserve,
+    patient_code,
 });
 
 /// Why a prescription contradicts itself. It is not used; no dose is offered under it.
@@ -162,6 +174,12 @@ pub enum Contradiction {
         /// Where it begins.
         from_minute: u16,
     },
+    /// A code that can't be entered.
+    #[error("the patient code is {code}; it must be four digits")]
+    PatientCode {
+        /// The code.
+        code: u16,
+    },
     /// Thresholds out of order.
     #[error("reserve {reserve}, low threshold {low_reservoir}, capacity {capacity}: each must be below the next")]
     Reservoir {
@@ -201,6 +219,9 @@ impl Prescription {
         }
         if p.lockout_interval < LOCKOUT_MIN || p.lockout_interval > REACH_MAX {
             return Err(Contradiction::Lockout { lockout_interval: p.lockout_interval });
+        }
+        if let Some(PatientCode(code)) = p.patient_code.filter(|code| code.0 > PATIENT_CODE_MAX) {
+            return Err(Contradiction::PatientCode { code });
         }
         if p.allotment > 0 {
             check_demand_dose(p)?;
@@ -331,6 +352,7 @@ mod tests {
             capacity: Volume::from_microlitres(20_000),
             low_reservoir: Volume::from_microlitres(2_000),
             reserve: Volume::from_microlitres(1_000),
+            patient_code: None,
         }
     }
 
@@ -359,6 +381,8 @@ mod tests {
         assert!(matches!(refused(|p| p.low_reservoir = p.reserve), Contradiction::Reservoir { .. }));
         assert!(matches!(refused(|p| p.window_limit.window = Millis::from_mins(1)), Contradiction::Window { .. }));
         assert!(matches!(refused(|p| p.basal = Bounded::new()), Contradiction::Basal { .. }));
+        let long = refused(|p| p.patient_code = Some(PatientCode(10_000)));
+        assert_eq!(long, Contradiction::PatientCode { code: 10_000 });
         assert!(matches!(
             refused(|p| p.window_limit.amount = Dose::from_micrograms(150)),
             Contradiction::AboveWindowLimit { .. }

@@ -3,7 +3,7 @@
 //! A report's age counts from when it was asked for, never from when it arrived: the radio may have held it.
 
 use crate::{
-    clock::PumpTime,
+    clock::{CivilTime, PumpTime},
     history::{BolusId, Delivered, HistorySeq, Origin},
     prescription::PrescriptionHash,
     quantity::{BasalRate, Dose, Millis, Volume},
@@ -18,6 +18,8 @@ pub const ANNUNCIATIONS_MAX: usize = 16;
 pub struct PumpReport {
     /// When the pump said this, on its own clock.
     pub time: PumpTime,
+    /// What its calendar and clock showed at that moment.
+    pub civil: CivilTime,
     /// Which prescription is in force.
     pub prescription: PrescriptionStamp,
     /// How long until the pump itself would accept a demand dose again, by its lockout alone.
@@ -135,6 +137,7 @@ pub enum AnnunciationState {
 
 wire_struct!(PumpReport {
     time,
+    civil,
     prescription,
     lockout_remaining,
     allotment,

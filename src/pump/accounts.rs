@@ -9,6 +9,7 @@
 //!   never ends early for a reset.
 
 use pump_protocol::{
+    clock::CivilTime,
     history::{BolusEnd, Delivered, Origin},
     message::{BolusRef, KeyFingerprint, Nonce, RequestId},
     prescription::{ALLOTMENT_WINDOW, PrescriptionHash, Programmed, REACH_MAX},
@@ -66,7 +67,7 @@ pub(crate) struct Moment<'a> {
     /// The pump's age.
     pub(crate) age: Millis,
     /// Its civil clock at that age.
-    pub(crate) civil_ms: u64,
+    pub(crate) civil: CivilTime,
     pub(crate) prescription: &'a Programmed,
 }
 
@@ -208,7 +209,7 @@ impl Doses {
     /// Ages between these two at which a dose begins or ends, or the basal rate changes; the two themselves included.
     fn borders(&self, now: Moment<'_>, from: i128, to: i128) -> Vec<i128> {
         let doses = self.list.iter().flat_map(|record| [ms(record.started), ms(record.end())]);
-        let midnight = ms(now.age) - i128::from(now.civil_ms);
+        let midnight = ms(now.age) - i128::from(now.civil.millis());
         let first_day = (from - midnight).div_euclid(i128::from(DAY_MS));
         let last_day = (to - midnight).div_euclid(i128::from(DAY_MS));
         let midnights = (first_day..=last_day).map(|day| midnight + day * i128::from(DAY_MS));
@@ -231,7 +232,7 @@ impl Doses {
 impl Moment<'_> {
     /// Basal as programmed, for the full length, beginning at this age.
     fn basal(self, from: i128, length: Millis) -> Grains {
-        basal_in(&self.prescription.basal, from - ms(self.age) + i128::from(self.civil_ms), length)
+        basal_in(&self.prescription.basal, from - ms(self.age) + i128::from(self.civil.millis()), length)
     }
 }
 

@@ -4,6 +4,7 @@
 //! they stand in the report as annunciations.
 
 use pump_protocol::{
+    clock::CivilTime,
     history::{BolusEnd, HistoryEvent, Origin},
     message::{DenyReason, DenyReasons, StatusChanged},
     prescription::{Contradiction, Prescription, Programmed},
@@ -12,11 +13,7 @@ use pump_protocol::{
 };
 use thiserror::Error;
 
-use crate::{
-    motor::{DAY_MS, Grains},
-    pump::Pump,
-    requests::Session,
-};
+use crate::{motor::Grains, pump::Pump, requests::Session};
 
 /// How long a clinician's bolus takes where the prescription has no demand dose to take the duration from.
 const CLINICIAN_BOLUS_DURATION: Millis = Millis::from_mins(4);
@@ -145,8 +142,8 @@ impl Pump {
     }
 
     /// Sets the pump's civil clock, by which the basal programme runs, and nothing else.
-    pub fn set_civil_minute(&mut self, minute_of_day: u16) {
-        self.civil_ms = u64::from(minute_of_day) * 60_000 % DAY_MS;
+    pub fn set_civil(&mut self, civil: CivilTime) {
+        self.civil = civil;
         self.grant = None;
         self.must_persist = true;
     }

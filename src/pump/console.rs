@@ -5,11 +5,13 @@
 use core::fmt::Write as _;
 
 use pump_protocol::{
+    clock::CivilTime,
     history::{BolusEnd, Delivered, HistoryEntry, HistoryEvent, Origin},
     message::DenyReason,
-    prescription::{Prescription, Programmed},
-    quantity::{Concentration, Dose, Millis, Volume},
+    prescription::{BASAL_SEGMENTS_MAX, BasalSegment, PatientCode, Prescription, Programmed},
+    quantity::{BasalRate, Concentration, Dose, Millis, Volume},
     report::{AnnunciationKind, Delivery},
+    wire::Bounded,
 };
 
 use crate::{
@@ -25,7 +27,8 @@ const HELP: &str = "\
 status                          how the pump is
 history [N]                     its newest entries
 refill [ML [MCG_PER_ML]]        fill the reservoir; full, with the same liquid, unless told
-program [dose=MCG] [lockout=MIN] [allotment=N] [limit=MCG]
+program [dose=MCG] [duration=MIN] [lockout=MIN] [allotment=N] [limit=MCG] [window=MIN]
+        [basal=HH:MM/MCG_PER_H,...] [code=DDDD|off]
                                 change the prescription
 bolus MCG                       a clinician's bolus
 stop / start                    all delivery, basal included
@@ -33,7 +36,7 @@ stall / unstall                 the motor
 occlusion on|off                the catheter
 eri / eos                       the battery
 memory                          a memory error; program ends it
-clock HH:MM                     the pump's civil clock
+clock HH:MM|+MIN|-MIN           the pump's civil clock
 reset                           the pump loses its clock and everything volatile
 drop|disconnect|reset COMMAND before|after [TIMES [AFTER]]
                                 lose a command, or the answer to it
@@ -106,7 +109,7 @@ fn by_hand(pump: &mut Pump, words: &[&str]) -> String {
 fn status(pump: &Pump, script: &Script) -> String {
     let report = pump.report();
     let programmed = pump.prescription().programmed();
-    let (hour, minute) = (pump.civil_minute() / 60, pump.civil_minute() % 60);
+    let (hour, minute) = (report.civil.minute_of_day() / 60, report.civil.minute_of_day() % 60);
     let bolus = report.bolus.map_or("No bolus is running.".to_owned(), |bolus| {
         let (given, dose, left) = (bolus.delivered.at_most, bolus.dose, bolus.remaining);
         format!("A bolus is running: {given} of {dose} given, {left} left.")
@@ -242,7 +245,8 @@ fn program(pump: &mut Pump, changes: &[&str]) -> String {
     for change in changes {
         if reprogram(&mut programmed, change).is_none() {
             return format!(
-                "No change \"{}\"; there are dose=MCG, lockout=MIN, allotment=N, limit=MCG.",
+                "No change \"{}\"; there are dose=MCG, duration=MIN, lockout=MIN, allotment=N, limit=MCG, window=MIN, \
+                 basal=HH:MM/MCG_PER_H,... and code=DDDD or code=off.",
                 quoted(change)
             );
         }
@@ -263,9 +267,33 @@ fn reprogram(programmed: &mut Programmed, change: &str) -> Option<()> {
         ("lockout", minutes) => programmed.lockout_interval = Millis::from_mins(minutes.parse().ok()?),
         ("allotment", allotment) => programmed.allotment = allotment.parse().ok()?,
         ("limit", dose) => programmed.window_limit.amount = micrograms(dose)?,
+        ("duration", minutes) => programmed.bolus_duration = Millis::from_mins(minutes.parse().ok()?),
+        ("window", minutes) => programmed.window_limit.window = Millis::from_mins(minutes.parse().ok()?),
+        ("basal", segments) => programmed.basal = basal(segments)?,
+        ("code", "off") => programmed.patient_code = None,
+        ("code", digits) if digits.len() == 4 => programmed.patient_code = Some(PatientCode(digits.parse().ok()?)),
         _ => return None,
     }
     Some(())
+}
+
+/// `00:00/5,06:00/3.5`: from when, and mcg an hour.
+fn basal(words: &str) -> Option<Bounded<BasalSegment, BASAL_SEGMENTS_MAX>> {
+    let segments = words.split(',').map(|segment| {
+        let (from, rate) = segment.split_once('/')?;
+        let rate = BasalRate::from_nanograms_per_hour(thousandths(rate)?);
+        Some(BasalSegment { from_minute: time_of_day(from)?, rate })
+    });
+    segments.collect::<Option<Vec<_>>>()?.try_into().ok()
+}
+
+/// `07:30`, in minutes after midnight.
+fn time_of_day(word: &str) -> Option<u16> {
+    let (hour, minute) = word.split_once(':')?;
+    match (hour.parse().ok()?, minute.parse().ok()?) {
+        (hour @ 0..24_u16, minute @ 0..60_u16) => Some(hour * 60 + minute),
+        _ => None,
+    }
 }
 
 fn bolus(pump: &mut Pump, word: &str) -> String {
@@ -276,14 +304,21 @@ fn bolus(pump: &mut Pump, word: &str) -> String {
     }
 }
 
-fn clock(pump: &mut Pump, time: &str) -> String {
-    let parts = time.split_once(':').and_then(|(hour, minute)| Some((hour.parse().ok()?, minute.parse().ok()?)));
-    let minute_of_day = match parts {
-        Some((hour @ 0..24_u16, minute @ 0..60_u16)) => hour * 60 + minute,
-        _ => return format!("\"{}\" is no time of day; say for example 07:30.", quoted(time)),
+fn clock(pump: &mut Pump, word: &str) -> String {
+    let civil = pump.civil();
+    let set = match word.split_at_checked(1) {
+        Some(("+" | "-", _)) => word.parse::<i32>().ok().map(|minutes| civil.millis() + i64::from(minutes) * 60_000),
+        Some(_) | None => time_of_day(word).map(|minute| {
+            let midnight = civil.millis() - i64::try_from(civil.of_day().get()).unwrap_or(0);
+            midnight + i64::from(minute) * 60_000
+        }),
     };
-    pump.set_civil_minute(minute_of_day);
-    format!("The pump's civil clock stands at {:02}:{:02}.", minute_of_day / 60, minute_of_day % 60)
+    let Some(set) = set else {
+        return format!("\"{}\" is no time of day; say for example 07:30, or +60 for an hour on.", quoted(word));
+    };
+    pump.set_civil(CivilTime::from_millis(set));
+    let minute = pump.civil().minute_of_day();
+    format!("The pump's civil clock stands at {:02}:{:02}.", minute / 60, minute % 60)
 }
 
 fn deny(pump: &mut Pump, word: &str) -> String {

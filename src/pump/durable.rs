@@ -12,10 +12,10 @@ use pump_protocol::wire::{Bounded, Malformed, Reader, Wire};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::{motor::DAY_MS, pump::Pump};
+use crate::pump::Pump;
 
 /// The version of the durable form. A change of any byte makes a new one.
-pub const DURABLE_VERSION: u8 = 1;
+pub const DURABLE_VERSION: u8 = 2;
 const MAGIC: &[u8; 4] = b"PUMP";
 const HASH_LEN: usize = 32;
 
@@ -86,7 +86,7 @@ impl Pump {
         self.age.put(out);
         self.epoch.put(out);
         self.epoch_began.put(out);
-        self.civil_ms.put(out);
+        self.civil.put(out);
         self.level.put(out);
         self.halted_since.put(out);
         self.months_to_eri.put(out);
@@ -105,7 +105,7 @@ impl Pump {
             age: Wire::take(input)?,
             epoch: Wire::take(input)?,
             epoch_began: Wire::take(input)?,
-            civil_ms: Wire::take(input)?,
+            civil: Wire::take(input)?,
             level: Wire::take(input)?,
             halted_since: Wire::take(input)?,
             months_to_eri: Wire::take(input)?,
@@ -125,7 +125,6 @@ impl Pump {
     fn check(self) -> Result<Self, DamagedPump> {
         let halts = self.annunciations.halt_delivery();
         let agree = [
-            (self.civil_ms < DAY_MS, "a civil clock past midnight"),
             (self.epoch_began <= self.age, "an epoch that begins in the future"),
             (self.doses.iter().all(|dose| dose.started <= self.age), "a dose that starts in the future"),
             (self.doses.iter().rev().skip(1).all(|dose| dose.ended.is_some()), "two boluses at once"),

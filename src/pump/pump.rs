@@ -10,7 +10,7 @@
 //! - A moment at which anything changes is met to the millisecond, however long the step that passes over it.
 
 use pump_protocol::{
-    clock::PumpTime,
+    clock::{CivilTime, PumpTime, WallTime},
     history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
     message::{BolusRef, DenyReasons, StatusChanged},
     prescription::{BasalSegment, Prescription, Programmed, WindowDoseLimit},
@@ -23,12 +23,15 @@ use crate::{
     accounts::{DoseRecord, Doses, Ended, Moment, Spent},
     annunciations::Annunciations,
     history::History,
-    motor::{DAY_MS, Grains, basal_in, first_time},
+    motor::{Grains, basal_in, first_time},
     requests::{Grant, KEYS_MAX, KeyRecord, Session},
 };
 
 /// How often a running bolus's progress is noted where a reset can't reach it: how far the count may be off after one.
 pub const MOTOR_CHECKPOINT: Millis = Millis::from_secs(10);
+
+/// 2026-09-21 09:00 on the demonstration pump's calendar.
+const DEMONSTRATION_BEGINS_MS: i64 = 20_717 * 24 * 3_600_000 + 9 * 3_600_000;
 
 /// A pump, whole. Two that are equal behave alike.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +42,7 @@ pub struct Pump {
     pub(crate) epoch: u32,
     /// The age at which the epoch began.
     pub(crate) epoch_began: Millis,
-    pub(crate) civil_ms: u64,
+    pub(crate) civil: CivilTime,
     /// The drug in the reservoir.
     pub(crate) level: Grains,
     /// The age since which nothing is delivered.
@@ -67,8 +70,8 @@ pub struct Setup {
     pub prescription: Prescription,
     /// What it was filled with; no more than its capacity.
     pub reservoir: Volume,
-    /// Minutes after midnight on its civil clock; counted modulo a day.
-    pub civil_minute: u16,
+    /// What its calendar and clock show.
+    pub civil: CivilTime,
     /// Until its battery asks to be replaced.
     pub months_to_eri: u16,
 }
@@ -99,12 +102,19 @@ impl Setup {
                 capacity: Volume::from_microlitres(20_000),
                 low_reservoir: Volume::from_microlitres(2_000),
                 reserve: Volume::from_microlitres(1_000),
+                patient_code: None,
             })
             .expect("100 mcg of basal and four doses of 50 mcg are within 400 mcg"),
             reservoir: Volume::from_microlitres(18_200),
-            civil_minute: 9 * 60,
+            civil: CivilTime::from_millis(DEMONSTRATION_BEGINS_MS),
             months_to_eri: 61,
         }
+    }
+
+    /// The same, with its clock set by the clinic's; unchanged while that is in doubt.
+    pub fn demonstration_at(wall: Option<WallTime>) -> Self {
+        let setup = Self::demonstration();
+        Self { civil: wall.map_or(setup.civil, WallTime::civil), ..setup }
     }
 }
 
@@ -120,7 +130,7 @@ impl Pump {
             age: Millis::ZERO,
             epoch: 1,
             epoch_began: Millis::ZERO,
-            civil_ms: u64::from(setup.civil_minute) * 60_000 % DAY_MS,
+            civil: setup.civil,
             halted_since: None,
             months_to_eri: setup.months_to_eri,
             doses: Doses::default(),
@@ -162,6 +172,7 @@ impl Pump {
     pub fn report(&self) -> PumpReport {
         PumpReport {
             time: self.time(),
+            civil: self.civil,
             prescription: self.prescription_stamp(),
             lockout_remaining: self.lockout_remaining(),
             allotment: self.doses.allotment(self.age),
@@ -190,9 +201,9 @@ impl Pump {
         PumpTime::new(self.epoch, self.age.saturating_sub(self.epoch_began))
     }
 
-    /// The pump's civil clock, in minutes after midnight.
-    pub fn civil_minute(&self) -> u16 {
-        u16::try_from(self.civil_ms / 60_000).unwrap_or(0)
+    /// What the pump's calendar and clock show.
+    pub const fn civil(&self) -> CivilTime {
+        self.civil
     }
 
     /// What the pump computes to be in the reservoir.
@@ -216,7 +227,7 @@ impl Pump {
     }
 
     pub(crate) fn moment(&self) -> Moment<'_> {
-        Moment { age: self.age, civil_ms: self.civil_ms, prescription: self.prescription.programmed() }
+        Moment { age: self.age, civil: self.civil, prescription: self.prescription.programmed() }
     }
 
     pub(crate) fn prescription_stamp(&self) -> PrescriptionStamp {
@@ -226,7 +237,7 @@ impl Pump {
     fn delivery(&self) -> Delivery {
         match self.halted_since {
             Some(halted) => Delivery::Stopped { since: self.age.saturating_sub(halted) },
-            None => Delivery::Delivering { rate: self.prescription.basal_at(self.civil_minute()) },
+            None => Delivery::Delivering { rate: self.prescription.basal_at(self.civil.minute_of_day()) },
         }
     }
 
@@ -274,7 +285,7 @@ impl Pump {
         if self.halted_since.is_some() {
             return Grains(0);
         }
-        let basal = basal_in(&self.prescription.programmed().basal, i128::from(self.civil_ms), time);
+        let basal = basal_in(&self.prescription.programmed().basal, i128::from(self.civil.millis()), time);
         let bolus = self
             .doses
             .running()
@@ -285,7 +296,7 @@ impl Pump {
     fn pass(&mut self, step: Millis) {
         self.level = self.level.minus(self.drawn_in(step));
         self.age = self.age.saturating_add(step);
-        self.civil_ms = (self.civil_ms + step.get() % DAY_MS) % DAY_MS;
+        self.civil = self.civil.after(step);
     }
 
     fn meet_changes(&mut self) {

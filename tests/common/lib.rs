@@ -30,7 +30,7 @@ use pump_core::{
     therapy::reason::Reason,
 };
 use pump_protocol::{
-    clock::{BootId, Now, Uptime, WallTime},
+    clock::{BootId, CivilTime, Now, Uptime, WallTime},
     history::{Delivered, HistoryEvent, HistorySeq, Origin},
     message::{AuditHead, Command, KeyFingerprint, Nonce, Reply, RequestId, Role},
     prescription::PrescriptionHash,
@@ -167,7 +167,7 @@ impl World {
 
     /// A pump of this setup, bonded and in reach; nothing has been said yet.
     pub fn with(setup: Setup) -> Self {
-        let wall = Some(WallTime { unix_ms: 1_790_000_000_000, utc_offset_min: 120 });
+        let wall = Some(wall_of(setup.civil));
         let now = Now { boot: BootId([1; 16]), uptime: Uptime::from_millis(60_000), wall };
         let kept = Kept::default();
         let mut world = Self {
@@ -667,6 +667,11 @@ pub const fn kind(command: &Command) -> CommandKind {
         | Command::ResetStatus { .. }
         | Command::ConfirmPairing => CommandKind::Other,
     }
+}
+
+/// A person's clock two hours east of UTC that shows what the pump's does.
+pub const fn wall_of(civil: CivilTime) -> WallTime {
+    WallTime { unix_ms: civil.millis() - 120 * 60_000, utc_offset_min: 120 }
 }
 
 /// A request id, for tests.

@@ -73,7 +73,7 @@ impl Story {
     pub(crate) fn begin(chance: &mut Chance) -> Self {
         let mut setup = Setup::demonstration();
         setup.prescription = prescription(setup.prescription.programmed(), chance);
-        setup.civil_minute = u16::try_from(chance.below(1440)).expect("small");
+        setup.civil = setup.civil.after(Millis::from_mins(chance.below(1440)));
         if chance.one_in(20) {
             setup.reservoir = Volume::from_microlitres(u32::try_from(chance.between(1_900, 2_200)).expect("small"));
         }

@@ -118,7 +118,7 @@ fn beginning(opened: &Opened, keys: &SessionKeys) -> anyhow::Result<Beginning> {
 
 /// The pump in this process, paired through the same frames as any other.
 async fn simulated_pump_of(data_dir: &Path, keys: &mut SessionKeys, clock: &Clock) -> anyhow::Result<SharedHost> {
-    let host = Host::open(&data_dir.join(PUMP), Setup::demonstration(), 1, clock.now().uptime)?;
+    let host = Host::open(&data_dir.join(PUMP), Setup::demonstration_at(clock.now().wall), 1, clock.now().uptime)?;
     let pair = !keys.paired() || !host.paired();
     let host = SharedHost::new(host);
     if pair {

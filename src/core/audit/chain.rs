@@ -13,13 +13,15 @@ use ed25519_dalek::SigningKey;
 use pump_protocol::{
     clock::WallTime,
     message::AuditHead,
-    wire::{Bounded, Malformed, Reader, Text, VERSION, Wire, encode, wire_newtype},
+    wire::{Bounded, Malformed, Reader, Text, Wire, encode, wire_newtype},
 };
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Batch, Checkpoint, Entry, checkpoint::CHECKPOINT_EVERY, wall_time};
 
+/// The version of a record's bytes. It is not the protocol's: a pump that learns new words leaves old records as they are.
+pub(super) const RECORD_VERSION: u8 = 1;
 /// The longest kind, in bytes: a word or three, and bounded because it comes back from disk.
 pub const KIND_LEN_MAX: usize = 32;
 /// The most entries in a batch: far more than a turn makes, and one statement of the storage takes them all.
@@ -252,7 +254,7 @@ wire_newtype!(RecordId([u8; 16]));
 
 impl Wire for Genesis {
     fn put(&self, out: &mut Vec<u8>) {
-        VERSION.put(out);
+        RECORD_VERSION.put(out);
         self.id.put(out);
         self.serial.put(out);
         self.device_key.put(out);
@@ -266,7 +268,7 @@ impl Wire for Genesis {
 
 impl Wire for Record {
     fn put(&self, out: &mut Vec<u8>) {
-        VERSION.put(out);
+        RECORD_VERSION.put(out);
         self.seq.put(out);
         self.kind.put(out);
         self.request.put(out);
@@ -292,7 +294,7 @@ impl Wire for Record {
 
 pub(super) fn take_version(input: &mut Reader<'_>) -> Result<(), Malformed> {
     match u8::take(input)? {
-        VERSION => Ok(()),
+        RECORD_VERSION => Ok(()),
         found => Err(Malformed::Version { found }),
     }
 }

@@ -10,10 +10,10 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use pump_protocol::{
     clock::WallTime,
     message::AuditHead,
-    wire::{VERSION, Wire, wire_struct},
+    wire::{Wire, wire_struct},
 };
 
-use super::RecordId;
+use super::{RecordId, chain::RECORD_VERSION};
 
 /// One record in this many is signed. It bounds what is checked before the first offer after a start (a few milliseconds),
 /// and what a forger without the key could write anew (a few days); a signature costs about as much as the write itself.
@@ -49,7 +49,7 @@ impl Checkpoint {
 
 fn signed_bytes(id: RecordId, head: AuditHead, wall: Option<WallTime>) -> Vec<u8> {
     let mut bytes = CHECKPOINT_DOMAIN.to_vec();
-    VERSION.put(&mut bytes);
+    RECORD_VERSION.put(&mut bytes);
     id.put(&mut bytes);
     head.put(&mut bytes);
     wall.put(&mut bytes);

@@ -11,7 +11,7 @@ use pump_protocol::{
 use crate::{ledger::Request, therapy::account::Account};
 
 /// The version of [`Kept`]'s encoding.
-const KEPT_VERSION: u8 = 1;
+const KEPT_VERSION: u8 = 2;
 
 /// What survives a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -23,7 +23,7 @@ use crate::{
 pub const COMMAND_LEN: usize = 96;
 /// An answer about one request, or of one word, is padded to this: the longest is a FATE with 64.
 pub const ANSWER_LEN: usize = 96;
-/// Whatever the pump says of itself is padded to this: the longest is HELLO with 459. So a report with an alarm is as long as
+/// Whatever the pump says of itself is padded to this: the longest is HELLO with 467. So a report with an alarm is as long as
 /// one without, and an empty history as long as a full page.
 pub const DESCRIPTION_LEN: usize = 512;
 

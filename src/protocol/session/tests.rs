@@ -393,7 +393,7 @@ stories! {
         let pair_3 = sent(pair.remote.hear(&pair_2, pair.now));
         assert!(thief.hear(&pair_3, OPEN, &mut pair.entropy, pair.now).is_err(), "it can't even read it");
         let mut proof = vec![0; 10 + 12 + ANSWER_LEN + TAG_LEN];
-        proof[..3].copy_from_slice(&[1, Kind::Transport as u8, 1]);
+        proof[..3].copy_from_slice(&[VERSION, Kind::Transport as u8, 1]);
         assert_eq!(pair.remote.hear(&proof, pair.now), Err(SessionError::NotGenuine));
         assert_eq!(pair.remote.pin_stored(), Err(SessionError::NoPairing));
     }
@@ -597,7 +597,7 @@ stories! {
     }
 
     fn another_version_is_refused_whatever_it_says<S>() {
-        for version in [0, 2, 0xFF] {
+        for version in [0, 1, 0xFF] {
             let mut pair = Pair::<S>::paired(38);
             let pin = pair.remote_pins.confirmed.clone().expect("paired");
             let mut frame = pair.remote.say(&command(1)).expect("open");
@@ -649,7 +649,7 @@ stories! {
         let pin = pair.remote_pins.confirmed.clone().expect("paired");
         let recorded = RemoteEnd::<S>::new(remote_key()).reconnect(&pin, &mut pair.entropy, NOON).expect("begins");
         assert!(pair.pump_hears(&recorded, None).is_ok());
-        let noise = [&[1, Kind::Transport as u8], [0x5C; 132].as_slice()].concat();
+        let noise = [&[VERSION, Kind::Transport as u8], [0x5C; 132].as_slice()].concat();
         assert_eq!(refused(pair.pump_hears(&noise, None)), Refused { why: SessionError::NotGenuine, ended: None });
         assert!(pair.asks(&command(1)), "the live session was not touched");
         assert!(refused(pair.pump_hears(&noise, None)).ended.is_some(), "now there is nobody else to blame");
@@ -688,7 +688,7 @@ stories! {
 
     fn failed_handshakes_are_backed_off_from_and_never_touch_the_live_session<S>() {
         let mut pair = Pair::<S>::paired(44);
-        let junk = [&[1, Kind::Reconnect1 as u8], [7; 48].as_slice()].concat();
+        let junk = [&[VERSION, Kind::Reconnect1 as u8], [7; 48].as_slice()].concat();
         let mut longest = Millis::ZERO;
         for number in 0..40 {
             let first = refused(pair.pump_hears(&junk, None));
@@ -714,7 +714,7 @@ stories! {
         let mut pair = Pair::<S>::paired(45);
         let pin = pair.remote_pins.confirmed.clone().expect("paired");
         pair.remote.reconnect(&pin, &mut pair.entropy, pair.now).expect("begins");
-        let junk = [&[1, Kind::Reconnect2 as u8], [7; 48].as_slice()].concat();
+        let junk = [&[VERSION, Kind::Reconnect2 as u8], [7; 48].as_slice()].concat();
         assert_eq!(pair.remote.hear(&junk, pair.now), Err(HandshakeFailed.into()));
         let again = pair.remote.reconnect(&pin, &mut pair.entropy, pair.now);
         assert_eq!(again, Err(SessionError::BackingOff { retry_after: BACKOFF_FIRST }));
@@ -758,7 +758,7 @@ stories! {
             let mut bytes = vec![0; usize::try_from(round % 300).expect("small")];
             dice.fill(&mut bytes);
             if let [version, kind, ..] = bytes.as_mut_slice() {
-                *version = 1;
+                *version = VERSION;
                 *kind = [0x0F, 0x33, 0x3C, 0x55, 0x5A, 0x66, *kind][usize::from(*kind) % 7];
             }
             pair.now = pair.now.after(BACKOFF_MAX);
@@ -844,7 +844,7 @@ fn channels() -> (NoiseTransport, NoiseTransport) {
 fn receiver_plain(counter: u64, message: &[u8]) -> Vec<u8> {
     let len = u16::try_from(message.len()).expect("short");
     let mut plain =
-        [&[1, Kind::Transport as u8], counter.to_le_bytes().as_slice(), &len.to_le_bytes(), message].concat();
+        [&[VERSION, Kind::Transport as u8], counter.to_le_bytes().as_slice(), &len.to_le_bytes(), message].concat();
     plain.resize(12 + COMMAND_LEN, 0);
     plain
 }
@@ -852,7 +852,7 @@ fn receiver_plain(counter: u64, message: &[u8]) -> Vec<u8> {
 fn forge(counter: u64, plain: &[u8]) -> Vec<u8> {
     let (remote, _) = channels();
     let sealed = remote.seal(counter, plain).expect("seals");
-    [&[1, Kind::Transport as u8], counter.to_le_bytes().as_slice(), &sealed].concat()
+    [&[VERSION, Kind::Transport as u8], counter.to_le_bytes().as_slice(), &sealed].concat()
 }
 
 #[test]
@@ -942,7 +942,7 @@ fn pins_survive_the_disk_and_a_damaged_form_is_refused() {
     let bytes = encode_secret(&pins);
     assert_eq!(decode::<PumpPins>(&bytes).as_ref(), Ok(&pins));
     assert_eq!(decode::<RemotePins>(&encode_secret(&pair.remote_pins)).as_ref(), Ok(&pair.remote_pins));
-    assert_eq!(decode::<PumpPins>(&[2]).map(|_| ()), Err(crate::wire::Malformed::Version { found: 2 }));
+    assert_eq!(decode::<PumpPins>(&[1]).map(|_| ()), Err(crate::wire::Malformed::Version { found: 1 }));
     for cut in 0..bytes.len() {
         assert!(decode::<PumpPins>(&bytes[..cut]).is_err(), "{cut}");
     }

@@ -3,14 +3,14 @@
 use proptest::prelude::*;
 
 use pump_protocol::{
-    clock::{PumpTime, Uptime},
+    clock::{CivilTime, PumpTime, Uptime},
     fragment::{Assembly, FRAME_LEN_MAX, WRITE_LEN_MIN, fragments},
     history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
     message::{
         AuditHead, BolusRef, Command, Denial, DenyReason, Fate, Hello, HistoryPage, KeyFingerprint, Nonce,
         RefusedReason, Reply, RequestId, Role, StatusChanged,
     },
-    prescription::{BasalSegment, Prescription, PrescriptionHash, Programmed, WindowDoseLimit},
+    prescription::{BasalSegment, PatientCode, Prescription, PrescriptionHash, Programmed, WindowDoseLimit},
     quantity::{BasalRate, Concentration, Dose, Millis, Volume},
     report::{
         AllotmentAccount, Annunciation, AnnunciationKind, AnnunciationState, Delivery, PrescriptionStamp, PumpReport,
@@ -184,12 +184,14 @@ fn report() -> impl Strategy<Value = PumpReport> {
     let accounts = (millis(), any::<u8>(), millis(), dose());
     let state = (delivery(), prop::option::of(running_bolus()), volume(), any::<u16>());
     let annunciations = prop::collection::vec(annunciation(), 0..=16);
-    (pump_time(), any::<u32>(), hash(), accounts, state, annunciations, seq()).prop_map(
-        |(time, version, hash, accounts, state, annunciations, history_head)| {
+    let times = (pump_time(), any::<i64>());
+    (times, any::<u32>(), hash(), accounts, state, annunciations, seq()).prop_map(
+        |((time, civil), version, hash, accounts, state, annunciations, history_head)| {
             let (lockout_remaining, used, next_return, window_used) = accounts;
             let (delivery, bolus, reservoir, months_to_eri) = state;
             PumpReport {
                 time,
+                civil: CivilTime::from_millis(civil),
                 prescription: PrescriptionStamp { version, hash },
                 lockout_remaining,
                 allotment: AllotmentAccount { used, next_return },
@@ -240,6 +242,7 @@ fn prescription() -> impl Strategy<Value = Prescription> {
                 capacity: Volume::from_microlitres(20_000),
                 low_reservoir: Volume::from_microlitres(1_000 + micrograms),
                 reserve: Volume::from_microlitres(micrograms),
+                patient_code: u16::try_from(version).ok().filter(|code| *code < 10_000).map(PatientCode),
             })
             .expect("the ranges above agree")
         },

@@ -1,7 +1,7 @@
 //! One id, one fate.
 
 use pump_protocol::{
-    clock::PumpTime,
+    clock::{CivilTime, PumpTime},
     history::{BolusEnd, Delivered, HistorySeq},
     message::{
         AuditHead, Command, DenyReason, Fate, GRANT_LIFE_MAX, Nonce, RefusedReason, Reply, RequestId, Role,
@@ -178,7 +178,7 @@ fn every_change_at_the_pump_kills_the_grant() {
         ("stall", |bench| bench.pump.stall()),
         ("occlusion", |bench| bench.pump.occlusion(true)),
         ("eri", |bench| bench.pump.eri()),
-        ("civil clock", |bench| bench.pump.set_civil_minute(0)),
+        ("civil clock", |bench| bench.pump.set_civil(CivilTime::default())),
         ("reset", |bench| {
             bench.pump.reset();
             bench.greet(PATIENT);

@@ -2,6 +2,7 @@
 
 use pump_protocol::{
     message::{AuditHead, Command, Fate, Nonce, Reply, RequestId, Role},
+    prescription::PatientCode,
     quantity::Volume,
 };
 
@@ -114,7 +115,14 @@ fn the_console_does_what_it_is_told_and_says_so() {
     assert_eq!(typed(&mut bench, "stop"), "STOPPED for 0 s. Annunciations: pump stopped.");
     assert_eq!(typed(&mut bench, "start"), "Delivering 3.5 mcg/h. No annunciation.");
     assert_eq!(typed(&mut bench, "clock 07:30"), "The pump's civil clock stands at 07:30.");
-    assert!(typed(&mut bench, "history 2").ends_with("pump started"));
+    assert_eq!(typed(&mut bench, "clock -60"), "The pump's civil clock stands at 06:30.");
+    assert!(typed(&mut bench, "clock 7.30").contains("is no time of day"));
+    assert!(typed(&mut bench, "program basal=00:00/5,06:00/3.5 code=0420").ends_with("is in force."));
+    let programmed = bench.pump.prescription().programmed().clone();
+    assert_eq!((programmed.basal.len(), programmed.patient_code), (2, Some(PatientCode(420))));
+    assert!(typed(&mut bench, "program basal=06:00/5").starts_with("Refused: basal segment 0"));
+    assert!(typed(&mut bench, "program code=12345").starts_with("No change"));
+    assert!(typed(&mut bench, "history 1").ends_with("prescription 3 in force"));
     assert!(typed(&mut bench, "deny alarm").contains("until calm"));
     assert!(typed(&mut bench, "reset prepare after").starts_with("Set: reset at the next Prepare"));
     assert!(typed(&mut bench, "reset").contains("full lockout"));

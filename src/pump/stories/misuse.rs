@@ -10,6 +10,7 @@ use std::{
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use pump_protocol::{
+    clock::CivilTime,
     history::HistoryEvent,
     message::{Command, Fate, KeyFingerprint, Nonce, Reply, RequestId},
     prescription::{BasalSegment, Programmed},
@@ -131,7 +132,7 @@ impl World {
     fn new() -> Self {
         let mut bench = tight();
         bench.greet(SECOND);
-        let civil = i64::from(bench.pump.civil_minute()) * MINUTE;
+        let civil = i64::from(bench.pump.civil().minute_of_day()) * MINUTE;
         let (given, refused) = (Vec::new(), BTreeSet::new());
         let (nonces, newest) = (BTreeMap::new(), BTreeMap::new());
         Self { bench, now: 0, civil, reset: None, given, refused, nonces, live: None, newest, read: 0 }
@@ -183,7 +184,7 @@ impl World {
             Step::Stall => self.bench.pump.stall(),
             Step::Clinician(micrograms) => self.clinician(micrograms),
             Step::Clock(minute) => {
-                self.bench.pump.set_civil_minute(minute);
+                self.bench.pump.set_civil(CivilTime::from_millis(i64::from(minute) * MINUTE));
                 self.civil = i64::from(minute) * MINUTE - self.now;
             }
             Step::Reset => {

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use pump_protocol::{
+    clock::CivilTime,
     history::{BolusEnd, Delivered, HistoryEvent},
     message::{Command, Fate},
     quantity::{BasalRate, Concentration, Dose, Millis, Volume},
@@ -82,7 +83,7 @@ fn the_basal_rate_follows_the_civil_clock() {
     assert_eq!(rate(&bench), BasalRate::from_nanograms_per_hour(3_500), "nine in the morning");
     bench.pass(Millis::from_hours(11));
     assert_eq!(rate(&bench), BasalRate::from_nanograms_per_hour(4_800), "eight in the evening");
-    bench.pump.set_civil_minute(0);
+    bench.pump.set_civil(CivilTime::default());
     assert_eq!(rate(&bench), BasalRate::from_nanograms_per_hour(5_000));
 }
 
