@@ -53,7 +53,7 @@ pub struct KeptAlarms(Bounded<KeptStanding, CONDITIONS>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Audio {
-    /// On; since when, if it was ever paused.
+    /// On; since when, if it was or may have been paused.
     On(Option<Uptime>),
     /// Paused until then.
     Paused(Uptime),
@@ -66,10 +66,11 @@ impl Default for Audio {
 }
 
 impl Alarms {
-    /// The engine as a restart finds it: what nobody has acknowledged is signalled anew, and no audio pause survives.
+    /// The engine as a restart finds it: what nobody has acknowledged is signalled anew, and no audio pause survives. One may
+    /// have been on, so the next needs to be heard first.
     pub fn restore(kept: &KeptAlarms, now: Uptime) -> Self {
         let list = Bounded::filled_from(kept.0.iter().map(|standing| Standing::restored(*standing, now)));
-        Self { list, audio: Audio::default(), pump_near: false }
+        Self { list, audio: Audio::On(Some(now)), pump_near: false }
     }
 
     /// What must survive a restart.

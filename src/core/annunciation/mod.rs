@@ -20,6 +20,10 @@ pub mod engine;
 pub mod priority;
 pub mod signal;
 pub mod standing;
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod walk;
 pub mod watch;
 
 pub use self::{
