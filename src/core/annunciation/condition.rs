@@ -80,7 +80,8 @@ pub enum AlarmCondition {
     RemoteBatteryLow,
     /// Time passed that nobody can vouch for: no dose is offered until the pump has said how much.
     ClockInDoubt,
-    /// A request was refused because a dose would exceed the limit (GIP 1.4.12, OPCA EC13): the patient is in pain.
+    /// A request was refused because a dose would exceed the limit (GIP 1.4.12, OPCA EC13), and still would be: the patient
+    /// is in pain. Asking too soon is no alarm.
     LimitRefused,
 }
 

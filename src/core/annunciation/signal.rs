@@ -112,8 +112,16 @@ pub const HIGH_FLASH: Flash = Flash { period_ms: 500, lit_ms: 250 };
 /// 0.5 Hz, within 0.4 to 0.8 Hz; half of it lit.
 pub const MEDIUM_FLASH: Flash = Flash { period_ms: 2_000, lit_ms: 1_000 };
 
-/// `C d g – C d`, twice: 10 pulses within 75 to 200 ms. Spacings and interval were not verified in a source (commonly 2.5 to
-/// 15 s between bursts).
+/// From the end of a high burst to the next. Not verified in the standard: commonly 2.5 to 15 s, and an alarm chip offers
+/// 2.55 to 3.80 s (Texas Instruments DAC53701, register D2h).
+pub const HIGH_INTERVAL_MS: u16 = 3_000;
+/// From the end of a medium burst to the next. Not verified in the standard: commonly 2.5 to 30 s, the same chip 2.60 to 4.00 s.
+/// Longer than that chip's, so that the ear tells medium from high by the rests too.
+pub const MEDIUM_INTERVAL_MS: u16 = 8_000;
+/// From the end of a low burst to the next. Not verified in the standard; the same chip's 16 s.
+pub const LOW_INTERVAL_MS: u16 = 16_000;
+
+/// `C d g – C d`, twice: 10 pulses within 75 to 200 ms. The spacings were not verified in a source.
 pub const HIGH_BURST: Burst = Burst {
     pulses: &[
         (Note::C5, 100),
@@ -128,20 +136,27 @@ pub const HIGH_BURST: Burst = Burst {
         (Note::D4, 0),
     ],
     pulse_ms: 150,
-    interval_ms: 3_000,
+    interval_ms: HIGH_INTERVAL_MS,
 };
-/// `C d g`: 3 pulses within 125 to 250 ms. Spacings and interval were not verified in a source (commonly 2.5 to 30 s).
-pub const MEDIUM_BURST: Burst =
-    Burst { pulses: &[(Note::C5, 200), (Note::D4, 200), (Note::G4, 0)], pulse_ms: 200, interval_ms: 8_000 };
-/// `e c`: 2 pulses. Length, spacing and interval were not verified in a source.
-pub const LOW_BURST: Burst = Burst { pulses: &[(Note::E4, 200), (Note::C4, 0)], pulse_ms: 200, interval_ms: 16_000 };
+/// `C d g`: 3 pulses within 125 to 250 ms. The spacings were not verified in a source.
+pub const MEDIUM_BURST: Burst = Burst {
+    pulses: &[(Note::C5, 200), (Note::D4, 200), (Note::G4, 0)],
+    pulse_ms: 200,
+    interval_ms: MEDIUM_INTERVAL_MS,
+};
+/// `e c`: 2 pulses. Length and spacing were not verified in a source.
+pub const LOW_BURST: Burst =
+    Burst { pulses: &[(Note::E4, 200), (Note::C4, 0)], pulse_ms: 200, interval_ms: LOW_INTERVAL_MS };
 
 /// Like the sound, so that hand and ear tell the same priority. Not verified in a source, nor are the other two.
-pub const HIGH_VIBRATION: Vibration = Vibration { pulses: 3, pulse_ms: 500, spacing_ms: 250, interval_ms: 3_000 };
+pub const HIGH_VIBRATION: Vibration =
+    Vibration { pulses: 3, pulse_ms: 500, spacing_ms: 250, interval_ms: HIGH_INTERVAL_MS };
 /// Two pulses.
-pub const MEDIUM_VIBRATION: Vibration = Vibration { pulses: 2, pulse_ms: 300, spacing_ms: 300, interval_ms: 8_000 };
+pub const MEDIUM_VIBRATION: Vibration =
+    Vibration { pulses: 2, pulse_ms: 300, spacing_ms: 300, interval_ms: MEDIUM_INTERVAL_MS };
 /// One short pulse.
-pub const LOW_VIBRATION: Vibration = Vibration { pulses: 1, pulse_ms: 150, spacing_ms: 0, interval_ms: 16_000 };
+pub const LOW_VIBRATION: Vibration =
+    Vibration { pulses: 1, pulse_ms: 150, spacing_ms: 0, interval_ms: LOW_INTERVAL_MS };
 
 impl Signals {
     /// What is played for these conditions; `None` if there are none.
@@ -282,6 +297,9 @@ mod tests {
         assert!((75..=200).contains(&HIGH_BURST.pulse_ms) && (125..=250).contains(&MEDIUM_BURST.pulse_ms));
         assert!((2_500..=15_000).contains(&HIGH_BURST.interval_ms));
         assert!((2_500..=30_000).contains(&MEDIUM_BURST.interval_ms));
+        let interval = Millis::new(u64::from(LOW_BURST.interval_ms));
+        let two = LOW_BURST.length().saturating_add(interval).saturating_add(LOW_BURST.length());
+        assert!((two..two.saturating_add(interval)).contains(&LOW_TOLD_FOR), "two bursts, and no third cut off");
     }
 
     #[test]

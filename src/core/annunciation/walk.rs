@@ -11,7 +11,6 @@ use pump_protocol::{
 use super::{
     AlarmCondition, Alarms, Change, Observed, Priority, Signals, Standing, Surroundings,
     condition::{CONDITIONS, Latching},
-    engine::AUDIO_PAUSE_MAX,
     signal::{Colour, HIGH_BURST, LOW_BURST, MEDIUM_BURST},
 };
 
@@ -25,6 +24,9 @@ const KINDS: [AnnunciationKind; 8] = [
     AnnunciationKind::MemoryError,
     AnnunciationKind::OcclusionSuspected,
 ];
+
+/// GIP 3.2.1, in its own figure.
+const SILENCE_MAX: Millis = Millis::from_secs(120);
 
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
@@ -270,7 +272,7 @@ impl World {
         } else {
             self.sounds_since = None;
             let since = *self.unheard_since.get_or_insert(self.now);
-            assert!(next.since(since) <= AUDIO_PAUSE_MAX, "silent for {}: {:?}", next.since(since), self.done);
+            assert!(next.since(since) <= SILENCE_MAX, "silent for {}: {:?}", next.since(since), self.done);
         }
     }
 }
