@@ -10,7 +10,6 @@ use crate::annunciation::{
     AlarmCondition, Change, Priority,
     condition::{LOW_ESCALATES, MEDIUM_ESCALATES},
     signal::{Colour, HIGH_BURST, HIGH_FLASH, MEDIUM_BURST},
-    standing::{HIGH_REALARMS, OTHERS_REALARM},
 };
 
 use AlarmCondition::{
@@ -168,9 +167,10 @@ fn an_acknowledged_high_condition_that_lasts_is_told_again_after_an_hour_and_oth
     let mut bedside = Bedside::with(&[PumpStopped, StuckKey]);
     bedside.acknowledge(PumpStopped);
     bedside.acknowledge(StuckKey);
-    assert_eq!(bedside.after(shortly_before(HIGH_REALARMS)), []);
+    let an_hour = Millis::from_mins(60);
+    assert_eq!(bedside.after(shortly_before(an_hour)), []);
     assert_eq!(bedside.after(Millis::new(1)), [Change::Realarmed { condition: PumpStopped }]);
     assert_eq!(bedside.signals().sound, Some(&HIGH_BURST));
-    let rest_of_the_day = OTHERS_REALARM.saturating_sub(HIGH_REALARMS);
+    let rest_of_the_day = Millis::from_hours(23);
     assert_eq!(bedside.after(rest_of_the_day), [Change::Realarmed { condition: StuckKey }]);
 }

@@ -5,6 +5,7 @@ use pump_protocol::{clock::Uptime, quantity::Millis, report::AnnunciationKind};
 use super::{Bedside, DAY, NIGHT, shortly_before};
 use crate::annunciation::{
     AlarmCondition, Change, Priority,
+    condition::MEDIUM_ESCALATES,
     engine::{AUDIBLE_MIN, AUDIO_PAUSE_MAX},
     signal::{Colour, HIGH_BURST, HIGH_FLASH, LOW_TOLD_AGAIN, LOW_TOLD_FOR, LOW_VIBRATION, MEDIUM_BURST},
 };
@@ -107,18 +108,28 @@ fn losing_the_link_ends_a_pause_and_leaves_acknowledgements_alone() {
 }
 
 #[test]
-fn a_low_condition_is_told_in_rounds_until_somebody_has_seen_it() {
+fn a_low_condition_is_told_every_quarter_of_an_hour_until_somebody_has_seen_it() {
     let mut bedside = Bedside::with(&[ClockInDoubt]);
     let mut edges = Vec::new();
-    for _ in 0..4 {
-        assert!(bedside.sounds(DAY) == (edges.len() % 2 == 0));
-        assert!(bedside.alarms.signals(bedside.now, DAY).is_some_and(|signals| signals.light.colour == Colour::Cyan));
+    for round in 0..4 {
+        assert_eq!(bedside.sounds(DAY), round % 2 == 0);
+        assert_eq!(bedside.signals().light.colour, Colour::Cyan);
         let (at, _) = bedside.alarms.poll_timeout(bedside.now).expect("another round");
         edges.push(at.since(Uptime::default()));
         bedside.now = at;
     }
-    let second = LOW_TOLD_AGAIN.saturating_add(LOW_TOLD_FOR);
-    assert_eq!(edges, [LOW_TOLD_FOR, LOW_TOLD_AGAIN, second, LOW_TOLD_AGAIN.saturating_add(LOW_TOLD_AGAIN)]);
+    let quarter = Millis::from_mins(15);
+    let second = quarter.saturating_add(LOW_TOLD_FOR);
+    assert_eq!(edges, [LOW_TOLD_FOR, quarter, second, quarter.saturating_add(quarter)]);
+}
+
+#[test]
+fn an_engine_that_was_asked_too_late_wants_to_be_asked_at_once() {
+    let mut bedside = Bedside::with(&[StuckKey]);
+    bedside.now = bedside.now.after(MEDIUM_ESCALATES).after(Millis::from_mins(1));
+    assert_eq!(bedside.alarms.poll_timeout(bedside.now), Some((bedside.now, "an alarm escalates")));
+    bedside.look();
+    assert_eq!(bedside.alarms.poll_timeout(bedside.now), None);
 }
 
 #[test]
