@@ -173,12 +173,15 @@ impl Standing {
         (Self { cause_lasts: true, attention, annunciation, ..self }, change)
     }
 
-    /// Its cause is gone: it stays only if it latches and nobody has seen it.
+    /// Its cause is gone, and with it the pump's word for it: it stays only if it latches and nobody has seen it.
     pub(super) fn gone(self) -> (Option<Self>, Option<Change>) {
         let condition = self.condition;
         let latched = condition.row().latching == Latching::Latches && self.signalled_since().is_some();
         match (latched, self.cause_lasts) {
-            (true, true) => (Some(Self { cause_lasts: false, ..self }), Some(Change::Ceased { condition })),
+            (true, true) => {
+                let ceased = Self { cause_lasts: false, annunciation: None, ..self };
+                (Some(ceased), Some(Change::Ceased { condition }))
+            }
             (true, false) => (Some(self), None),
             (false, _) => (None, Some(Change::Cleared { condition })),
         }

@@ -306,10 +306,10 @@ fn every_short_sequence_keeps_the_promises() {
 
 #[test]
 fn long_walks_by_chance_keep_the_promises() {
-    for seed in 0..200 {
+    for seed in 0..400 {
         let mut chance = Chance(seed);
         let mut world = World::new();
-        for _ in 0..150 {
+        for _ in 0..250 {
             world.act(chance.action());
         }
     }

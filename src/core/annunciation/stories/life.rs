@@ -88,6 +88,18 @@ fn a_pump_that_is_not_heard_stays_so_until_it_is_heard_also_across_a_restart() {
 }
 
 #[test]
+fn what_the_pump_took_back_is_not_held_up_by_its_silence() {
+    let mut bedside = Bedside::with_pump(AnnunciationKind::PumpStopped, 7);
+    bedside.pump = Some(vec![]);
+    assert_eq!(bedside.look(), [Change::Ceased { condition: PumpStopped }]);
+    (bedside.pump, bedside.own) = (None, vec![PumpStopped]);
+    bedside.look();
+    bedside.acknowledge(PumpStopped);
+    bedside.own.clear();
+    assert_eq!(bedside.look(), [Change::Cleared { condition: PumpStopped }], "only the remote said so this time");
+}
+
+#[test]
 fn what_is_acknowledged_here_is_owed_to_the_pump_until_it_says_so() {
     let mut bedside = Bedside::with_pump(AnnunciationKind::LowReservoir, 7);
     assert_eq!(bedside.alarms.owed_to_pump().count(), 0);
