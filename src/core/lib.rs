@@ -9,6 +9,7 @@
 //!   never asked to run twice.
 #![forbid(unsafe_code)]
 
+pub mod annunciation;
 pub mod audit;
 #[cfg(test)]
 mod fixtures;
