@@ -15,7 +15,10 @@ use pump_protocol::{
     report::AnnunciationKind,
 };
 
-use crate::therapy::reason::Reason;
+use crate::{
+    audit::event::WallDoubt,
+    therapy::{change::Change, reason::Reason, reservoir::ReservoirLevel},
+};
 
 /// Everything on the display at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,8 +27,8 @@ pub struct Screen {
     pub face: Face,
     /// The finger on a control, if one is there.
     pub hold: Option<Hold>,
-    /// The time of day; `None` while it is in doubt.
-    pub clock: Option<WallTime>,
+    /// The time of day, or why it is in doubt.
+    pub clock: Result<WallTime, WallDoubt>,
     /// What the link does.
     pub link: LinkHealth,
     /// How long ago the last report was asked for, in whole minutes; `None` before the first.
@@ -47,6 +50,15 @@ pub enum Face {
     NotAvailable {
         /// Why.
         reasons: Vec<Reason>,
+    },
+    /// The hold was long enough; the patient's code is asked for. Nothing has been asked of the pump.
+    EnterCode {
+        /// What would be asked for.
+        dose: Dose,
+        /// How many digits stand there, 0 to 3.
+        entered: u8,
+        /// Whether the code before was wrong.
+        wrong: bool,
     },
     /// The pump is being asked for a dose. Stop is there once COMMIT may have left.
     Asking {
@@ -99,6 +111,11 @@ pub enum Face {
     AssumedGiven {
         /// What may have gone in.
         dose: Dose,
+    },
+    /// What the clinic changed, until it has been read.
+    Changed {
+        /// The most important first; never empty.
+        changes: Vec<Change>,
     },
     /// For the caregiver: is the pump delivering, and how long does the reservoir last?
     Caregiver(Caregiver),
@@ -220,12 +237,25 @@ pub struct ReservoirView {
     pub capacity: Volume,
     /// Below this no dose is offered.
     pub low: Volume,
-    /// Below this it counts as empty.
+    /// At this it counts as empty.
     pub reserve: Volume,
-    /// Whole days until the reserve is reached, if every allotted dose is used.
+    /// Which of them it has reached.
+    pub level: ReservoirLevel,
+    /// When the reserve is reached if every allotted dose is used: the earlier date.
+    pub every_dose: RefillBy,
+    /// When it is reached at basal alone.
+    pub basal_alone: RefillBy,
+    /// How old the reading is, in whole minutes.
+    pub age_min: u32,
+}
+
+/// When the reservoir reaches its reserve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RefillBy {
+    /// In this many whole days.
     pub days_left: u32,
-    /// The day on which that is; `None` while the date is in doubt.
-    pub refill_by: Option<WallTime>,
+    /// On this day; `None` while the date is in doubt.
+    pub on: Option<WallTime>,
 }
 
 /// The last dose that counts.
@@ -284,13 +314,6 @@ pub enum Notice {
     Refused,
     /// A touch shorter than the hold.
     HoldLonger,
-    /// The clinic changed the demand dose.
-    DoseChanged {
-        /// Before.
-        from: Dose,
-        /// Now.
-        to: Dose,
-    },
     /// Our account and the pump's disagree; the stricter one is shown.
     AccountsDiffer,
 }
@@ -327,9 +350,13 @@ pub enum Intent {
         /// Where.
         source: Source,
     },
+    /// A digit of the patient's code, 0 to 9.
+    Digit(u8),
+    /// The last digit was a mistake.
+    EraseDigit,
     /// To another page.
     Visit(Visit),
-    /// The outcome or notice shown has been read.
+    /// What stands on the page has been read, or is left.
     Seen,
     /// Somebody is here: ask the pump now.
     Wake,

@@ -338,20 +338,26 @@ pub use wire_newtype;
 /// Gives an enum its encoding: the tag, then the variant's fields in the order written.
 #[macro_export]
 macro_rules! wire_enum {
-    ($name:ident: $tag:ty { $($code:literal => $variant:ident $({ $($field:ident),* $(,)? })?),* $(,)? }) => {
+    ($name:ident: $tag:ty {
+        $($code:literal => $variant:ident $({ $($field:ident),* $(,)? })? $(($item:ident))?),* $(,)?
+    }) => {
         impl $crate::wire::Wire for $name {
             fn put(&self, out: &mut ::std::vec::Vec<u8>) {
                 match self {
-                    $(Self::$variant $({ $($field),* })? => {
+                    $(Self::$variant $({ $($field),* })? $(($item))? => {
                         <$tag as $crate::wire::Wire>::put(&$code, out);
                         $($($crate::wire::Wire::put($field, out);)*)?
+                        $($crate::wire::Wire::put($item, out);)?
                     })*
                 }
             }
             fn take(input: &mut $crate::wire::Reader<'_>) -> ::core::result::Result<Self, $crate::wire::Malformed> {
                 match <$tag as $crate::wire::Wire>::take(input)? {
                     $($code => ::core::result::Result::Ok(
-                        Self::$variant $({ $($field: $crate::wire::Wire::take(input)?),* })?
+                        Self::$variant $({ $($field: $crate::wire::Wire::take(input)?),* })? $(({
+                            let $item = $crate::wire::Wire::take(input)?;
+                            $item
+                        }))?
                     ),)*
                     other => ::core::result::Result::Err(input.unknown(stringify!($name), other)),
                 }

@@ -686,5 +686,6 @@ fn nonce(count: u64) -> Nonce {
 }
 
 fn beginning(kept: &Kept, head: AuditHead) -> Beginning {
-    Beginning { key: OURS, bonded: true, kept: kept.clone(), head, tail_good: true }
+    let (paired_now, configuration) = (false, None);
+    Beginning { key: OURS, bonded: true, kept: kept.clone(), head, tail_good: true, paired_now, configuration }
 }

@@ -6,8 +6,8 @@
 
 use pump_core::{
     audit::event::Event,
-    screen::{Control, Face, Level, NotGiven, Notice, Source},
-    therapy::reason::Reason,
+    screen::{Control, Face, Level, NotGiven, Source},
+    therapy::{change::Change, reason::Reason},
 };
 use pump_protocol::{
     message::{DenyReason, Reply},
@@ -45,6 +45,8 @@ fn a_change_between_ready_and_prepare_gives_neither_dose() {
     assert_eq!((commits(&world), world.started()), (0, 0));
     world.pass(secs(3));
     world.seen();
+    assert!(matches!(world.face(), Face::Changed { .. }), "{:?}", world.face());
+    world.seen();
     assert!(matches!(world.face(), Face::Ready(offer) if offer.dose == SIXTY), "{:?}", world.face());
 }
 
@@ -53,13 +55,22 @@ fn a_change_is_told_once() {
     let mut world = World::ready();
     reprogram(&mut world, |programmed| programmed.demand_dose = SIXTY);
     world.pass(secs(2));
-    assert_eq!(world.screen().notice, Some(Notice::DoseChanged { from: DOSE, to: SIXTY }));
+    let told = Face::Changed { changes: vec![Change::DemandDose { from: DOSE, to: SIXTY }] };
+    assert_eq!(world.face(), told);
+    world.hold_dose();
+    assert_eq!((world.face(), prepares(&world)), (told.clone(), 0), "it is read before anything is asked for");
+    world.crash();
+    world.pass(secs(3));
+    assert_eq!(world.face(), told, "told until it has been read");
+    world.seen();
+    assert!(matches!(world.face(), Face::Ready(offer) if offer.dose == SIXTY), "{:?}", world.face());
     let read = |event: &Event| matches!(event, Event::PrescriptionRead { version: 2, .. });
     assert_eq!(world.recorded(read), 1);
     world.pass(secs(60));
     world.cut_link();
     world.pass(secs(5));
-    assert_eq!((world.screen().notice, world.recorded(read)), (None, 1));
+    assert!(matches!(world.face(), Face::Ready(_)), "{:?}", world.face());
+    assert_eq!((world.recorded(read), world.recorded(|event| matches!(event, Event::ChangesSeen))), (1, 1));
 }
 
 #[test]
@@ -76,6 +87,7 @@ fn a_finger_that_held_for_the_old_dose_does_not_ask_for_the_new_one() {
     }
     world.touch(Control::Dose, Source::Touchscreen, Level::Released);
     assert_eq!(prepares(&world), 0, "{:?}", world.face());
+    world.seen();
     world.hold_dose();
     assert_eq!(prepares(&world), 1, "held for what stands there now");
 }
@@ -87,6 +99,7 @@ fn a_lockout_made_longer_is_longer_at_once() {
     let before = wait_of(&world).remaining;
     reprogram(&mut world, |programmed| programmed.lockout_interval = Millis::from_hours(4));
     world.pass(secs(2));
+    world.seen();
     let after = wait_of(&world).remaining;
     assert!(after >= before.saturating_add(Millis::from_mins(119)), "{before} became {after}");
     assert!(after >= world.pump.report().lockout_remaining);
@@ -109,5 +122,6 @@ fn a_prescription_that_contradicts_itself_is_refused_until_the_clinic_programmes
     reprogram(&mut world, |programmed| programmed.allotment = 3);
     world.pass(secs(5));
     assert_eq!(world.recorded(|event| matches!(event, Event::PrescriptionContradicts { .. })), 1);
+    world.seen();
     assert!(matches!(world.face(), Face::Ready(offer) if offer.allotment == 3), "{:?}", world.face());
 }

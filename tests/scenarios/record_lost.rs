@@ -92,6 +92,6 @@ fn a_pump_whose_own_record_went_back_is_not_trusted_to_have_given_nothing() {
     assert!(world.reasons().contains(&Reason::ClockInDoubt), "{:?}", world.face());
     world.pass(mins(6));
     let wait = wait_of(&world);
-    assert_eq!(wait.reasons, [Reason::Allotment, Reason::Lockout]);
+    assert_eq!(wait.reasons, [Reason::WindowLimit, Reason::Allotment, Reason::Lockout]);
     assert_eq!(wait.offer.left, 0, "what is gone counts as fully used");
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pump_core::{audit::event::Event, screen::Face};
 use pump_protocol::{
     history::{BolusEnd, Delivered, HistoryEvent, Origin},
-    message::{Command, RequestId},
+    message::{AuditHead, Command, DenyReason, Nonce, Reply, RequestId, Role},
     quantity::{Dose, Millis},
 };
 use pump_tests::{OURS, World, chronicle::ToldBolus};
@@ -91,6 +91,14 @@ fn the_page_promises_no_more_than_the_pump(world: &World) {
             assert!(report.allotment.used < allotment, "READY with the allotment used");
             assert!(offer.left <= allotment - report.allotment.used, "more doses promised than left");
             assert!(report.bolus.is_none(), "READY while a bolus runs");
+            // What the pump would say: a copy of it is asked.
+            let mut copy = world.pump.clone();
+            let prescription = copy.prescription().hash();
+            let prepare = Command::Prepare { id: RequestId(u64::MAX), prescription, audit_head: AuditHead::default() };
+            if let Reply::Denied { denial, .. } = copy.handle(OURS, Role::Patient, &prepare, Nonce::default()) {
+                let limits = [DenyReason::WindowLimit, DenyReason::Allotment, DenyReason::Lockout];
+                assert!(!limits.iter().any(|limit| denial.reasons.contains(*limit)), "READY, and the pump: {denial:?}");
+            }
         }
         Face::Wait(wait) => {
             assert!(wait.remaining >= report.lockout_remaining, "{wait:?}, the pump: {}", report.lockout_remaining);

@@ -49,7 +49,7 @@ impl Tally {
             Event::DoseOfOthers { .. } => &mut self.doses_of_others,
             Event::HistoryGap { .. } => &mut self.history_gaps,
             Event::RecordsLost { .. } => &mut self.records_lost,
-            Event::AccountsDiffer { .. } => &mut self.accounts_differ,
+            Event::AccountsDiffer { .. } | Event::WindowAccountsDiffer { .. } => &mut self.accounts_differ,
             Event::DoseUnknownToRecord { .. } => &mut self.unknown_to_record,
             Event::RecordWentBack { .. } => &mut self.went_back,
             Event::Closed
@@ -68,7 +68,23 @@ impl Tally {
             | Event::Refilled { .. }
             | Event::DeliveryStopped
             | Event::DeliveryStarted
-            | Event::AnswerOutOfPlace => return,
+            | Event::AnswerOutOfPlace
+            | Event::ClockStepped { .. }
+            | Event::OffsetChanged { .. }
+            | Event::WallDoubted { .. }
+            | Event::WallTrusted
+            | Event::PumpClockSet { .. }
+            | Event::ChangesSeen
+            | Event::OutcomeSeen
+            | Event::CodeWrong { .. }
+            | Event::AttemptUnconfirmed
+            | Event::TroubleBegan { .. }
+            | Event::TroubleEnded { .. }
+            | Event::RecordCheckFailed
+            | Event::PumpReplaced { .. }
+            | Event::LiquidChanged { .. }
+            | Event::ConfigurationChanged
+            | Event::Paired => return,
         };
         *counter += 1;
     }

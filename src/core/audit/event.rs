@@ -12,7 +12,7 @@ use pump_protocol::{
     history::{BolusEnd, Delivered, HistoryEntry, HistorySeq},
     message::{AuditHead, BolusRef, Denial, Fate, RequestId},
     prescription::PrescriptionHash,
-    quantity::{Dose, Millis, Volume},
+    quantity::{Concentration, Dose, Millis, Volume},
     wire::{Bounded, Malformed, Text, decode, wire_enum, wire_struct},
 };
 
@@ -105,8 +105,8 @@ pub enum Event {
     },
     /// A full hold while no dose was offered.
     AttemptRefused {
-        /// All reasons, most limiting first; empty while an outcome stood there that nobody had read.
-        reasons: Bounded<Reason, 24>,
+        /// All reasons, most limiting first; empty where the page held a question that nobody had answered.
+        reasons: Bounded<Reason, 32>,
     },
     /// A full hold of the button while a page was shown that gives no dose.
     AttemptElsewhere,
@@ -262,6 +262,78 @@ pub enum Event {
         /// How many.
         count: u32,
     },
+    /// The drug in the window of the dose limit differs between our account and the pump's; the stricter one counts.
+    WindowAccountsDiffer {
+        /// By our account.
+        ours: Dose,
+        /// By the pump's.
+        pumps: Dose,
+    },
+    /// The person's clock jumped against the boot-time clock: somebody set it.
+    ClockStepped {
+        /// By how much, in milliseconds; negative is back.
+        by_ms: i64,
+    },
+    /// The person's clock has another offset from UTC: daylight saving, or another zone.
+    OffsetChanged {
+        /// Before, in minutes east of UTC.
+        from_min: i16,
+        /// Now.
+        to_min: i16,
+    },
+    /// The person's clock can't be believed; clock times are hidden, and nothing else changes.
+    WallDoubted {
+        /// Why.
+        why: WallDoubt,
+    },
+    /// The person's clock can be believed again.
+    WallTrusted,
+    /// The pump's calendar or clock was set; its lockouts don't follow it.
+    PumpClockSet {
+        /// By how much, in milliseconds; negative is back.
+        by_ms: i64,
+    },
+    /// What the clinic changed has been read.
+    ChangesSeen,
+    /// The outcome of a request has been read.
+    OutcomeSeen,
+    /// A wrong patient code.
+    CodeWrong {
+        /// How many in a row.
+        in_a_row: u8,
+    },
+    /// A full hold that was not followed by the patient code.
+    AttemptUnconfirmed,
+    /// Something is wrong with this remote itself.
+    TroubleBegan {
+        /// What.
+        which: Trouble,
+    },
+    /// It is wrong no longer.
+    TroubleEnded {
+        /// What.
+        which: Trouble,
+    },
+    /// The check of the whole record found a line that is not as it was written.
+    RecordCheckFailed,
+    /// This remote was paired with another pump than before. What counted still counts, and a full lockout begins.
+    PumpReplaced {
+        /// The serial number of the pump before.
+        from: Text<16>,
+        /// How many doses were carried over.
+        doses: u16,
+    },
+    /// The liquid in the reservoir has another concentration than before.
+    LiquidChanged {
+        /// Before.
+        from: Concentration,
+        /// Now.
+        to: Concentration,
+    },
+    /// The configuration file differs from the one at the last start.
+    ConfigurationChanged,
+    /// This remote was paired: new keys on both sides.
+    Paired,
 }
 
 /// Why a session ended.
@@ -309,6 +381,34 @@ pub enum NothingBecause {
     StoppedInTime,
 }
 
+/// Why a person's clock can't be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WallDoubt {
+    /// It was never set, or has forgotten that it was.
+    NotSet,
+    /// It shows a time before one that it has shown already, and no pump has been heard that would know.
+    WentBack,
+    /// It is too far from the pump's calendar, which the clinic sets.
+    DiffersFromPump,
+}
+
+/// What can be wrong with this remote itself, as its hardware or its self-test says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Trouble {
+    /// The self-test runs.
+    SelfTestRunning,
+    /// The self-test found a fault.
+    SelfTestFailed,
+    /// A key is stuck.
+    StuckKey,
+    /// Alarms can't be heard.
+    ToneFailed,
+    /// At most 15 minutes of battery are left (GIP 5.1.4).
+    BatteryLow,
+    /// The battery may not last until a dose is in (GIP 5.1.6).
+    BatteryTooLow,
+}
+
 wire_struct!(Happened { at, event });
 wire_struct!(Moment { boot, uptime, pump, wall });
 wire_enum!(LinkLoss: u8 { 0x0F => Disconnected, 0x33 => BadFrame, 0x3C => Silent, 0x55 => OutOfPlace });
@@ -321,6 +421,15 @@ wire_enum!(NothingBecause: u8 {
     0x5A => NeverRan,
     0x66 => Refused,
     0x69 => StoppedInTime,
+});
+wire_enum!(WallDoubt: u8 { 0x0F => NotSet, 0x33 => WentBack, 0x3C => DiffersFromPump });
+wire_enum!(Trouble: u8 {
+    0x0F => SelfTestRunning,
+    0x33 => SelfTestFailed,
+    0x3C => StuckKey,
+    0x55 => ToneFailed,
+    0x5A => BatteryLow,
+    0x66 => BatteryTooLow,
 });
 wire_enum!(Event: u8 {
     1 => Started,
@@ -360,6 +469,23 @@ wire_enum!(Event: u8 {
     35 => AnswerOutOfPlace,
     36 => RecordsLost { count },
     37 => PrescriptionContradicts { version, hash },
+    38 => WindowAccountsDiffer { ours, pumps },
+    39 => ClockStepped { by_ms },
+    40 => OffsetChanged { from_min, to_min },
+    41 => WallDoubted { why },
+    42 => WallTrusted,
+    43 => PumpClockSet { by_ms },
+    44 => ChangesSeen,
+    45 => OutcomeSeen,
+    46 => CodeWrong { in_a_row },
+    47 => AttemptUnconfirmed,
+    48 => TroubleBegan { which },
+    49 => TroubleEnded { which },
+    50 => RecordCheckFailed,
+    51 => PumpReplaced { from, doses },
+    57 => LiquidChanged { from, to },
+    58 => ConfigurationChanged,
+    59 => Paired,
 });
 
 impl Event {
@@ -403,6 +529,23 @@ impl Event {
             Self::AccountsDiffer { .. } => "accounts_differ",
             Self::AnswerOutOfPlace => "answer_out_of_place",
             Self::RecordsLost { .. } => "records_lost",
+            Self::WindowAccountsDiffer { .. } => "window_accounts_differ",
+            Self::ClockStepped { .. } => "clock_stepped",
+            Self::OffsetChanged { .. } => "offset_changed",
+            Self::WallDoubted { .. } => "wall_doubted",
+            Self::WallTrusted => "wall_trusted",
+            Self::PumpClockSet { .. } => "pump_clock_set",
+            Self::ChangesSeen => "changes_seen",
+            Self::OutcomeSeen => "outcome_seen",
+            Self::CodeWrong { .. } => "code_wrong",
+            Self::AttemptUnconfirmed => "attempt_unconfirmed",
+            Self::TroubleBegan { .. } => "trouble_began",
+            Self::TroubleEnded { .. } => "trouble_ended",
+            Self::RecordCheckFailed => "record_check_failed",
+            Self::PumpReplaced { .. } => "pump_replaced",
+            Self::LiquidChanged { .. } => "liquid_changed",
+            Self::ConfigurationChanged => "configuration_changed",
+            Self::Paired => "paired",
         }
     }
 
@@ -445,7 +588,24 @@ impl Event {
             | Self::DeliveryStarted
             | Self::AccountsDiffer { .. }
             | Self::AnswerOutOfPlace
-            | Self::RecordsLost { .. } => None,
+            | Self::RecordsLost { .. }
+            | Self::WindowAccountsDiffer { .. }
+            | Self::ClockStepped { .. }
+            | Self::OffsetChanged { .. }
+            | Self::WallDoubted { .. }
+            | Self::WallTrusted
+            | Self::PumpClockSet { .. }
+            | Self::ChangesSeen
+            | Self::OutcomeSeen
+            | Self::CodeWrong { .. }
+            | Self::AttemptUnconfirmed
+            | Self::TroubleBegan { .. }
+            | Self::TroubleEnded { .. }
+            | Self::RecordCheckFailed
+            | Self::PumpReplaced { .. }
+            | Self::LiquidChanged { .. }
+            | Self::ConfigurationChanged
+            | Self::Paired => None,
         }
     }
 }
@@ -532,6 +692,29 @@ impl fmt::Display for Event {
             ),
             Self::AnswerOutOfPlace => write!(f, "an answer fitted nothing that was asked; the session was ended"),
             Self::RecordsLost { count } => write!(f, "{count} records could not be written and are gone"),
+            Self::WindowAccountsDiffer { ours, pumps } => {
+                write!(f, "accounts differ: {ours} in the window here, {pumps} in the pump; the stricter counts")
+            }
+            Self::ClockStepped { by_ms } => write!(f, "the clock was set {}", shift(*by_ms)),
+            Self::OffsetChanged { from_min, to_min } => {
+                write!(f, "the clock's offset from UTC went from {from_min} to {to_min} min")
+            }
+            Self::WallDoubted { why } => write!(f, "clock times are hidden: {}", why.words()),
+            Self::WallTrusted => write!(f, "clock times can be believed again"),
+            Self::PumpClockSet { by_ms } => write!(f, "the pump's calendar was set {}", shift(*by_ms)),
+            Self::ChangesSeen => write!(f, "what the clinic changed was read"),
+            Self::OutcomeSeen => write!(f, "the outcome was read"),
+            Self::CodeWrong { in_a_row } => write!(f, "a wrong patient code, {in_a_row} in a row"),
+            Self::AttemptUnconfirmed => write!(f, "a full hold was not followed by the patient code"),
+            Self::TroubleBegan { which } => write!(f, "this remote: {}", which.words()),
+            Self::TroubleEnded { which } => write!(f, "this remote, no longer: {}", which.words()),
+            Self::RecordCheckFailed => write!(f, "the check of the whole record found a line not as it was written"),
+            Self::PumpReplaced { from, doses } => {
+                write!(f, "paired with another pump than {from}; {doses} doses still count, a full lockout began")
+            }
+            Self::LiquidChanged { from, to } => write!(f, "the liquid changed from {from} to {to}"),
+            Self::ConfigurationChanged => write!(f, "the configuration differs from the one at the last start"),
+            Self::Paired => write!(f, "paired; the keys are new"),
         }
     }
 }
@@ -572,17 +755,50 @@ impl NothingBecause {
     }
 }
 
+impl WallDoubt {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::NotSet => "the clock was never set",
+            Self::WentBack => "the clock went back",
+            Self::DiffersFromPump => "the clock is too far from the pump's calendar",
+        }
+    }
+}
+
+impl Trouble {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::SelfTestRunning => "self-test running",
+            Self::SelfTestFailed => "self-test failed",
+            Self::StuckKey => "key stuck",
+            Self::ToneFailed => "tone failed",
+            Self::BatteryLow => "battery low",
+            Self::BatteryTooLow => "battery too low for a dose",
+        }
+    }
+}
+
+/// `on by 1 h 00 min`.
+fn shift(by_ms: i64) -> String {
+    format!("{} by {}", if by_ms < 0 { "back" } else { "on" }, Millis::new(by_ms.unsigned_abs()))
+}
+
 fn words(f: &mut fmt::Formatter<'_>, reasons: &[Reason]) -> fmt::Result {
     for (index, reason) in reasons.iter().enumerate() {
         write!(f, "{}{}", if index == 0 { "" } else { ", " }, reason_words(*reason))?;
     }
-    if reasons.is_empty() { write!(f, "the last outcome had not been read") } else { Ok(()) }
+    if reasons.is_empty() { write!(f, "what stood on the page had not been answered") } else { Ok(()) }
 }
 
 fn reason_words(reason: Reason) -> &'static str {
     match reason {
         Reason::RecordNotWritable => "the record can't be written",
         Reason::RecordDamaged => "the record doesn't verify",
+        Reason::SelfTestFailed => "self-test failed",
+        Reason::StuckKey => "key stuck",
+        Reason::ToneFailed => "tone failed",
+        Reason::BatteryTooLow => "battery too low",
+        Reason::SelfTestRunning => "self-test running",
         Reason::NoBond => "no pump is bonded",
         Reason::WrongPump => "another pump than this record's",
         Reason::ViewerOnly => "this remote may only look",
@@ -602,6 +818,7 @@ fn reason_words(reason: Reason) -> &'static str {
         Reason::OutOfReach => "pump out of reach",
         Reason::ReportTooOld => "pump's last word too old",
         Reason::HistoryNotImported => "pump's history not known yet",
+        Reason::CodeLocked => "too many wrong codes",
         Reason::WindowLimit => "dose limit",
         Reason::Allotment => "allotment used",
         Reason::Lockout => "lockout",

@@ -182,6 +182,14 @@ impl Request {
     }
 }
 
+wire_enum!(Outcome: u8 {
+    0x0F => Delivered { bolus },
+    0x33 => DeliveredInPart { bolus, delivered, end },
+    0x3C => Denied(denial),
+    0x55 => Rejected(denial),
+    0x5A => NotGiven(why),
+    0x66 => AssumedGiven,
+});
 wire_struct!(Request { id, dose, prescription, pressed, state, stop_asked });
 wire_struct!(Grant { nonce, deadline, latest_start });
 wire_struct!(Progress { bolus, delivered, remaining, heard });

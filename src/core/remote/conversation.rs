@@ -266,7 +266,7 @@ impl Remote {
         if !talk.prescription_known && readable {
             return Some(Command::ReadPrescription);
         }
-        if !talk.history_known {
+        if !talk.history_known && self.journal.has_room() {
             let from = HistorySeq(self.kept.history_read.0.saturating_add(1));
             return Some(Command::ReadHistory { from });
         }

@@ -13,7 +13,7 @@ use pump_protocol::{
     report::{Delivery, PumpReport},
 };
 
-use super::{Ended, Remote, Word};
+use super::{Remote, Word, kept::Ended};
 use crate::{
     audit::event::{Doubt, Event, LinkLoss, NothingBecause},
     ledger::{
@@ -23,7 +23,8 @@ use crate::{
     screen::Notice,
     therapy::{
         account::{CountedDose, DoseSource, PumpClock, Since},
-        availability::Accounts,
+        availability::{Accounts, TwoAccounts, windows_differ},
+        change,
     },
 };
 
@@ -94,7 +95,7 @@ impl Remote {
 
     pub(super) fn show_ended(&mut self, request: &Request, outcome: Outcome, echoed: Dose, now: Now) {
         let (dose, pressed, at) = (request.dose, request.pressed, now.uptime);
-        self.ended = Some(Ended { outcome, dose, echoed, pressed, at });
+        self.kept.ended = Some(Ended { outcome, dose, echoed, pressed, at });
     }
 
     fn unanswered(&mut self, command: &Command, now: Now) {
@@ -165,7 +166,7 @@ impl Remote {
         if echoed != shown {
             self.note(Event::DoseDiffered { id, shown, echoed }, now);
             self.withdraw(NothingBecause::DoseDiffered, now);
-            if let Some(ended) = &mut self.ended {
+            if let Some(ended) = &mut self.kept.ended {
                 ended.echoed = echoed;
             }
             return;
@@ -178,7 +179,8 @@ impl Remote {
         let latest_start = word.clock.at_most(now.uptime).after(life);
         let uptime = Some((now.boot, now.uptime.after(life)));
         let since = Since { pump: latest_start, carried: Millis::ZERO, uptime };
-        self.kept.account.count(CountedDose { source: DoseSource::Ours { id }, dose: shown, since });
+        let (source, lasts) = (DoseSource::Ours { id }, self.bolus_lasts());
+        self.kept.account.count(CountedDose { source, dose: shown, since, lasts });
         self.note(Event::CommitIntended { id, latest_start }, now);
         if let Some(request) = &mut self.kept.request {
             request.state = State::Granted(Grant { nonce, deadline, latest_start });
@@ -203,9 +205,8 @@ impl Remote {
         if bolus.dose != request.dose {
             self.note(Event::DoseDiffered { id, shown: request.dose, echoed: bolus.dose }, now);
         }
-        let lasts = self.kept.prescription.as_ref().map_or(Millis::ZERO, |p| p.programmed().bolus_duration);
-        let delivered = Delivered::exactly(Dose::ZERO);
-        self.enter_delivering(&request, Progress { bolus, delivered, remaining: lasts, heard: now.uptime }, now);
+        let (delivered, remaining) = (Delivered::exactly(Dose::ZERO), self.bolus_lasts());
+        self.enter_delivering(&request, Progress { bolus, delivered, remaining, heard: now.uptime }, now);
     }
 
     fn fate_heard(&mut self, asked: &Command, id: RequestId, fate: Fate, watermark: RequestId, now: Now) {
@@ -254,14 +255,19 @@ impl Remote {
         let counted = self.kept.account.started_by(source, now.boot);
         let uptime = same_boot.then_some((now.boot, counted.map_or(latest, |counted| counted.min(latest))));
         let since = self.since(bolus.start, uptime);
-        self.kept.account.count(CountedDose { source, dose: request.dose, since });
+        self.kept.account.count(CountedDose { source, dose: request.dose, since, lasts: self.bolus_lasts() });
+    }
+
+    /// How long a demand dose takes.
+    pub(super) fn bolus_lasts(&self) -> Millis {
+        self.kept.prescription.as_ref().map_or(Millis::ZERO, |known| known.programmed().bolus_duration)
     }
 
     fn count_from_now(&mut self, request: &Request, now: Now) {
         let pump = self.word.as_ref().map_or_else(Default::default, |word| word.clock.at_most(now.uptime));
         let since = Since { pump, carried: Millis::ZERO, uptime: Some((now.boot, now.uptime)) };
         let source = DoseSource::Ours { id: request.id };
-        self.kept.account.count(CountedDose { source, dose: request.dose, since });
+        self.kept.account.count(CountedDose { source, dose: request.dose, since, lasts: self.bolus_lasts() });
     }
 
     fn take_report(&mut self, report: PumpReport, asked: Uptime, now: Now) {
@@ -283,6 +289,7 @@ impl Remote {
 
     fn watch_pump_clock(&mut self, report: &PumpReport, now: Now) {
         let seen = self.kept.pump_seen;
+        self.watch_pump_calendar(seen, report, now);
         let restarted = seen.is_some_and(|seen| seen.epoch != report.time.epoch);
         if restarted {
             self.kept.account.pump_was_reset(seen, report.time);
@@ -326,11 +333,11 @@ impl Remote {
             },
             now,
         );
-        let to = programmed.demand_dose;
-        let from = self.kept.prescription.as_ref().map(|old| old.programmed().demand_dose);
-        if let Some(from) = from.filter(|from| *from != to) {
-            self.tell(Notice::DoseChanged { from, to }, now);
+        let changed = self.kept.prescription.as_ref().map(|before| change::between(before, &prescription));
+        for change in changed.into_iter().flatten() {
+            // A finger that held for what stood there before doesn't ask for what stands there now.
             self.hold.spoil();
+            change::tell(&mut self.kept.changes, change);
         }
         self.denied = None;
         self.kept.prescription = Some(prescription);
@@ -351,11 +358,17 @@ impl Remote {
             return;
         }
         let accounts = Accounts::judge(&self.kept.account, prescription, &word, now);
+        let windows = windows_differ(&self.kept.account, prescription, &word, now);
+        let Accounts { lockout, used, .. } = accounts;
         let newly = accounts.differ() && !self.accounts_differ;
         self.accounts_differ = accounts.differ();
+        let windows_differed = core::mem::replace(&mut self.windows_differ, windows.is_some());
+        if let Some(TwoAccounts { ours, pumps }) = windows.filter(|_| !windows_differed) {
+            self.tell(Notice::AccountsDiffer, now);
+            self.note(Event::WindowAccountsDiffer { ours, pumps }, now);
+        }
         if newly {
             self.tell(Notice::AccountsDiffer, now);
-            let Accounts { lockout, used, .. } = accounts;
             let event = Event::AccountsDiffer {
                 lockout_ours: lockout.ours,
                 lockout_pumps: lockout.pumps,

@@ -13,6 +13,8 @@ use crate::screen::{Control, Hold, Level, Source};
 pub const DOSE_HOLD: Millis = Millis::new(1_500);
 /// How long Stop is held: short, because stopping is always safe.
 pub const STOP_HOLD: Millis = Millis::new(500);
+/// How long a key is down when it is stuck: GIP 2.3.1.
+const STUCK_AFTER: Millis = Millis::from_secs(60);
 /// The longest silence between two levels of one press: three of the 100 ms at which they are told.
 const LEVEL_GAP_MAX: Millis = Millis::new(300);
 
@@ -56,6 +58,12 @@ impl HoldTracker {
     pub(super) fn shown(&self, now: Uptime) -> Option<Hold> {
         let press = self.press.filter(|press| !press.spent && now.since(press.last) <= LEVEL_GAP_MAX)?;
         Some(Hold { control: press.control, since: press.since, needed: needed(press.control) })
+    }
+
+    /// Whether a key is stuck: down for longer than any hand holds it (GIP 2.3.1).
+    pub(super) fn stuck(&self, now: Uptime) -> bool {
+        let live = self.press.filter(|press| now.since(press.last) <= LEVEL_GAP_MAX);
+        live.is_some_and(|press| press.last.since(press.since) >= STUCK_AFTER)
     }
 
     /// When a press that tells no more levels is over.

@@ -11,7 +11,7 @@ use pump_protocol::{
     clock::{BootId, Now, PumpTime, Uptime},
     history::{BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
     message::{BolusRef, HistoryPage, RequestId},
-    quantity::{Dose, Millis},
+    quantity::{Concentration, Dose, Millis, Volume},
     report::PumpReport,
 };
 
@@ -22,7 +22,10 @@ use crate::{
         State, Verdict,
         settle::{bolus_ended, settle_by_silence_of_history},
     },
-    therapy::account::{CountedDose, DoseSource, Since},
+    therapy::{
+        account::{CountedDose, DoseSource, Since},
+        change::{self, Change},
+    },
 };
 
 impl Remote {
@@ -47,6 +50,7 @@ impl Remote {
             talk.history_known = known;
         }
         if known {
+            self.kept.history_imported = true;
             if self.kept.history_read != read_before {
                 self.note(Event::HistoryImported { head: page.head }, now);
             }
@@ -105,11 +109,12 @@ impl Remote {
                 if delivered == Delivered::exactly(Dose::ZERO) {
                     self.kept.account.discount(source);
                 }
+                self.kept.account.ended(source, entry.at);
                 if let Some(bolus) = self.open_bolus(source).filter(|open| open.bolus == bolus) {
                     self.finish(bolus_ended(bolus, delivered, end), now);
                 }
             }
-            HistoryEvent::Refilled { volume, .. } => self.note(Event::Refilled { volume }, now),
+            HistoryEvent::Refilled { volume, concentration } => self.refilled(volume, concentration, now),
             HistoryEvent::Reprogrammed { hash, .. } => {
                 let known = self.kept.prescription.as_ref().is_some_and(|known| known.hash() == hash);
                 if let Some(talk) = self.conversation.as_mut().filter(|_| !known) {
@@ -117,6 +122,18 @@ impl Remote {
                 }
             }
             HistoryEvent::Stopped | HistoryEvent::Started | HistoryEvent::Reset => {}
+        }
+    }
+
+    /// Told to the patient if it is news, and not the history of a pump that this remote has just met.
+    fn refilled(&mut self, volume: Volume, concentration: Concentration, now: Now) {
+        self.note(Event::Refilled { volume }, now);
+        if self.kept.history_imported {
+            change::tell(&mut self.kept.changes, Change::Refill { volume });
+        }
+        let before = self.kept.prescription.as_ref().map(|known| known.programmed().concentration);
+        if let Some(from) = before.filter(|from| *from != concentration && self.kept.history_imported) {
+            self.note(Event::LiquidChanged { from, to: concentration }, now);
         }
     }
 
@@ -168,7 +185,7 @@ impl Remote {
 
     fn count_entry(&mut self, source: DoseSource, dose: Dose, entry: &HistoryEntry) {
         let since = self.since(entry.at, None);
-        self.kept.account.count(CountedDose { source, dose, since });
+        self.kept.account.count(CountedDose { source, dose, since, lasts: self.bolus_lasts() });
     }
 
     fn is_open(&self, id: RequestId) -> bool {

@@ -4,7 +4,12 @@
 //! - A batch that could not be stored is offered again, ahead of everything newer; nothing is reordered.
 //! - The queue is bounded; what doesn't fit is counted, and the count is recorded first when writing works again.
 
-use pump_protocol::{clock::Uptime, message::AuditHead, quantity::Millis, wire::encode};
+use pump_protocol::{
+    clock::Uptime,
+    message::{AuditHead, HISTORY_PAGE_MAX},
+    quantity::Millis,
+    wire::encode,
+};
 
 use crate::audit::{
     Batch, Entry,
@@ -13,6 +18,8 @@ use crate::audit::{
 
 /// The most events that wait: minutes of the busiest hour, if the card is full.
 const WAITING_MAX: usize = 64;
+/// Each entry of a page may make two records, and what is said around it a few more.
+const ROOM_FOR_A_PAGE: usize = 2 * HISTORY_PAGE_MAX + 8;
 /// How long after a failed write the next is tried: long enough for a card to recover, short enough to be noticed.
 const RETRY_AFTER: Millis = Millis::from_secs(5);
 
@@ -49,6 +56,11 @@ impl Journal {
     /// When the write under way takes too long; `None` once it does.
     pub(super) fn too_slow_at(&self, now: Uptime) -> Option<Uptime> {
         self.handed_out.map(|handed_out| handed_out.after(WRITE_MAX)).filter(|at| *at > now)
+    }
+
+    /// Whether a page of the pump's history can be taken in without losing a record of what it brings.
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting.len() + self.under_way.len() + ROOM_FOR_A_PAGE <= WAITING_MAX
     }
 
     /// Whether nothing waits.

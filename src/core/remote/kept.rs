@@ -1,14 +1,22 @@
 //! What survives a restart: written in one step with the records that led to it.
 
 use pump_protocol::{
-    clock::PumpTime,
+    clock::{CivilTime, Now, PumpTime, Uptime},
     history::HistorySeq,
     message::RequestId,
     prescription::Prescription,
+    quantity::{Dose, Millis},
     wire::{Malformed, Reader, Text, Wire, wire_struct},
 };
 
-use crate::{ledger::Request, therapy::account::Account};
+use crate::{
+    audit::event::{Event, Moment},
+    ledger::{Outcome, Request},
+    therapy::{
+        account::{Account, CountedDose, DoseSource, Since},
+        change::Changes,
+    },
+};
 
 /// The version of [`Kept`]'s encoding.
 const KEPT_VERSION: u8 = 2;
@@ -26,15 +34,48 @@ pub struct Kept {
     pub account: Account,
     /// The newest entry of the pump's history that is in the account.
     pub history_read: HistorySeq,
+    /// Whether the pump's history was ever known up to its head: what comes behind it is news.
+    pub history_imported: bool,
     /// The latest that the pump's clock was known to show: tells a pump that lost its clock.
     pub pump_seen: Option<PumpTime>,
+    /// What its calendar showed then.
+    pub civil_seen: CivilTime,
     /// Whether the pump was stopped when last heard.
     pub stopped: bool,
     /// The open question.
     pub request: Option<Request>,
+    /// The last outcome, until it has been read.
+    pub ended: Option<Ended>,
+    /// What the clinic changed and nobody has read yet.
+    pub changes: Changes,
+    /// Wrong patient codes in a row.
+    pub wrong_codes: u8,
+    /// The latest that a believed wall clock showed, in milliseconds since 1970: tells one that went back.
+    pub wall_seen_ms: Option<i64>,
+    /// What the configuration file was at the last start.
+    pub configuration: Option<[u8; 32]>,
 }
 
-wire_struct!(Kept { pump, prescription, last_id, account, history_read, pump_seen, stopped, request });
+wire_struct!(Kept {
+    pump,
+    prescription,
+    last_id,
+    account,
+    history_read,
+    history_imported,
+    pump_seen,
+    civil_seen,
+    stopped,
+    request,
+    ended,
+    changes,
+    wrong_codes,
+    wall_seen_ms,
+    configuration,
+});
+
+/// An epoch that no pump has: what was counted on one pump's clock is carried over to whatever clock comes next.
+const NO_PUMPS_EPOCH: u32 = u32::MAX;
 
 impl Kept {
     /// The bytes for the disk.
@@ -42,6 +83,46 @@ impl Kept {
         let mut bytes = vec![KEPT_VERSION];
         self.put(&mut bytes);
         bytes
+    }
+
+    /// What still counts when this remote is paired with another pump: accounts belong to the patient and the remote, so
+    /// another pump brings no fresh allotment. No answer can come any more for an open request: it counts as given, from now.
+    ///
+    /// Returns what is to be recorded of it.
+    pub fn for_another_pump(self, now: Now) -> (Self, Vec<Event>) {
+        let seen = self.pump_seen;
+        let mut account = self.account;
+        let mut events = Vec::new();
+        let lasts = self.prescription.as_ref().map_or(Millis::ZERO, |known| known.programmed().bolus_duration);
+        let open = self.request.map(|request| {
+            let source = DoseSource::Ours { id: request.id };
+            let pump = seen.unwrap_or_default();
+            let since = Since { pump, carried: Millis::ZERO, uptime: Some((now.boot, now.uptime)) };
+            account.count(CountedDose { source, dose: request.dose, since, lasts });
+            events.push(Event::AssumedGiven { id: request.id });
+            Ended {
+                outcome: Outcome::AssumedGiven,
+                dose: request.dose,
+                echoed: request.dose,
+                pressed: request.pressed,
+                at: now.uptime,
+            }
+        });
+        account.pump_was_reset(seen, PumpTime::new(NO_PUMPS_EPOCH, Millis::ZERO));
+        let doses = u16::try_from(account.len()).unwrap_or(u16::MAX);
+        let from = self.pump.unwrap_or_default();
+        events.push(Event::PumpReplaced { from, doses });
+        let kept = Self {
+            last_id: self.last_id,
+            account,
+            pump_seen: Some(PumpTime::new(NO_PUMPS_EPOCH, Millis::ZERO)),
+            ended: open.or(self.ended),
+            wrong_codes: self.wrong_codes,
+            wall_seen_ms: self.wall_seen_ms,
+            configuration: self.configuration,
+            ..Self::default()
+        };
+        (kept, events)
     }
 
     /// What the bytes from the disk say; an error if they are not exactly what [`to_bytes`](Self::to_bytes) makes.
@@ -54,5 +135,29 @@ impl Kept {
         let kept = Self::take(&mut input)?;
         input.finish()?;
         Ok(kept)
+    }
+}
+
+/// The last outcome, until it has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ended {
+    /// How the request ended.
+    pub(super) outcome: Outcome,
+    /// What the patient saw.
+    pub(super) dose: Dose,
+    /// What the pump would have given, if that was something else.
+    pub(super) echoed: Dose,
+    /// When the hold was complete.
+    pub(super) pressed: Moment,
+    /// Since when the outcome stands there.
+    pub(super) at: Uptime,
+}
+
+wire_struct!(Ended { outcome, dose, echoed, pressed, at });
+
+impl Ended {
+    /// Whether it gives way to the next answer by itself.
+    pub(super) const fn passes(&self) -> bool {
+        matches!(self.outcome, Outcome::Delivered { .. })
     }
 }

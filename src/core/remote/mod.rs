@@ -13,6 +13,8 @@
 //! # Never
 //! It chooses no amount, judges nothing by wall time, and waits for nobody: every wait has a deadline in `poll_timeout`.
 
+mod clocks;
+mod code;
 mod conversation;
 mod hearing;
 mod hold;
@@ -22,7 +24,7 @@ mod kept;
 mod press;
 mod view;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use pump_protocol::{
     clock::{Now, PumpTime, Uptime},
@@ -31,7 +33,9 @@ use pump_protocol::{
     report::PumpReport,
 };
 
-use self::{conversation::Conversation, hold::HoldTracker, journal::Journal};
+use self::{
+    clocks::WallWatch, code::CodeEntry, conversation::Conversation, hold::HoldTracker, journal::Journal, kept::Ended,
+};
 pub use self::{
     hold::{DOSE_HOLD, STOP_HOLD},
     kept::Kept,
@@ -39,7 +43,7 @@ pub use self::{
 use crate::{
     audit::{
         Batch,
-        event::{Doubt, Event, LinkLoss, Moment},
+        event::{Doubt, Event, LinkLoss, Moment, Trouble},
     },
     ledger::{Outcome, PRESS_EXPIRES, Request, State, Verdict},
     screen::{Day, Intent, Notice, Visit},
@@ -77,6 +81,13 @@ pub enum Input {
     },
     /// The days that were asked for, newest first.
     Days(Vec<Day>),
+    /// Something is wrong with this remote itself, or no longer.
+    Trouble {
+        /// What.
+        which: Trouble,
+        /// Whether it is so.
+        holds: bool,
+    },
     /// The program is about to end in good order.
     Close,
     /// Time has passed.
@@ -109,6 +120,10 @@ pub struct Beginning {
     pub head: AuditHead,
     /// Whether the record verifies since its last checkpoint.
     pub tail_good: bool,
+    /// Whether the keys were made just now.
+    pub paired_now: bool,
+    /// The configuration file's digest; `None` if there is no file.
+    pub configuration: Option<[u8; 32]>,
 }
 
 /// The patient remote.
@@ -124,6 +139,12 @@ pub struct Remote {
     foreign: bool,
     clock_in_doubt: bool,
     accounts_differ: bool,
+    windows_differ: bool,
+    wall_watch: WallWatch,
+    troubles: BTreeSet<Trouble>,
+    code: Option<CodeEntry>,
+    /// Since when no patient code is taken.
+    code_locked: Option<Uptime>,
     /// The pump's last no, and when it was heard.
     denied: Option<(Denial, Uptime)>,
     link_since: Uptime,
@@ -132,7 +153,6 @@ pub struct Remote {
     page: Visit,
     days: Option<Vec<Day>>,
     awake_since: Uptime,
-    ended: Option<Ended>,
     notice: Option<(Notice, Uptime)>,
     outputs: VecDeque<Output>,
 }
@@ -142,16 +162,6 @@ pub struct Remote {
 struct Word {
     report: PumpReport,
     clock: PumpClock,
-}
-
-/// The last outcome, until it has been read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Ended {
-    outcome: Outcome,
-    dose: pump_protocol::quantity::Dose,
-    echoed: pump_protocol::quantity::Dose,
-    pressed: Moment,
-    at: Uptime,
 }
 
 impl Remote {
@@ -168,6 +178,11 @@ impl Remote {
             foreign: false,
             clock_in_doubt: false,
             accounts_differ: false,
+            windows_differ: false,
+            wall_watch: WallWatch::default(),
+            troubles: BTreeSet::new(),
+            code: None,
+            code_locked: None,
             denied: None,
             link_since: now.uptime,
             hold: HoldTracker::default(),
@@ -175,11 +190,18 @@ impl Remote {
             page: Visit::Patient,
             days: None,
             awake_since: now.uptime,
-            ended: None,
             notice: None,
             outputs: VecDeque::new(),
         };
+        let raw = now;
+        let now = remote.believed(now);
         remote.note(Event::Started, now);
+        remote.watch_wall(raw);
+        remote.note_start(beginning.paired_now, beginning.configuration, now);
+        remote.restore_code_lock(now);
+        if let Some(ended) = &mut remote.kept.ended {
+            ended.at = now.uptime;
+        }
         if let Some(request) = remote.kept.request.take() {
             remote.reopen(request, now);
         }
@@ -189,6 +211,8 @@ impl Remote {
 
     /// Takes in one input. Drain [`poll_output`](Self::poll_output) afterwards.
     pub fn handle(&mut self, input: Input, now: Now) {
+        self.watch_wall(now);
+        let now = self.believed(now);
         match input {
             Input::Intent(intent) => self.intend(intent, now),
             Input::LinkUp => self.link_up(now),
@@ -196,7 +220,8 @@ impl Remote {
             Input::Heard(reply) => self.hear(reply, now),
             Input::Stored(head) => self.stored(head),
             Input::NotStored => self.not_stored(now),
-            Input::RecordChecked { good } => self.record_good &= good,
+            Input::RecordChecked { good } => self.record_checked(good, now),
+            Input::Trouble { which, holds } => self.set_trouble(which, holds, now),
             Input::Days(days) => self.days = Some(days),
             Input::Close => self.close(now),
             Input::Tick => {}
@@ -211,6 +236,7 @@ impl Remote {
 
     /// When to say [`Input::Tick`] if nothing else is to be said before, and why.
     pub fn poll_timeout(&self, now: Now) -> Option<(Uptime, &'static str)> {
+        let now = self.believed(now);
         let deadlines = [
             (
                 self.conversation.as_ref().and_then(|talk| talk.timeout(self)),
@@ -221,7 +247,8 @@ impl Remote {
             (self.journal.too_slow_at(now.uptime), "the record takes too long"),
             (self.hold.expires(), "a finger that tells no more levels"),
             (self.notice.map(|(_, since)| since.after(NOTICE_SHOWN)), "the notice has been shown"),
-            (self.ended.filter(Ended::passes).map(|ended| ended.at.after(GIVEN_SHOWN)), "GIVEN has been shown"),
+            (self.code_expires(), "the patient code lapses"),
+            (self.kept.ended.filter(Ended::passes).map(|ended| ended.at.after(GIVEN_SHOWN)), "GIVEN has been shown"),
             (self.view_changes_at(now), "the page shows another second, minute or answer"),
         ];
         deadlines.into_iter().filter_map(|(at, why)| at.map(|at| (at.max(now.uptime), why))).min_by_key(|(at, _)| *at)
@@ -249,8 +276,10 @@ impl Remote {
 
     fn pass_time(&mut self, now: Now) {
         self.hold.pass_time(now.uptime);
+        self.set_trouble(Trouble::StuckKey, self.hold.stuck(now.uptime), now);
         self.notice = self.notice.filter(|(_, since)| now.uptime.since(*since) < NOTICE_SHOWN);
-        self.ended = self.ended.filter(|ended| !ended.passes() || now.uptime.since(ended.at) < GIVEN_SHOWN);
+        self.kept.ended = self.kept.ended.filter(|ended| !ended.passes() || now.uptime.since(ended.at) < GIVEN_SHOWN);
+        self.expire_code(now);
         self.expire_press(now);
         if let Some(why) = self.conversation.as_ref().and_then(|talk| talk.overdue(now.uptime)) {
             self.hang_up(why, now);
@@ -261,6 +290,31 @@ impl Remote {
         };
         if self.kept.request.as_ref().is_some_and(silent) {
             self.doubt(Doubt::SilentInDelivery, now);
+        }
+    }
+
+    fn note_start(&mut self, paired_now: bool, configuration: Option<[u8; 32]>, now: Now) {
+        if paired_now {
+            self.note(Event::Paired, now);
+        }
+        let first = self.journal.head() == AuditHead::default();
+        if self.kept.configuration != configuration && !first {
+            self.note(Event::ConfigurationChanged, now);
+        }
+        self.kept.configuration = configuration;
+    }
+
+    fn record_checked(&mut self, good: bool, now: Now) {
+        if self.record_good && !good {
+            self.note(Event::RecordCheckFailed, now);
+        }
+        self.record_good &= good;
+    }
+
+    fn set_trouble(&mut self, which: Trouble, holds: bool, now: Now) {
+        let changed = if holds { self.troubles.insert(which) } else { self.troubles.remove(&which) };
+        if changed {
+            self.note(if holds { Event::TroubleBegan { which } } else { Event::TroubleEnded { which } }, now);
         }
     }
 
@@ -307,13 +361,6 @@ impl Remote {
     /// The id for a new request: above everything in our record and everything that the pump has seen of our key.
     fn next_id(&self) -> RequestId {
         RequestId(self.kept.last_id.0.saturating_add(1))
-    }
-}
-
-impl Ended {
-    /// Whether it gives way to the next answer by itself.
-    fn passes(&self) -> bool {
-        matches!(self.outcome, Outcome::Delivered { .. })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     audit::event::{Event, Moment, NothingBecause},
     ledger::{Request, State},
     screen::{Control, Face, Intent, Notice, Offer, Visit},
+    therapy::change::Changes,
 };
 
 impl Remote {
@@ -26,11 +27,10 @@ impl Remote {
                 }
                 Felt::Nothing => {}
             },
-            Intent::Visit(page) => self.visit(page),
-            Intent::Seen => {
-                self.ended = None;
-                self.notice = None;
-            }
+            Intent::Digit(digit) => self.digit(digit, now),
+            Intent::EraseDigit => self.erase_digit(),
+            Intent::Visit(page) => self.visit(page, now),
+            Intent::Seen => self.seen(now),
             Intent::Wake => {
                 self.awake_since = now.uptime;
                 if let Some(talk) = &mut self.conversation {
@@ -70,7 +70,34 @@ impl Remote {
         }
     }
 
-    fn visit(&mut self, page: Visit) {
+    /// What stands on the page has been read. An open question can't be put away so.
+    fn seen(&mut self, now: Now) {
+        self.notice = None;
+        match self.face(now) {
+            Face::EnterCode { .. } => self.leave_code(now),
+            Face::Given { .. } | Face::GivenInPart { .. } | Face::NotGiven(_) | Face::AssumedGiven { .. } => {
+                self.kept.ended = None;
+                self.note(Event::OutcomeSeen, now);
+            }
+            Face::Changed { .. } => {
+                self.kept.changes = Changes::default();
+                self.note(Event::ChangesSeen, now);
+            }
+            Face::Checking
+            | Face::Ready(_)
+            | Face::Wait(_)
+            | Face::NotAvailable { .. }
+            | Face::Asking { .. }
+            | Face::Delivering { .. }
+            | Face::NotSure { .. }
+            | Face::Caregiver(_)
+            | Face::History { .. }
+            | Face::Fault(_) => {}
+        }
+    }
+
+    fn visit(&mut self, page: Visit, now: Now) {
+        self.leave_code(now);
         self.page = page;
         // What was said of the page before means nothing on this one.
         self.notice = None;
@@ -84,18 +111,21 @@ impl Remote {
     fn attempt(&mut self, now: Now) {
         self.note_short_touches(now);
         match self.face(now) {
+            Face::Ready(offer) if self.code_wanted().is_some() => self.ask_code(offer, now),
             Face::Ready(offer) => self.request_dose(offer, now),
             Face::Caregiver(_) | Face::History { .. } | Face::Fault(_) => self.note(Event::AttemptElsewhere, now),
             Face::Checking
             | Face::Wait(_)
             | Face::NotAvailable { .. }
+            | Face::EnterCode { .. }
             | Face::Asking { .. }
             | Face::Delivering { .. }
             | Face::Given { .. }
             | Face::GivenInPart { .. }
             | Face::NotGiven(_)
             | Face::NotSure { .. }
-            | Face::AssumedGiven { .. } => {
+            | Face::AssumedGiven { .. }
+            | Face::Changed { .. } => {
                 let reasons = Bounded::filled_from(self.reasons(now));
                 self.note(Event::AttemptRefused { reasons }, now);
                 self.tell(Notice::Refused, now);
@@ -103,13 +133,13 @@ impl Remote {
         }
     }
 
-    fn request_dose(&mut self, offer: Offer, now: Now) {
+    pub(super) fn request_dose(&mut self, offer: Offer, now: Now) {
         let Some(prescription) = self.kept.prescription.as_ref().map(Prescription::hash) else { return };
         let (id, dose) = (self.next_id(), offer.dose);
         let pressed: Moment = super::moment(self.word.as_ref(), now);
         self.kept.last_id = id;
         self.kept.request = Some(Request::new(id, dose, prescription, pressed));
-        self.ended = None;
+        self.kept.ended = None;
         self.note(Event::Requested { id, dose, prescription }, now);
     }
 
@@ -146,6 +176,7 @@ impl Remote {
             )
             | None => {}
         }
+        self.leave_code(now);
         self.note_short_touches(now);
         self.note(Event::Closed, now);
     }

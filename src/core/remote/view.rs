@@ -12,29 +12,31 @@ use pump_protocol::{
     report::{AnnunciationKind, Delivery},
 };
 
-use super::{CHECKING_MAX, Ended, Remote};
+use super::{CHECKING_MAX, Remote, Word, kept::Ended};
 use crate::{
-    audit::event::NothingBecause,
+    audit::event::{NothingBecause, Trouble},
     ledger::{Outcome, Progress, Request, State},
     screen::{
-        Caregiver, DeliveryView, Face, LastDose, LinkHealth, NotGiven, Offer, ReservoirView, Screen, Stop, Visit, Wait,
+        Caregiver, DeliveryView, Face, LastDose, LinkHealth, NotGiven, Offer, RefillBy, ReservoirView, Screen, Stop,
+        Visit, Wait,
     },
     therapy::{
         account::shortened,
         availability::{Accounts, Availability, PumpWord, REPORT_AGE_MAX, judge},
         reason::Reason,
-        reservoir::days_left,
+        reservoir::{level, project},
     },
 };
 
 impl Remote {
     /// Everything on the display at this moment.
     pub fn screen(&self, now: Now) -> Screen {
+        let (wall, now) = (self.wall(now), self.believed(now));
         let age = self.word.as_ref().map(|word| now.uptime.since(word.clock.asked));
         Screen {
             face: self.face(now),
             hold: self.hold.shown(now.uptime),
-            clock: now.wall.map(to_the_minute),
+            clock: wall.map(to_the_minute),
             link: self.link_health(now),
             heard_min_ago: age.map(whole_minutes),
             notice: self.notice.map(|(notice, _)| notice),
@@ -68,6 +70,8 @@ impl Remote {
             age: now.uptime.since(word.clock.asked),
             heard: now.uptime.since(word.clock.heard),
             pump_now: word.clock.at_least(now.uptime),
+            civil: [word.clock.at_least(now.uptime), word.clock.at_most(now.uptime)]
+                .map(|clock| word.report.civil.after(clock.since(word.clock.said).unwrap_or_default())),
             denied: self.denied_for(now),
         })
     }
@@ -88,7 +92,9 @@ impl Remote {
         let asked = self.word.as_ref().map(|word| word.clock.asked);
         let shown = match self.face(now) {
             Face::Checking => Some(self.checking_since().after(CHECKING_MAX)),
-            Face::Ready(_) => asked.map(|asked| asked.after(REPORT_AGE_MAX).after(Millis::new(1))),
+            Face::Ready(_) | Face::EnterCode { .. } => {
+                asked.map(|asked| asked.after(REPORT_AGE_MAX).after(Millis::new(1)))
+            }
             Face::Wait(_) => next_second(self.wait_remaining(now)).and_then(after),
             Face::Delivering { .. } => next_second(self.delivery_remaining(now)).and_then(after),
             Face::NotAvailable { .. }
@@ -98,6 +104,7 @@ impl Remote {
             | Face::NotGiven(_)
             | Face::NotSure { .. }
             | Face::AssumedGiven { .. }
+            | Face::Changed { .. }
             | Face::Caregiver(_)
             | Face::History { .. }
             | Face::Fault(_) => None,
@@ -111,7 +118,12 @@ impl Remote {
 
     fn patients_face(&self, now: Now) -> Face {
         let open = self.kept.request.as_ref().and_then(|request| self.open_face(request, now));
-        open.or_else(|| self.ended.map(|ended| ended_face(&ended, now))).unwrap_or_else(|| self.answer(now))
+        let ended = || self.kept.ended.map(|ended| ended_face(&ended, now));
+        let changed = || {
+            let changes = self.kept.changes.to_vec();
+            (!changes.is_empty()).then_some(Face::Changed { changes })
+        };
+        open.or_else(ended).or_else(changed).or_else(|| self.code_face()).unwrap_or_else(|| self.answer(now))
     }
 
     /// The page of an open question; `None` if it is one that the patient has been told the answer of.
@@ -145,10 +157,11 @@ impl Remote {
         }
     }
 
-    fn availability(&self, now: Now) -> Availability {
+    pub(super) fn availability(&self, now: Now) -> Availability {
         let known = self.known_against(now);
         let word = self.pump_word(now);
-        judge(known, word.as_ref(), self.kept.prescription.as_ref(), &self.kept.account, now)
+        let lock = self.code_lock_remaining(now);
+        judge(known, lock, word.as_ref(), self.kept.prescription.as_ref(), &self.kept.account, now)
     }
 
     /// What speaks against a dose, apart from what the pump's report and the accounts say.
@@ -157,6 +170,11 @@ impl Remote {
         let holds = [
             (self.journal.failing(now.uptime), Reason::RecordNotWritable),
             (!self.record_good, Reason::RecordDamaged),
+            (self.troubles.contains(&Trouble::SelfTestFailed), Reason::SelfTestFailed),
+            (self.troubles.contains(&Trouble::StuckKey), Reason::StuckKey),
+            (self.troubles.contains(&Trouble::ToneFailed), Reason::ToneFailed),
+            (self.troubles.contains(&Trouble::BatteryTooLow), Reason::BatteryTooLow),
+            (self.troubles.contains(&Trouble::SelfTestRunning), Reason::SelfTestRunning),
             (!self.bonded, Reason::NoBond),
             (self.foreign, Reason::WrongPump),
             (!self.role_allows(), Reason::ViewerOnly),
@@ -246,15 +264,24 @@ impl Remote {
     fn reservoir(&self, volume: Volume, now: Now) -> Option<ReservoirView> {
         let prescription = self.kept.prescription.as_ref()?;
         let programmed = prescription.programmed();
-        let days_left = days_left(prescription, volume);
+        let Word { report, clock } = self.word.as_ref()?;
+        let age = now.uptime.since(clock.heard);
+        let projection = project(prescription, volume, report.civil);
+        let by = |lasts: Millis| {
+            let left = lasts.saturating_sub(age);
+            let days_left = u32::try_from(left.get() / (24 * 3_600_000)).unwrap_or(u32::MAX);
+            RefillBy { days_left, on: now.wall.map(|wall| to_the_day(wall.after(left))) }
+        };
         Some(ReservoirView {
             volume,
             percent: volume.percent_of(programmed.capacity),
             capacity: programmed.capacity,
             low: programmed.low_reservoir,
             reserve: programmed.reserve,
-            days_left,
-            refill_by: now.wall.map(|wall| to_the_day(wall.after(Millis::from_hours(24 * u64::from(days_left))))),
+            level: level(prescription, volume),
+            every_dose: by(projection.every_dose),
+            basal_alone: by(projection.basal_alone),
+            age_min: whole_minutes(age),
         })
     }
 
@@ -311,6 +338,11 @@ const fn found_by_asking(reason: Reason) -> bool {
         Reason::OutOfReach | Reason::HistoryNotImported | Reason::ReportTooOld | Reason::Unresolved => true,
         Reason::RecordNotWritable
         | Reason::RecordDamaged
+        | Reason::SelfTestFailed
+        | Reason::StuckKey
+        | Reason::ToneFailed
+        | Reason::BatteryTooLow
+        | Reason::SelfTestRunning
         | Reason::NoBond
         | Reason::WrongPump
         | Reason::ViewerOnly
@@ -319,6 +351,7 @@ const fn found_by_asking(reason: Reason) -> bool {
         | Reason::DemandDosesOff
         | Reason::LowReservoir
         | Reason::ClockInDoubt
+        | Reason::CodeLocked
         | Reason::WindowLimit
         | Reason::Allotment
         | Reason::Lockout

@@ -1,6 +1,6 @@
-//! Our own account of doses: what lockout and allotment are judged by, beside the pump's account.
+//! Our own account of doses: what lockout, allotment and dose limit are judged by, beside the pump's account.
 //!
-//! The pump enforces both. This second account tells the patient how long to wait, and notices when the two disagree.
+//! The pump enforces all three. This second account tells the patient how long to wait, and notices when the two disagree.
 //!
 //! # Terms
 //! - *age*: the time since a dose could have started at the latest, by the pump's clock and by our boot-time clock; the
@@ -21,9 +21,9 @@ use pump_protocol::{
     wire::{Bounded, wire_enum, wire_struct},
 };
 
-/// The most doses counted at a time: more than any allotment in the longest reach of seven days can hold at four a day,
-/// and twice a day's most. Beyond it the account is [full](Account::count).
-pub const DOSES_MAX: usize = 96;
+/// The most doses counted at a time: the longest reach of seven days at the greatest allotment of 48 a day, and a day's more
+/// for the clinic's. Beyond it the account is [full](Account::count).
+pub const DOSES_MAX: usize = 8 * 48;
 
 /// How far two crystals drift apart: 1 in 1000 is ten times what a watch does.
 const DRIFT_PER_MILLE: u64 = 1;
@@ -47,6 +47,8 @@ pub struct CountedDose {
     pub dose: Dose,
     /// Its latest possible start.
     pub since: Since,
+    /// How long it takes from its start to its last drop, as programmed when it was counted.
+    pub lasts: Millis,
 }
 
 /// Where a counted dose comes from.
@@ -81,7 +83,7 @@ pub struct Since {
 }
 
 wire_struct!(Account { doses, lockout_from, used_up_from });
-wire_struct!(CountedDose { source, dose, since });
+wire_struct!(CountedDose { source, dose, since, lasts });
 wire_struct!(Since { pump, carried, uptime });
 wire_enum!(DoseSource: u8 { 0x0F => Ours { id }, 0x33 => OtherRemote { bolus }, 0x3C => NotDemanded { bolus } });
 
@@ -161,6 +163,13 @@ impl Account {
         counted.since.uptime.filter(|(of, _)| *of == boot).map(|(_, uptime)| uptime)
     }
 
+    /// A dose ended then: it may have taken longer than was programmed here when it was counted.
+    pub fn ended(&mut self, source: DoseSource, at: PumpTime) {
+        for dose in self.doses.as_mut_slice().iter_mut().filter(|dose| dose.source == source) {
+            dose.lasts = dose.lasts.max(at.since(dose.since.pump).unwrap_or(Millis::ZERO));
+        }
+    }
+
     /// Takes a dose out of the account: the pump has proved that nothing went in.
     pub fn discount(&mut self, source: DoseSource) {
         self.doses.retain(|dose| dose.source != source);
@@ -168,7 +177,7 @@ impl Account {
 
     /// The newest dose that counts.
     pub fn newest(&self, pump_now: PumpTime, now: Now) -> Option<(CountedDose, Millis)> {
-        self.doses.iter().map(|dose| (*dose, dose.since.age(pump_now, now))).min_by_key(|(_, age)| *age)
+        self.counted(pump_now, now).map(|(dose, age)| (*dose, age)).min_by_key(|(_, age)| *age)
     }
 
     /// Whether a dose of this source counts.
@@ -195,7 +204,27 @@ impl Account {
 
     /// Forgets what no limit can reach any more.
     pub fn prune(&mut self, reach: Millis, pump_now: PumpTime, now: Now) {
-        self.doses.retain(|dose| dose.since.age(pump_now, now) <= reach);
+        self.doses.retain(|dose| dose.since.age(pump_now, now) <= reach.saturating_add(dose.lasts));
+    }
+
+    /// How many doses count.
+    pub fn len(&self) -> usize {
+        self.doses.len()
+    }
+
+    /// Whether none does.
+    pub fn is_empty(&self) -> bool {
+        self.doses.is_empty()
+    }
+
+    /// Every dose that counts, with its age.
+    pub fn counted(&self, pump_now: PumpTime, now: Now) -> impl Iterator<Item = (&CountedDose, Millis)> {
+        self.doses.iter().map(move |dose| (dose, dose.since.age(pump_now, now)))
+    }
+
+    /// How long ago a stretch of unknown history ended; `None` if all of it is known.
+    pub fn gap_age(&self, pump_now: PumpTime, now: Now) -> Option<Millis> {
+        self.used_up_from.map(|since| since.age(pump_now, now))
     }
 
     /// How long until the lockout interval since the last dose is over.
@@ -209,7 +238,7 @@ impl Account {
     /// How many demand doses count in the last 24 hours.
     pub fn used(&self, prescription: &Prescription, pump_now: PumpTime, now: Now) -> u8 {
         let allotment = prescription.programmed().allotment;
-        let used_up = self.used_up_from.is_some_and(|since| since.age(pump_now, now) < ALLOTMENT_WINDOW);
+        let used_up = self.gap_age(pump_now, now).is_some_and(|age| age < ALLOTMENT_WINDOW);
         let counted = self.demanded_ages(pump_now, now).count();
         let used = u8::try_from(counted).unwrap_or(u8::MAX);
         if used_up { used.max(allotment) } else { used }
@@ -223,7 +252,7 @@ impl Account {
 
     /// How long until the oldest of them no longer counts; `None` if none counts.
     pub fn next_return(&self, pump_now: PumpTime, now: Now) -> Option<Millis> {
-        let used_up = self.used_up_from.map(|since| since.age(pump_now, now)).filter(|age| *age < ALLOTMENT_WINDOW);
+        let used_up = self.gap_age(pump_now, now).filter(|age| *age < ALLOTMENT_WINDOW);
         let oldest = used_up.or_else(|| self.demanded_ages(pump_now, now).max());
         oldest.map(|age| ALLOTMENT_WINDOW.saturating_sub(age))
     }
@@ -235,7 +264,7 @@ impl Account {
         ages.sort_unstable_by(|a, b| b.cmp(a));
         let too_many = (ages.len() + 1).saturating_sub(allotment);
         let by_count = too_many.checked_sub(1).and_then(|last| ages.get(last));
-        let by_gap = self.used_up_from.map(|since| since.age(pump_now, now));
+        let by_gap = self.gap_age(pump_now, now);
         let waits = by_count.copied().into_iter().chain(by_gap).map(|age| ALLOTMENT_WINDOW.saturating_sub(age));
         waits.max().unwrap_or(Millis::ZERO)
     }
@@ -256,7 +285,8 @@ mod tests {
 
     fn ours(id: u64, at: Millis) -> CountedDose {
         let since = Since { pump: PumpTime::new(1, at), carried: Millis::ZERO, uptime: None };
-        CountedDose { source: DoseSource::Ours { id: RequestId(id) }, dose: Dose::from_micrograms(50), since }
+        let (source, dose) = (DoseSource::Ours { id: RequestId(id) }, Dose::from_micrograms(50));
+        CountedDose { source, dose, since, lasts: Millis::from_mins(4) }
     }
 
     fn pump_at(hours: u64) -> PumpTime {
@@ -340,8 +370,8 @@ mod tests {
     fn an_account_without_room_counts_as_used_up() {
         let mut account = Account::default();
         (0..=DOSES_MAX as u64).for_each(|id| account.count(ours(id, Millis::from_secs(id))));
-        let late = PumpTime::new(1, hours(24).saturating_add(Millis::from_secs(95)));
-        assert_eq!(account.used(&morphine(), late, now_at(hours(99))), 4);
+        let late = PumpTime::new(1, hours(24).saturating_add(Millis::from_secs(DOSES_MAX as u64 - 1)));
+        assert_eq!(account.used(&morphine(), late, now_at(hours(99))), 4, "the one that didn't fit");
     }
 
     #[test]

@@ -6,15 +6,17 @@
 //! - All reasons are given, most limiting first.
 
 use pump_protocol::{
-    clock::{Now, PumpTime},
+    clock::{CivilTime, Now, PumpTime},
     prescription::{ALLOTMENT_WINDOW, Prescription},
-    quantity::Millis,
+    quantity::{Dose, Millis},
     report::{Delivery, PumpReport},
 };
 
 use super::{
     account::{Account, shortened},
     reason::{Inhibiting, Reason},
+    reservoir::{ReservoirLevel, level},
+    window::Windows,
 };
 use crate::screen::Offer;
 
@@ -55,6 +57,8 @@ pub struct PumpWord<'a> {
     pub heard: Millis,
     /// What its clock shows now, at least.
     pub pump_now: PumpTime,
+    /// What its calendar shows now, at least and at most.
+    pub civil: [CivilTime; 2],
     /// What it denied a dose for, and how long that still lasts.
     pub denied: Option<(Reason, Millis)>,
 }
@@ -68,6 +72,8 @@ pub struct Accounts {
     pub used: TwoAccounts<u8>,
     /// How long until one more fits into the allotment.
     pub allotment_wait: Millis,
+    /// How long until one more fits into every window of the dose limit, by our account.
+    pub window_wait: Millis,
     /// How many of ours are so near their return that the pump may have let go of them already.
     returning: u8,
     /// How far the lockouts may lie apart.
@@ -107,11 +113,12 @@ impl Accounts {
             Millis::ZERO
         };
         let returning = account.returning(tolerance(ALLOTMENT_WINDOW), word.pump_now, now);
+        let window_wait = Windows::of(account, prescription, word.civil, word.pump_now, now).wait();
         let tolerance = tolerance(prescription.programmed().lockout_interval);
-        Self { lockout, used, allotment_wait: ours_full.max(pumps_full), returning, tolerance }
+        Self { lockout, used, allotment_wait: ours_full.max(pumps_full), window_wait, returning, tolerance }
     }
 
-    /// Whether the two accounts differ by more than the radio can explain.
+    /// Whether lockout or allotment differ by more than the radio can explain.
     pub fn differ(&self) -> bool {
         let TwoAccounts { ours, pumps } = self.lockout;
         let same_count = self.used.ours.saturating_sub(self.returning)..=self.used.ours;
@@ -120,14 +127,34 @@ impl Accounts {
     }
 }
 
+/// The drug in the window of the dose limit that ends now, by both accounts, if they differ by more than the radio can explain.
+pub fn windows_differ(
+    account: &Account,
+    prescription: &Prescription,
+    word: &PumpWord<'_>,
+    now: Now,
+) -> Option<TwoAccounts<Dose>> {
+    let windows = Windows::of(account, prescription, word.civil, word.pump_now, now);
+    let slack = tolerance(prescription.programmed().window_limit.window);
+    // What the basal rate gives in that time is in doubt as well.
+    let basal = prescription.most_basal_in(slack);
+    let most = windows.used(slack).saturating_add(basal);
+    let least = windows.used_at_least(slack).saturating_sub(basal);
+    let pumps = word.report.window_used;
+    let differ = !(least..=most).contains(&pumps);
+    differ.then(|| TwoAccounts { ours: windows.used(Millis::ZERO), pumps })
+}
+
 /// By how much two accounts of the same span may differ for no reason.
 fn tolerance(span: Millis) -> Millis {
     ACCOUNTS_TOLERANCE.saturating_add(span.saturating_sub(shortened(span)))
 }
 
-/// The answer from the pump's last word and both accounts; `known` holds what else already speaks against a dose.
+/// The answer from the pump's last word and both accounts; `known` holds what else already speaks against a dose, and
+/// `code_lock` is how long no patient code is taken.
 pub fn judge(
     mut known: Vec<Reason>,
+    code_lock: Millis,
     word: Option<&PumpWord<'_>>,
     prescription: Option<&Prescription>,
     account: &Account,
@@ -141,7 +168,8 @@ pub fn judge(
     };
     let accounts = Accounts::judge(account, prescription, word, now);
     known.extend(spoken_against(word, prescription));
-    let waits = waits(&accounts, word, prescription);
+    let mut waits = waits(&accounts, word, prescription);
+    waits.extend((code_lock > Millis::ZERO).then_some((Reason::CodeLocked, code_lock)));
     known.extend(waits.iter().map(|(reason, _)| *reason));
     let left = prescription.programmed().allotment.saturating_sub(accounts.used.stricter());
     let allotment = prescription.programmed().allotment;
@@ -168,9 +196,7 @@ fn not_available(mut reasons: Vec<Reason>) -> Availability {
 fn spoken_against(word: &PumpWord<'_>, prescription: &Prescription) -> Vec<Reason> {
     let report = word.report;
     let alarms = report.annunciations.iter().filter_map(|a| Inhibiting::from_annunciation(a.kind)).map(Reason::Alarm);
-    let programmed = prescription.programmed();
-    let needed = programmed.demand_dose.volume_at(programmed.concentration).unwrap_or_default();
-    let low = report.reservoir.saturating_sub(needed) < programmed.low_reservoir;
+    let low = level(prescription, report.reservoir) > ReservoirLevel::Enough;
     let holds = [
         (matches!(report.delivery, Delivery::Stopped { .. }), Reason::Alarm(Inhibiting::PumpStopped)),
         (!prescription.demand_doses_on(), Reason::DemandDosesOff),
@@ -183,8 +209,12 @@ fn spoken_against(word: &PumpWord<'_>, prescription: &Prescription) -> Vec<Reaso
 /// What passes by itself, and when.
 fn waits(accounts: &Accounts, word: &PumpWord<'_>, prescription: &Prescription) -> Vec<(Reason, Millis)> {
     let bolus = word.report.bolus.map_or(Millis::ZERO, |bolus| bolus.remaining.saturating_sub(shortened(word.heard)));
-    let allotment = if prescription.demand_doses_on() { accounts.allotment_wait } else { Millis::ZERO };
-    let waits =
-        [(Reason::Allotment, allotment), (Reason::Lockout, accounts.lockout.stricter()), (Reason::BolusRunning, bolus)];
+    let on = |wait| if prescription.demand_doses_on() { wait } else { Millis::ZERO };
+    let waits = [
+        (Reason::WindowLimit, on(accounts.window_wait)),
+        (Reason::Allotment, on(accounts.allotment_wait)),
+        (Reason::Lockout, accounts.lockout.stricter()),
+        (Reason::BolusRunning, bolus),
+    ];
     waits.into_iter().chain(word.denied).filter(|(_, wait)| *wait > Millis::ZERO).collect()
 }

@@ -16,6 +16,16 @@ pub enum Reason {
     RecordNotWritable,
     /// The record's newest part does not verify.
     RecordDamaged,
+    /// The self-test found a fault.
+    SelfTestFailed,
+    /// A key has been down for so long that it is stuck.
+    StuckKey,
+    /// Alarms can't be heard (OPCA EC17).
+    ToneFailed,
+    /// The remote's battery may not last until the dose is in.
+    BatteryTooLow,
+    /// The self-test runs.
+    SelfTestRunning,
     /// No pump is bonded to this remote.
     NoBond,
     /// The pump that answers is not the one that this record belongs to.
@@ -40,6 +50,8 @@ pub enum Reason {
     ReportTooOld,
     /// What the pump did lately is not known here yet.
     HistoryNotImported,
+    /// Too many wrong patient codes in a row.
+    CodeLocked,
     /// Some window with this dose in it would exceed the dose limit.
     WindowLimit,
     /// The allotment of the last 24 hours is used.
@@ -85,7 +97,7 @@ impl Inhibiting {
 impl Reason {
     /// Whether time alone ends it, so that a countdown can be promised.
     pub const fn passes_by_itself(self) -> bool {
-        matches!(self, Self::Lockout | Self::Allotment | Self::WindowLimit | Self::BolusRunning)
+        matches!(self, Self::Lockout | Self::Allotment | Self::WindowLimit | Self::BolusRunning | Self::CodeLocked)
     }
 }
 
@@ -120,6 +132,12 @@ impl Wire for Reason {
             Self::Lockout => 16,
             Self::BolusRunning => 17,
             Self::PrescriptionContradicts => 18,
+            Self::SelfTestFailed => 19,
+            Self::StuckKey => 20,
+            Self::ToneFailed => 21,
+            Self::BatteryTooLow => 22,
+            Self::SelfTestRunning => 23,
+            Self::CodeLocked => 24,
         };
         tag.put(out);
         if let Self::Alarm(alarm) = self {
@@ -147,6 +165,12 @@ impl Wire for Reason {
             16 => Self::Lockout,
             17 => Self::BolusRunning,
             18 => Self::PrescriptionContradicts,
+            19 => Self::SelfTestFailed,
+            20 => Self::StuckKey,
+            21 => Self::ToneFailed,
+            22 => Self::BatteryTooLow,
+            23 => Self::SelfTestRunning,
+            24 => Self::CodeLocked,
             other => return Err(input.unknown("reason", other)),
         })
     }

@@ -1,32 +1,167 @@
-//! How long the reservoir lasts, judged for the patient's safety: the fullest basal day and every allotted dose.
+//! How long the reservoir lasts: at basal alone, and if every allotted dose is used.
 //!
-//! The projection along time-of-day segments, and the date at basal alone, are not here yet.
+//! Pumps compute what is in the reservoir, they don't measure it; so does this. Both projections follow the basal programme
+//! along the pump's civil clock from the moment of the report, down to the reserve, which the pump can't deliver reliably.
+//!
+//! # Promises
+//! - Nothing is promised that isn't there: liquid is rounded down, use is rounded up.
+//! - The date for every dose is never later than the one at basal alone.
 
 use pump_protocol::{
-    prescription::{ALLOTMENT_WINDOW, Prescription},
-    quantity::Volume,
+    clock::CivilTime,
+    prescription::Prescription,
+    quantity::{Dose, Millis, Volume},
 };
 
-/// Whole days until the volume reaches the reserve, if every allotted dose is used.
-pub fn days_left(prescription: &Prescription, volume: Volume) -> u32 {
+/// No reservoir is promised for longer than this: the pump's battery doesn't last as long.
+pub const PROJECTION_MAX: Millis = Millis::from_hours(20 * 366 * 24);
+
+/// How full a reservoir is, in the two words that matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReservoirLevel {
+    /// A demand dose can be given.
+    Enough,
+    /// One demand dose would take it below the low threshold: what is left serves the basal rate (OPCA EC20).
+    Low,
+    /// At the reserve: it counts as empty.
+    Empty,
+}
+
+/// How long it lasts from the moment of the report on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Projection {
+    /// At basal alone.
+    pub basal_alone: Millis,
+    /// If every allotted dose is used.
+    pub every_dose: Millis,
+}
+
+/// How full it is.
+pub fn level(prescription: &Prescription, volume: Volume) -> ReservoirLevel {
+    let programmed = prescription.programmed();
+    let dose = if prescription.demand_doses_on() { programmed.demand_dose } else { Dose::ZERO };
+    let needed = dose.volume_at(programmed.concentration).unwrap_or_default();
+    if volume <= programmed.reserve {
+        ReservoirLevel::Empty
+    } else if volume.saturating_sub(needed) < programmed.low_reservoir {
+        ReservoirLevel::Low
+    } else {
+        ReservoirLevel::Enough
+    }
+}
+
+/// How long it lasts; `civil` is what the pump's calendar showed at the report.
+pub fn project(prescription: &Prescription, volume: Volume, civil: CivilTime) -> Projection {
+    let programmed = prescription.programmed();
+    let doses = u64::from(programmed.demand_dose.nanograms()) * u64::from(programmed.allotment);
+    Projection {
+        basal_alone: lasts(prescription, volume, civil, 0),
+        every_dose: lasts(prescription, volume, civil, doses),
+    }
+}
+
+/// How long the volume above the reserve lasts if this much drug is used a day beside the basal programme.
+fn lasts(prescription: &Prescription, volume: Volume, civil: CivilTime, beside_ng: u64) -> Millis {
+    const DAY_MS: u64 = 24 * 3_600_000;
     let programmed = prescription.programmed();
     let usable_nl = u128::from(volume.saturating_sub(programmed.reserve).nanolitres());
-    let basal = u128::from(prescription.most_basal_in(ALLOTMENT_WINDOW).nanograms());
-    let doses = u128::from(programmed.demand_dose.nanograms()) * u128::from(programmed.allotment);
-    let usable_ng = usable_nl * u128::from(programmed.concentration.nanograms_per_millilitre()) / 1_000_000;
-    let days = usable_ng.checked_div(basal + doses);
-    days.map_or(u32::MAX, |days| u32::try_from(days).unwrap_or(u32::MAX))
+    // Nanograms an hour for a millisecond, so that no rate has a remainder; a day's doses are spread over the day.
+    let usable = usable_nl * u128::from(programmed.concentration.nanograms_per_millilitre()) * 3_600_000 / 1_000_000;
+    let beside = u128::from(beside_ng).div_ceil(24);
+    let segments = segments_from(prescription, civil.of_day().get());
+    let rate_of = |nanograms_per_hour: u32| u128::from(nanograms_per_hour) + beside;
+    let a_day: u128 = segments.iter().map(|(length, rate)| u128::from(*length) * rate_of(*rate)).sum();
+    let Some(days) = usable.checked_div(a_day) else { return PROJECTION_MAX };
+    let mut left = usable - days * a_day;
+    let mut span = days.saturating_mul(u128::from(DAY_MS));
+    for (length, rate) in segments {
+        let used = u128::from(length) * rate_of(rate);
+        if used > left {
+            span = span.saturating_add(left / rate_of(rate));
+            break;
+        }
+        left -= used;
+        span = span.saturating_add(u128::from(length));
+    }
+    Millis::new(u64::try_from(span).unwrap_or(u64::MAX)).min(PROJECTION_MAX)
+}
+
+/// One day of the basal programme from this time of day on: how long each rate runs, in milliseconds, and the rate.
+fn segments_from(prescription: &Prescription, of_day_ms: u64) -> Vec<(u64, u32)> {
+    const DAY_MS: u64 = 24 * 3_600_000;
+    let basal = &prescription.programmed().basal;
+    let begins = |index: usize| basal.get(index).map_or(DAY_MS, |segment| u64::from(segment.from_minute) * 60_000);
+    let parts = basal.iter().enumerate().map(|(index, segment)| (begins(index), begins(index + 1), segment.rate));
+    let today = parts.clone().map(|(begin, end, rate)| (begin.max(of_day_ms), end, rate));
+    let tomorrow = parts.map(|(begin, end, rate)| (begin, end.min(of_day_ms), rate));
+    let lengths = today.chain(tomorrow).filter(|(begin, end, _)| begin < end);
+    lengths.map(|(begin, end, rate)| (end - begin, rate.nanograms_per_hour())).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use pump_protocol::{
+        prescription::{BasalSegment, Programmed},
+        quantity::BasalRate,
+        wire::Bounded,
+    };
+
     use super::*;
-    use crate::fixtures::morphine;
+    use crate::fixtures::{hours, morphine};
+
+    const MIDNIGHT: CivilTime = CivilTime::from_millis(0);
+
+    fn with(change: impl FnOnce(&mut Programmed)) -> Prescription {
+        let mut programmed = morphine().programmed().clone();
+        change(&mut programmed);
+        Prescription::check(programmed).expect("agrees")
+    }
 
     #[test]
-    fn every_allotted_dose_and_the_basal_are_taken_from_what_is_above_the_reserve() {
-        // 18.2 mL less 1 mL of reserve at 2 mg/mL are 34.4 mg; a day takes 96 mcg of basal and 200 mcg of doses.
-        assert_eq!(days_left(&morphine(), Volume::from_microlitres(18_200)), 116);
-        assert_eq!(days_left(&morphine(), Volume::from_microlitres(900)), 0);
+    fn both_dates_are_counted_down_to_the_reserve() {
+        // 18.2 mL less 1 mL of reserve at 2 mg/mL are 34.4 mg; a day takes 96 mcg of basal, and 200 mcg of doses.
+        let projection = project(&morphine(), Volume::from_microlitres(18_200), MIDNIGHT);
+        assert_eq!(projection.basal_alone, hours(358 * 24 + 8), "34.4 mg / 96 mcg = 358 days and a third");
+        assert_eq!(projection.every_dose.get() / (24 * 3_600_000), 116);
+        let empty = project(&morphine(), Volume::from_microlitres(900), MIDNIGHT);
+        assert_eq!((empty.basal_alone, empty.every_dose), (Millis::ZERO, Millis::ZERO));
+    }
+
+    #[test]
+    fn the_last_day_follows_the_time_of_day() {
+        let step = |from_minute, rate| BasalSegment { from_minute, rate: BasalRate::from_nanograms_per_hour(rate) };
+        let night = with(|p| p.basal = Bounded::filled_from([step(0, 1_000), step(12 * 60, 3_000)]));
+        // 1.009 mL less 1 mL at 2 mg/mL are 18 mcg: twelve hours at 1 mcg/h and two at 3, or six at 3 from noon.
+        let volume = Volume::from_microlitres(1_009);
+        assert_eq!(project(&night, volume, MIDNIGHT).basal_alone, hours(14));
+        assert_eq!(project(&night, volume, CivilTime::from_millis(12 * 3_600_000)).basal_alone, hours(6));
+        assert_eq!(project(&night, volume, CivilTime::from_millis(-12 * 3_600_000)).basal_alone, hours(6));
+    }
+
+    #[test]
+    fn a_pump_that_uses_nothing_lasts_no_longer_than_its_battery() {
+        let zero = |p: &mut Programmed| {
+            p.basal =
+                Bounded::filled_from([BasalSegment { from_minute: 0, rate: BasalRate::from_nanograms_per_hour(0) }]);
+        };
+        let projection = project(&with(zero), Volume::from_microlitres(20_000), MIDNIGHT);
+        assert_eq!(projection.basal_alone, PROJECTION_MAX);
+        assert!(projection.every_dose < PROJECTION_MAX);
+        let off = with(|p| {
+            zero(p);
+            p.allotment = 0;
+        });
+        assert_eq!(project(&off, Volume::from_microlitres(20_000), MIDNIGHT).every_dose, PROJECTION_MAX);
+    }
+
+    #[test]
+    fn low_is_where_one_dose_would_pass_the_threshold_and_empty_is_the_reserve() {
+        let prescription = morphine();
+        let at = |nanolitres| level(&prescription, Volume::from_nanolitres(nanolitres));
+        assert_eq!(at(2_025_000), ReservoirLevel::Enough, "50 mcg are 25 uL: exactly at the threshold is not below it");
+        assert_eq!(at(2_024_999), ReservoirLevel::Low);
+        assert_eq!((at(1_000_001), at(1_000_000)), (ReservoirLevel::Low, ReservoirLevel::Empty));
+        let off = with(|p| p.allotment = 0);
+        assert_eq!(level(&off, Volume::from_nanolitres(2_000_000)), ReservoirLevel::Enough, "no dose will be given");
     }
 }

@@ -1,0 +1,197 @@
+//! What the clinic changed, told to the patient once and until it has been read.
+//!
+//! # Promises
+//! - Each kind of change stands at most once: of two, the first's "from" and the second's "to". What was changed back is not told.
+
+use pump_protocol::{
+    prescription::{ALLOTMENT_WINDOW, Prescription, Programmed, WindowDoseLimit},
+    quantity::{Concentration, Dose, Millis, Volume},
+    wire::{Bounded, Text, wire_enum},
+};
+
+/// There are fewer kinds of change than this.
+pub const CHANGES_MAX: usize = 12;
+
+/// Changes that nobody has read yet, the most important first.
+pub type Changes = Bounded<Change, CHANGES_MAX>;
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// What one request gives.
+    DemandDose {
+        /// Before.
+        from: Dose,
+        /// Now.
+        to: Dose,
+    },
+    /// How many demand doses in 24 hours; 0 is: switched off.
+    Allotment {
+        /// Before.
+        from: u8,
+        /// Now.
+        to: u8,
+    },
+    /// From one dose to the next.
+    Lockout {
+        /// Before.
+        from: Millis,
+        /// Now.
+        to: Millis,
+    },
+    /// The most drug from all sources in a window.
+    WindowLimit {
+        /// Before.
+        from: WindowDoseLimit,
+        /// Now.
+        to: WindowDoseLimit,
+    },
+    /// The basal programme, as what it gives in a day; the same sum if only its hours changed.
+    Basal {
+        /// Before.
+        from: Dose,
+        /// Now.
+        to: Dose,
+    },
+    /// Another drug.
+    Drug {
+        /// Before.
+        from: Text<32>,
+        /// Now.
+        to: Text<32>,
+    },
+    /// Another liquid.
+    Concentration {
+        /// Before.
+        from: Concentration,
+        /// Now.
+        to: Concentration,
+    },
+    /// Whether a patient code is asked for, or which one counts.
+    PatientCode {
+        /// Whether one is asked for now.
+        asked: bool,
+    },
+    /// Capacity, thresholds or the length of a bolus.
+    Details,
+    /// The reservoir was filled.
+    Refill {
+        /// What it holds now.
+        volume: Volume,
+    },
+}
+
+wire_enum!(Change: u8 {
+    0x0F => DemandDose { from, to },
+    0x33 => Allotment { from, to },
+    0x3C => Lockout { from, to },
+    0x55 => WindowLimit { from, to },
+    0x5A => Basal { from, to },
+    0x66 => Drug { from, to },
+    0x69 => Concentration { from, to },
+    0x96 => PatientCode { asked },
+    0x99 => Details,
+    0xA5 => Refill { volume },
+});
+
+/// Everything that differs between two prescriptions, the most important first.
+pub fn between(before: &Prescription, now: &Prescription) -> Vec<Change> {
+    let (from, to) = (before.programmed(), now.programmed());
+    let a_day = |known: &Prescription| known.most_basal_in(ALLOTMENT_WINDOW);
+    let told = [
+        (from.drug != to.drug).then(|| Change::Drug { from: from.drug.clone(), to: to.drug.clone() }),
+        (from.demand_dose != to.demand_dose)
+            .then_some(Change::DemandDose { from: from.demand_dose, to: to.demand_dose }),
+        (from.allotment != to.allotment).then_some(Change::Allotment { from: from.allotment, to: to.allotment }),
+        (from.lockout_interval != to.lockout_interval)
+            .then_some(Change::Lockout { from: from.lockout_interval, to: to.lockout_interval }),
+        (from.window_limit != to.window_limit)
+            .then_some(Change::WindowLimit { from: from.window_limit, to: to.window_limit }),
+        (from.basal != to.basal).then(|| Change::Basal { from: a_day(before), to: a_day(now) }),
+        (from.concentration != to.concentration)
+            .then_some(Change::Concentration { from: from.concentration, to: to.concentration }),
+        (from.patient_code != to.patient_code).then_some(Change::PatientCode { asked: to.patient_code.is_some() }),
+        (details(from) != details(to)).then_some(Change::Details),
+    ];
+    told.into_iter().flatten().collect()
+}
+
+/// Puts a change with those that nobody has read yet.
+pub fn tell(untold: &mut Changes, change: Change) {
+    let earlier = untold.iter().find(|earlier| same_kind(earlier, &change)).cloned();
+    untold.retain(|earlier| !same_kind(earlier, &change));
+    if let Some(change) = joined(earlier, change) {
+        // There are fewer kinds than places, and each stands once.
+        let _ = untold.push(change);
+    }
+}
+
+const fn details(programmed: &Programmed) -> (Millis, Volume, Volume, Volume) {
+    (programmed.bolus_duration, programmed.capacity, programmed.low_reservoir, programmed.reserve)
+}
+
+fn same_kind(one: &Change, other: &Change) -> bool {
+    core::mem::discriminant(one) == core::mem::discriminant(other)
+}
+
+/// Two changes of one kind as one; `None` if the second took the first back.
+fn joined(earlier: Option<Change>, later: Change) -> Option<Change> {
+    use Change::{Allotment, Basal, Concentration, DemandDose, Drug, Lockout, WindowLimit};
+    let Some(earlier) = earlier else { return Some(later) };
+    match (earlier, later) {
+        (DemandDose { from, .. }, DemandDose { to, .. }) => (from != to).then_some(DemandDose { from, to }),
+        (Allotment { from, .. }, Allotment { to, .. }) => (from != to).then_some(Allotment { from, to }),
+        (Lockout { from, .. }, Lockout { to, .. }) => (from != to).then_some(Lockout { from, to }),
+        (WindowLimit { from, .. }, WindowLimit { to, .. }) => (from != to).then_some(WindowLimit { from, to }),
+        (Drug { from, .. }, Drug { to, .. }) => (from != to).then_some(Drug { from, to }),
+        (Concentration { from, .. }, Concentration { to, .. }) => (from != to).then_some(Concentration { from, to }),
+        // The hours may differ though the sum is the same: told anyway.
+        (Basal { from, .. }, Basal { to, .. }) => Some(Basal { from, to }),
+        // What has no "from": the latest counts.
+        (_, later) => Some(later),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::morphine;
+
+    fn with(change: impl FnOnce(&mut Programmed)) -> Prescription {
+        let mut programmed = morphine().programmed().clone();
+        change(&mut programmed);
+        Prescription::check(programmed).expect("agrees")
+    }
+
+    fn dose(from: u32, to: u32) -> Change {
+        Change::DemandDose { from: Dose::from_micrograms(from), to: Dose::from_micrograms(to) }
+    }
+
+    #[test]
+    fn each_difference_is_told_and_sameness_is_not() {
+        assert_eq!(between(&morphine(), &morphine()), []);
+        assert_eq!(
+            between(&morphine(), &with(|p| p.version = 9)),
+            [],
+            "a new number alone changes nothing for anybody"
+        );
+        let changed = with(|p| {
+            p.demand_dose = Dose::from_micrograms(60);
+            p.allotment = 3;
+            p.reserve = Volume::from_microlitres(900);
+        });
+        let told = between(&morphine(), &changed);
+        assert_eq!(told, [dose(50, 60), Change::Allotment { from: 4, to: 3 }, Change::Details]);
+    }
+
+    #[test]
+    fn two_changes_of_one_kind_are_one_and_one_taken_back_is_none() {
+        let mut untold = Changes::default();
+        tell(&mut untold, dose(50, 60));
+        tell(&mut untold, Change::Details);
+        tell(&mut untold, dose(60, 70));
+        assert_eq!(untold.to_vec(), [Change::Details, dose(50, 70)]);
+        tell(&mut untold, dose(70, 50));
+        assert_eq!(untold.to_vec(), [Change::Details]);
+    }
+}

@@ -1,0 +1,314 @@
+//! Does one more demand dose fit into every window of the dose limit, those that reach into the future too?
+//!
+//! The limit holds for any stretch of the prescribed length, not only for the one that ends now. A dose before a step-up of
+//! the basal rate may fit into the hours behind it and not into the hours ahead; so every window with the dose in it is judged.
+//!
+//! # Terms
+//! - *programmed basal*: what the programme gives in a window by its time-of-day segments, whether or not the pump ran. What
+//!   was really delivered is less after a start or a stop, and counting that allowed an overdose (Open PCA's published rule).
+//! - *offset*: milliseconds from now; negative in the past.
+//!
+//! # Promises
+//! - A dose counts in full in every window that any of it can lie in; older doses are never counted as older than they are.
+//! - The pump's civil clock is known within bounds only: both bounds must fit.
+//! - Sums are exact; a window that is exactly at its limit is within it.
+
+use pump_protocol::{
+    clock::{CivilTime, Now, PumpTime},
+    prescription::{BasalSegment, Prescription},
+    quantity::{Dose, Millis},
+};
+
+use super::account::Account;
+
+const DAY_MS: i128 = 24 * 3_600_000;
+/// One nanogram in the unit of every sum here: nanograms an hour for a millisecond.
+const NANOGRAM: i128 = 3_600_000;
+
+/// Everything that a window's content depends on, at one moment.
+#[derive(Debug)]
+pub struct Windows<'a> {
+    known: &'a Prescription,
+    /// What the pump's civil clock shows now, at least and at most.
+    civil: [i128; 2],
+    /// For each counted dose, latest end first: its end's offset, and the drug of all doses that end then or later.
+    doses: Vec<(i128, i128)>,
+    /// How long a gap in the history still counts as a window used up.
+    gap: Millis,
+}
+
+/// A day's basal programme, summed up.
+#[derive(Debug)]
+struct Programme {
+    /// When each segment begins, what was given since midnight by then, and its rate.
+    segments: Vec<(i128, i128, i128)>,
+    a_day: i128,
+}
+
+impl<'a> Windows<'a> {
+    /// The windows as they stand at this moment.
+    pub fn of(account: &Account, known: &'a Prescription, civil: [CivilTime; 2], pump_now: PumpTime, now: Now) -> Self {
+        let counted = account.counted(pump_now, now);
+        let mut doses: Vec<_> =
+            counted.map(|(counted, age)| (ms(counted.lasts) - ms(age), drug(counted.dose))).collect();
+        doses.sort_unstable_by_key(|(end, _)| core::cmp::Reverse(*end));
+        let mut sum = 0;
+        for (_, drug) in &mut doses {
+            sum += *drug;
+            *drug = sum;
+        }
+        let programmed = known.programmed();
+        let reach = programmed.window_limit.window.saturating_add(programmed.bolus_duration);
+        let gap = account.gap_age(pump_now, now).map_or(Millis::ZERO, |age| reach.saturating_sub(age));
+        Self { known, civil: civil.map(|civil| i128::from(civil.millis())), doses, gap }
+    }
+
+    /// How long until one more demand dose fits into every window with it in; nothing if it fits now.
+    ///
+    /// Tried are now and the moments at which an older dose leaves the last window. Behind the last of them no older dose is
+    /// left, and basal with one dose always fits (`Prescription::check`).
+    pub fn wait(&self) -> Millis {
+        let programme = Programme::new(&self.known.programmed().basal);
+        if self.fits_anywhere() || self.fits(&programme, 0) {
+            return self.gap;
+        }
+        let length = self.length();
+        let mut leaves: Vec<i128> = self.doses.iter().map(|(end, _)| end + length).filter(|at| *at > 0).collect();
+        leaves.reverse();
+        // The longer one waits the less is in the way, apart from the time of day: by halving, then one by one.
+        let likely = leaves.partition_point(|at| !self.fits(&programme, *at));
+        let fitting = leaves.iter().skip(likely).find(|at| self.fits(&programme, **at)).or(leaves.last());
+        let wait = fitting.map_or(Millis::ZERO, |at| Millis::new(u64::try_from(*at).unwrap_or(u64::MAX)));
+        wait.max(self.gap)
+    }
+
+    /// All drug in the window that ends now, basal as programmed; doses that left it less than `slack` ago still counted.
+    pub fn used(&self, slack: Millis) -> Dose {
+        let (from, programme) = (-self.length(), Programme::new(&self.known.programmed().basal));
+        let most = self.civil.map(|civil| programme.between(civil + from, civil)).into_iter().max();
+        dose_of(self.doses_after(from - ms(slack)) + most.unwrap_or(0))
+    }
+
+    /// The same, doses that leave it in less than `slack` not counted any more.
+    pub fn used_at_least(&self, slack: Millis) -> Dose {
+        let (from, programme) = (-self.length(), Programme::new(&self.known.programmed().basal));
+        let least = self.civil.map(|civil| programme.between(civil + from, civil)).into_iter().min();
+        dose_of(self.doses_after(from + ms(slack)) + least.unwrap_or(0))
+    }
+
+    /// Whether even the fullest hours with every counted dose in them hold one more: true nearly always, and quick to see.
+    fn fits_anywhere(&self) -> bool {
+        let programmed = self.known.programmed();
+        let basal = drug(self.known.most_basal_in(programmed.window_limit.window));
+        let all = self.doses.last().map_or(0, |(_, sum)| *sum);
+        basal + all + drug(programmed.demand_dose) <= drug(programmed.window_limit.amount)
+    }
+
+    /// Whether a demand dose that starts at this offset exceeds no window with any of it in.
+    fn fits(&self, programme: &Programme, start: i128) -> bool {
+        let (demand_dose, limit) =
+            (drug(self.known.programmed().demand_dose), drug(self.known.programmed().window_limit.amount));
+        self.civil.into_iter().all(|civil| {
+            let fits = |from: i128| {
+                let basal = programme.between(civil + from, civil + from + self.length());
+                basal + self.doses_after(from) + demand_dose <= limit
+            };
+            self.turning_points(programme, start, civil).all(fits)
+        })
+    }
+
+    /// Where a window with the new dose in it can hold the most: its content changes evenly between the points at which it
+    /// begins or ends at a segment's border or lets go of a dose, so one of those is the fullest.
+    fn turning_points(&self, programme: &Programme, start: i128, civil: i128) -> impl Iterator<Item = i128> {
+        let (length, duration) = (self.length(), ms(self.known.programmed().bolus_duration).max(1));
+        let (first, last) = (start - length + 1, start + duration - 1);
+        let borders = |from: i128, to: i128| {
+            let days = (civil + from).div_euclid(DAY_MS)..=(civil + to).div_euclid(DAY_MS);
+            let segments = &programme.segments;
+            days.flat_map(move |day| segments.iter().map(move |(begins, ..)| day * DAY_MS + begins - civil))
+        };
+        let begins = borders(first, last);
+        let ends = borders(first + length, last + length).map(move |border| border - length);
+        let lets_go = self.doses.iter().flat_map(|(end, _)| [end - 1, *end]);
+        let inner = begins.chain(ends).chain(lets_go).filter(move |from| (first..=last).contains(from));
+        inner.chain([first, last])
+    }
+
+    fn length(&self) -> i128 {
+        ms(self.known.programmed().window_limit.window)
+    }
+
+    /// The drug of all counted doses that end behind this offset.
+    fn doses_after(&self, from: i128) -> i128 {
+        let behind = self.doses.partition_point(|(end, _)| *end > from);
+        behind.checked_sub(1).and_then(|last| self.doses.get(last)).map_or(0, |(_, sum)| *sum)
+    }
+}
+
+impl Programme {
+    fn new(basal: &[BasalSegment]) -> Self {
+        let mut segments = Vec::with_capacity(basal.len());
+        let mut given = 0;
+        let ends = basal.iter().skip(1).map(begins_ms).chain([DAY_MS]);
+        for (segment, end) in basal.iter().zip(ends) {
+            let rate = i128::from(segment.rate.nanograms_per_hour());
+            segments.push((begins_ms(segment), given, rate));
+            given += rate * (end - begins_ms(segment));
+        }
+        Self { segments, a_day: given }
+    }
+
+    /// What is given between two readings of the civil clock.
+    fn between(&self, from: i128, to: i128) -> i128 {
+        self.until(to) - self.until(from)
+    }
+
+    /// What is given from the calendar's beginning until this reading.
+    fn until(&self, civil: i128) -> i128 {
+        let of_day = civil.rem_euclid(DAY_MS);
+        let begun = self.segments.iter().rev().find(|(begins, ..)| *begins <= of_day);
+        let today = begun.map_or(0, |(begins, given, rate)| given + rate * (of_day - begins));
+        civil.div_euclid(DAY_MS) * self.a_day + today
+    }
+}
+
+fn begins_ms(segment: &BasalSegment) -> i128 {
+    i128::from(segment.from_minute) * 60_000
+}
+
+fn drug(dose: Dose) -> i128 {
+    i128::from(dose.nanograms()) * NANOGRAM
+}
+
+fn ms(millis: Millis) -> i128 {
+    i128::from(millis.get())
+}
+
+/// Rounded up: a started nanogram counts.
+fn dose_of(sum: i128) -> Dose {
+    let nanograms = (sum + NANOGRAM - 1).div_euclid(NANOGRAM);
+    Dose::from_nanograms(u32::try_from(nanograms.max(0)).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use pump_protocol::{
+        message::RequestId,
+        prescription::{Programmed, WindowDoseLimit},
+        quantity::BasalRate,
+        wire::Bounded,
+    };
+
+    use super::*;
+    use crate::{
+        fixtures::{hours, morphine, now_at},
+        therapy::account::{CountedDose, DoseSource, Since},
+    };
+
+    const MINUTE: u64 = 60_000;
+
+    /// 2 mcg/h by day, 38 mcg/h from 20:00 to 22:00; at most 116 mcg in any 2 h, a dose of 40 mcg over 4 min.
+    fn evening() -> Prescription {
+        let step = |from_minute, rate| BasalSegment { from_minute, rate: BasalRate::from_nanograms_per_hour(rate) };
+        Prescription::check(Programmed {
+            basal: Bounded::filled_from([step(0, 2_000), step(20 * 60, 38_000), step(22 * 60, 2_000)]),
+            demand_dose: Dose::from_micrograms(40),
+            lockout_interval: Millis::from_mins(30),
+            window_limit: WindowDoseLimit { amount: Dose::from_micrograms(116), window: hours(2) },
+            ..morphine().programmed().clone()
+        })
+        .expect("the evening's 76 mcg and one dose are 116")
+    }
+
+    fn given(minutes_ago: &[u64]) -> Account {
+        let mut account = Account::default();
+        for (id, ago) in (1..).zip(minutes_ago) {
+            let since = Since {
+                pump: PumpTime::new(1, Millis::new((10_000 - ago) * MINUTE)),
+                carried: Millis::ZERO,
+                uptime: None,
+            };
+            let (dose, lasts) = (Dose::from_micrograms(40), Millis::from_mins(4));
+            account.count(CountedDose { source: DoseSource::Ours { id: RequestId(id) }, dose, since, lasts });
+        }
+        account
+    }
+
+    fn at<'a>(account: &Account, prescription: &'a Prescription, hour: i64, minute: i64) -> Windows<'a> {
+        let civil = CivilTime::from_millis((hour * 60 + minute) * 60_000);
+        let pump_now = PumpTime::new(1, Millis::new(10_000 * MINUTE));
+        Windows::of(account, prescription, [civil; 2], pump_now, now_at(hours(500)))
+    }
+
+    #[test]
+    fn a_dose_before_a_step_up_is_judged_by_the_hours_ahead() {
+        let (account, prescription) = (given(&[55]), evening());
+        let windows = at(&account, &prescription, 19, 55);
+        assert_eq!(windows.used(Millis::ZERO), Dose::from_micrograms(44), "84 would fit into the hours behind");
+        assert_eq!(windows.wait(), Millis::from_mins(69), "until no two hours hold both: 21:04");
+        assert_eq!(at(&account, &prescription, 10, 0).wait(), Millis::ZERO, "by day both fit");
+    }
+
+    #[test]
+    fn basal_counts_as_programmed_and_exactly_at_the_limit_is_within_it() {
+        let (none, prescription) = (Account::default(), evening());
+        assert_eq!(at(&none, &prescription, 21, 0).wait(), Millis::ZERO, "76 mcg of basal and 40 are 116");
+        let one_less = WindowDoseLimit { amount: Dose::from_nanograms(116_000), window: hours(2) };
+        let tight = Programmed { window_limit: one_less, ..prescription.programmed().clone() };
+        let tight = Prescription::check(tight).expect("the same");
+        let started = given(&[1]);
+        assert!(at(&started, &tight, 21, 0).wait() > Millis::ZERO, "a dose that is still going in counts in full");
+    }
+
+    #[test]
+    fn a_dose_counts_until_its_last_drop_has_left_the_window() {
+        let prescription = evening();
+        let two_hours = 120;
+        assert_eq!(at(&given(&[two_hours + 3]), &prescription, 21, 59).wait(), Millis::from_mins(1));
+        assert_eq!(at(&given(&[two_hours + 4]), &prescription, 21, 59).wait(), Millis::ZERO);
+    }
+
+    #[test]
+    fn a_civil_clock_known_within_bounds_must_fit_at_both() {
+        let (account, prescription) = (given(&[55]), evening());
+        let of = |minute: i64| CivilTime::from_millis(minute * 60_000);
+        let pump_now = PumpTime::new(1, Millis::new(10_000 * MINUTE));
+        let between = |civil| Windows::of(&account, &prescription, civil, pump_now, now_at(hours(500))).wait();
+        assert_eq!(between([of(10 * 60), of(10 * 60)]), Millis::ZERO);
+        assert!(between([of(10 * 60), of(19 * 60 + 55)]) > Millis::ZERO);
+    }
+
+    #[test]
+    fn a_gap_counts_as_a_window_used_up() {
+        let (mut account, prescription) = (Account::default(), evening());
+        let pump = PumpTime::new(1, Millis::new((10_000 - 30) * MINUTE));
+        account.count_gap(Since { pump, carried: Millis::ZERO, uptime: None });
+        assert_eq!(
+            at(&account, &prescription, 10, 0).wait(),
+            Millis::from_mins(94),
+            "2 h and a bolus, less half an hour"
+        );
+    }
+
+    #[test]
+    fn no_moment_is_named_at_which_the_dose_does_not_fit() {
+        let prescription = evening();
+        for seed in 0..400_u64 {
+            let ago: Vec<u64> = (0..seed % 6).map(|n| (seed * 7 + n * (31 + seed % 50)) % 240).collect();
+            let account = given(&ago);
+            let windows = at(&account, &prescription, i64::try_from(seed % 24).expect("small"), 0);
+            let programme = Programme::new(&prescription.programmed().basal);
+            assert!(windows.fits(&programme, ms(windows.wait())), "{ago:?}");
+            // Judged the slow way, minute by minute through every window, as the prescription's text says it.
+            let slow = (-119..4).all(|from: i128| {
+                let (from, to) = (from * 60_000, from * 60_000 + 7_200_000);
+                let basal: i128 = programme.between(windows.civil[0] + from, windows.civil[0] + to);
+                let inside = |ago: &u64| (4 - i128::from(*ago)) * 60_000 > from;
+                let doses = ago.iter().filter(|ago| inside(ago)).count() + 1;
+                basal + i128::try_from(doses).expect("few") * 40_000 * NANOGRAM
+                    <= drug(prescription.programmed().window_limit.amount)
+            });
+            assert!(slow || windows.wait() > Millis::ZERO, "{ago:?}: a window was missed");
+        }
+    }
+}
