@@ -12,10 +12,10 @@ use pump_protocol::{
     history::{BolusEnd, Delivered},
     message::DenyReason,
     quantity::{BasalRate, Dose, Millis, Volume},
-    report::AnnunciationKind,
 };
 
 use crate::{
+    annunciation::{AlarmCondition, Priority, Signals},
     audit::event::WallDoubt,
     therapy::{change::Change, reason::Reason, reservoir::ReservoirLevel},
 };
@@ -33,8 +33,25 @@ pub struct Screen {
     pub link: LinkHealth,
     /// How long ago the last report was asked for, in whole minutes; `None` before the first.
     pub heard_min_ago: Option<u32>,
+    /// Every alarm condition that stands, the most urgent first.
+    pub alarms: Vec<Alarm>,
+    /// What lamp, sounder and vibration play; `None` while no alarm stands.
+    pub signals: Option<Signals>,
     /// Something to be told once, above whatever page is shown.
     pub notice: Option<Notice>,
+}
+
+/// An alarm condition that stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Alarm {
+    /// What is wrong.
+    pub condition: AlarmCondition,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Whether somebody has seen it.
+    pub acknowledged: bool,
+    /// Whether its cause is gone: it stays until somebody has seen it.
+    pub ceased: bool,
 }
 
 /// One page. The patient's first, then the caregiver's.
@@ -126,6 +143,8 @@ pub enum Face {
         /// Whether the record is still being read.
         loading: bool,
     },
+    /// Every alarm, to be acknowledged one by one; on [`Screen::alarms`].
+    Alarms,
     /// The remote can't work. The pump goes on by itself.
     Fault(Fault),
 }
@@ -205,8 +224,6 @@ pub struct Caregiver {
     pub reservoir: Option<ReservoirView>,
     /// When the last dose started, and how much; `None` if none is known.
     pub last_dose: Option<LastDose>,
-    /// What the pump wants known, most serious first.
-    pub annunciations: Vec<AnnunciationKind>,
 }
 
 /// Whether the pump delivers.
@@ -354,6 +371,10 @@ pub enum Intent {
     Digit(u8),
     /// The last digit was a mistake.
     EraseDigit,
+    /// Somebody has seen this alarm.
+    Acknowledge(AlarmCondition),
+    /// Let the alarms' sound rest for two minutes at most.
+    PauseAudio,
     /// To another page.
     Visit(Visit),
     /// What stands on the page has been read, or is left.
@@ -391,4 +412,6 @@ pub enum Visit {
     Caregiver,
     /// Days.
     History,
+    /// Alarms.
+    Alarms,
 }

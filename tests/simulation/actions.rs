@@ -185,7 +185,7 @@ impl Story {
             Action::LongAway { history_goes_too } => self.long_away(history_goes_too),
             Action::DiskFailsLong => {
                 world.disk = Disk::Refuses;
-                for _ in 0..30 {
+                for _ in 0..70 {
                     world.cut_link();
                     world.come_back();
                 }

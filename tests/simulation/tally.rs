@@ -80,6 +80,7 @@ impl Tally {
             | Event::AttemptUnconfirmed
             | Event::TroubleBegan { .. }
             | Event::TroubleEnded { .. }
+            | Event::Alarm { .. }
             | Event::RecordCheckFailed
             | Event::PumpReplaced { .. }
             | Event::LiquidChanged { .. }

@@ -16,7 +16,10 @@ use pump_protocol::{
     wire::{Bounded, Malformed, Text, decode, wire_enum, wire_struct},
 };
 
-use crate::therapy::reason::{Inhibiting, Reason};
+use crate::{
+    annunciation::Change,
+    therapy::reason::{Inhibiting, Reason},
+};
 
 /// One event and when it was.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -314,6 +317,11 @@ pub enum Event {
         /// What.
         which: Trouble,
     },
+    /// An alarm condition began, ended or was acknowledged, or its sound was paused.
+    Alarm {
+        /// What became of it.
+        change: Change,
+    },
     /// The check of the whole record found a line that is not as it was written.
     RecordCheckFailed,
     /// This remote was paired with another pump than before. What counted still counts, and a full lockout begins.
@@ -399,14 +407,8 @@ pub enum Trouble {
     SelfTestRunning,
     /// The self-test found a fault.
     SelfTestFailed,
-    /// A key is stuck.
-    StuckKey,
     /// Alarms can't be heard.
     ToneFailed,
-    /// At most 15 minutes of battery are left (GIP 5.1.4).
-    BatteryLow,
-    /// The battery may not last until a dose is in (GIP 5.1.6).
-    BatteryTooLow,
 }
 
 wire_struct!(Happened { at, event });
@@ -426,10 +428,7 @@ wire_enum!(WallDoubt: u8 { 0x0F => NotSet, 0x33 => WentBack, 0x3C => DiffersFrom
 wire_enum!(Trouble: u8 {
     0x0F => SelfTestRunning,
     0x33 => SelfTestFailed,
-    0x3C => StuckKey,
-    0x55 => ToneFailed,
-    0x5A => BatteryLow,
-    0x66 => BatteryTooLow,
+    0x3C => ToneFailed,
 });
 wire_enum!(Event: u8 {
     1 => Started,
@@ -483,6 +482,7 @@ wire_enum!(Event: u8 {
     49 => TroubleEnded { which },
     50 => RecordCheckFailed,
     51 => PumpReplaced { from, doses },
+    52 => Alarm { change },
     57 => LiquidChanged { from, to },
     58 => ConfigurationChanged,
     59 => Paired,
@@ -541,6 +541,7 @@ impl Event {
             Self::AttemptUnconfirmed => "attempt_unconfirmed",
             Self::TroubleBegan { .. } => "trouble_began",
             Self::TroubleEnded { .. } => "trouble_ended",
+            Self::Alarm { change } => alarm_kind(change),
             Self::RecordCheckFailed => "record_check_failed",
             Self::PumpReplaced { .. } => "pump_replaced",
             Self::LiquidChanged { .. } => "liquid_changed",
@@ -601,6 +602,7 @@ impl Event {
             | Self::AttemptUnconfirmed
             | Self::TroubleBegan { .. }
             | Self::TroubleEnded { .. }
+            | Self::Alarm { .. }
             | Self::RecordCheckFailed
             | Self::PumpReplaced { .. }
             | Self::LiquidChanged { .. }
@@ -708,6 +710,7 @@ impl fmt::Display for Event {
             Self::AttemptUnconfirmed => write!(f, "a full hold was not followed by the patient code"),
             Self::TroubleBegan { which } => write!(f, "this remote: {}", which.words()),
             Self::TroubleEnded { which } => write!(f, "this remote, no longer: {}", which.words()),
+            Self::Alarm { change } => write!(f, "alarm: {change}"),
             Self::RecordCheckFailed => write!(f, "the check of the whole record found a line not as it was written"),
             Self::PumpReplaced { from, doses } => {
                 write!(f, "paired with another pump than {from}; {doses} doses still count, a full lockout began")
@@ -770,11 +773,21 @@ impl Trouble {
         match self {
             Self::SelfTestRunning => "self-test running",
             Self::SelfTestFailed => "self-test failed",
-            Self::StuckKey => "key stuck",
             Self::ToneFailed => "tone failed",
-            Self::BatteryLow => "battery low",
-            Self::BatteryTooLow => "battery too low for a dose",
         }
+    }
+}
+
+const fn alarm_kind(change: &Change) -> &'static str {
+    match change {
+        Change::Raised { .. } => "alarm_raised",
+        Change::Escalated { .. } => "alarm_escalated",
+        Change::Realarmed { .. } => "alarm_realarmed",
+        Change::Acknowledged { .. } => "alarm_acknowledged",
+        Change::Ceased { .. } => "alarm_ceased",
+        Change::Cleared { .. } => "alarm_cleared",
+        Change::AudioPaused => "audio_paused",
+        Change::AudioOn => "audio_on",
     }
 }
 

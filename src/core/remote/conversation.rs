@@ -7,7 +7,7 @@
 //! - An answer that fits nothing that was asked ends the session.
 //! - PREPARE waits for the request's record; COMMIT for its intent's. Both leave at most once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use pump_protocol::{
     clock::{Now, Uptime},
@@ -44,6 +44,8 @@ pub(super) struct Conversation {
     pub(super) contradictory: Option<Uptime>,
     pub(super) history_known: bool,
     pub(super) changed: StatusChanged,
+    /// The annunciations that the pump was told of as seen: once a session is enough for a pump that listens.
+    pub(super) acknowledged: BTreeSet<u16>,
     /// The request whose CANCEL has yet to leave.
     pub(super) cancel_due: Option<RequestId>,
 }
@@ -60,6 +62,7 @@ impl Conversation {
             contradictory: None,
             history_known: false,
             changed: StatusChanged::NONE,
+            acknowledged: BTreeSet::new(),
             cancel_due: None,
         }
     }
@@ -108,11 +111,13 @@ impl Conversation {
             Command::Query { .. } | Command::Abort { .. } => self.fate_asked = Some((command.clone(), now)),
             Command::ReadReport | Command::Hello { .. } | Command::ResetStatus { .. } => self.report_asked = Some(now),
             Command::Cancel { .. } => self.cancel_due = None,
+            Command::Acknowledge { annunciation, .. } => {
+                self.acknowledged.insert(*annunciation);
+            }
             Command::Prepare { .. }
             | Command::Commit { .. }
             | Command::ReadHistory { .. }
             | Command::ReadPrescription
-            | Command::Acknowledge { .. }
             | Command::ConfirmPairing => {}
         }
         self.unanswered.push_back((command.clone(), now));
@@ -272,6 +277,9 @@ impl Remote {
         }
         if talk.changed != StatusChanged::NONE {
             return Some(Command::ResetStatus { seen: talk.changed });
+        }
+        if let Some(seen) = self.acknowledgement_owed(talk) {
+            return Some(seen);
         }
         let due = talk.report_asked.is_none_or(|asked| now.uptime.since(asked) >= REPORT_EVERY);
         due.then_some(Command::ReadReport)

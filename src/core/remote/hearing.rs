@@ -15,6 +15,7 @@ use pump_protocol::{
 
 use super::{Remote, Word, kept::Ended};
 use crate::{
+    annunciation::AlarmCondition,
     audit::event::{Doubt, Event, LinkLoss, NothingBecause},
     ledger::{
         Grant, Outcome, Progress, Request, State, Verdict,
@@ -147,6 +148,7 @@ impl Remote {
             .filter(|witness| witness.count > ours.count || (witness.count == ours.count && witness.hash != ours.hash))
         {
             self.note(Event::RecordWentBack { witness, ours }, now);
+            self.alarming.push(AlarmCondition::RecordWentBack);
         }
         self.kept.last_id = self.kept.last_id.max(hello.last_id).max(hello.watermark);
         let stopping = self.kept.request.as_ref().filter(|request| request.stop_asked).map(|request| request.id);

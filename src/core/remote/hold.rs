@@ -13,8 +13,6 @@ use crate::screen::{Control, Hold, Level, Source};
 pub const DOSE_HOLD: Millis = Millis::new(1_500);
 /// How long Stop is held: short, because stopping is always safe.
 pub const STOP_HOLD: Millis = Millis::new(500);
-/// How long a key is down when it is stuck: GIP 2.3.1.
-const STUCK_AFTER: Millis = Millis::from_secs(60);
 /// The longest silence between two levels of one press: three of the 100 ms at which they are told.
 const LEVEL_GAP_MAX: Millis = Millis::new(300);
 
@@ -60,10 +58,9 @@ impl HoldTracker {
         Some(Hold { control: press.control, since: press.since, needed: needed(press.control) })
     }
 
-    /// Whether a key is stuck: down for longer than any hand holds it (GIP 2.3.1).
-    pub(super) fn stuck(&self, now: Uptime) -> bool {
-        let live = self.press.filter(|press| now.since(press.last) <= LEVEL_GAP_MAX);
-        live.is_some_and(|press| press.last.since(press.since) >= STUCK_AFTER)
+    /// Since when a control has been pressed, as far as its levels tell.
+    pub(super) fn pressed_since(&self, now: Uptime) -> Option<Uptime> {
+        self.press.filter(|press| now.since(press.last) <= LEVEL_GAP_MAX).map(|press| press.since)
     }
 
     /// When a press that tells no more levels is over.

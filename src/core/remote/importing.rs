@@ -17,6 +17,7 @@ use pump_protocol::{
 
 use super::Remote;
 use crate::{
+    annunciation::AlarmCondition,
     audit::event::{Event, LinkLoss},
     ledger::{
         State, Verdict,
@@ -146,11 +147,22 @@ impl Remote {
                 self.kept.last_id = self.kept.last_id.max(id);
                 self.count_entry(source, dose, entry);
                 self.note(Event::DoseUnknownToRecord { entry: *entry }, now);
+                self.alarm_of_a_dose(AlarmCondition::DoseUnknownToRecord);
             }
             DoseSource::OtherRemote { .. } | DoseSource::NotDemanded { .. } => {
                 self.count_entry(source, dose, entry);
                 self.note(Event::DoseOfOthers { entry: *entry }, now);
+                if origin == Origin::Unknown {
+                    self.alarm_of_a_dose(AlarmCondition::UnaccountedDose);
+                }
             }
+        }
+    }
+
+    /// News, unless this remote has just met the pump: what was before is the clinic's to know.
+    fn alarm_of_a_dose(&mut self, condition: AlarmCondition) {
+        if self.kept.history_imported {
+            self.alarming.push(condition);
         }
     }
 

@@ -16,8 +16,8 @@ use crate::audit::{
     event::{Event, Happened, Moment},
 };
 
-/// The most events that wait: minutes of the busiest hour, if the card is full.
-const WAITING_MAX: usize = 64;
+/// The most events that wait: every alarm condition changing twice in one turn, and minutes of the busiest hour.
+const WAITING_MAX: usize = 128;
 /// Each entry of a page may make two records, and what is said around it a few more.
 const ROOM_FOR_A_PAGE: usize = 2 * HISTORY_PAGE_MAX + 8;
 /// How long after a failed write the next is tried: long enough for a card to recover, short enough to be noticed.

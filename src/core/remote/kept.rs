@@ -10,6 +10,7 @@ use pump_protocol::{
 };
 
 use crate::{
+    annunciation::KeptAlarms,
     audit::event::{Event, Moment},
     ledger::{Outcome, Request},
     therapy::{
@@ -48,6 +49,8 @@ pub struct Kept {
     pub ended: Option<Ended>,
     /// What the clinic changed and nobody has read yet.
     pub changes: Changes,
+    /// What is wrong, and what of it somebody has seen.
+    pub alarms: KeptAlarms,
     /// Wrong patient codes in a row.
     pub wrong_codes: u8,
     /// The latest that a believed wall clock showed, in milliseconds since 1970: tells one that went back.
@@ -69,6 +72,7 @@ wire_struct!(Kept {
     request,
     ended,
     changes,
+    alarms,
     wrong_codes,
     wall_seen_ms,
     configuration,

@@ -13,6 +13,7 @@
 //! # Never
 //! It chooses no amount, judges nothing by wall time, and waits for nobody: every wait has a deadline in `poll_timeout`.
 
+mod alarms;
 mod clocks;
 mod code;
 mod conversation;
@@ -41,6 +42,7 @@ pub use self::{
     kept::Kept,
 };
 use crate::{
+    annunciation::{AlarmCondition, Alarms},
     audit::{
         Batch,
         event::{Doubt, Event, LinkLoss, Moment, Trouble},
@@ -87,6 +89,11 @@ pub enum Input {
         which: Trouble,
         /// Whether it is so.
         holds: bool,
+    },
+    /// How long this remote's battery lasts; `None` where there is none, or while it is charged.
+    Battery {
+        /// By its gauge.
+        left: Option<Millis>,
     },
     /// The program is about to end in good order.
     Close,
@@ -145,6 +152,15 @@ pub struct Remote {
     code: Option<CodeEntry>,
     /// Since when no patient code is taken.
     code_locked: Option<Uptime>,
+    alarms: Alarms,
+    /// What was found in this turn and is an alarm by itself.
+    alarming: Vec<AlarmCondition>,
+    uncertain_since: Option<Uptime>,
+    /// A full hold was refused by a limit that still stands.
+    limit_refused: bool,
+    /// How long this remote's battery lasts; `None` where there is none, or while it is charged.
+    battery_left: Option<Millis>,
+    started: Uptime,
     /// The pump's last no, and when it was heard.
     denied: Option<(Denial, Uptime)>,
     link_since: Uptime,
@@ -183,6 +199,12 @@ impl Remote {
             troubles: BTreeSet::new(),
             code: None,
             code_locked: None,
+            alarms: Alarms::default(),
+            alarming: Vec::new(),
+            uncertain_since: None,
+            limit_refused: false,
+            battery_left: None,
+            started: now.uptime,
             denied: None,
             link_since: now.uptime,
             hold: HoldTracker::default(),
@@ -195,6 +217,7 @@ impl Remote {
         };
         let raw = now;
         let now = remote.believed(now);
+        remote.alarms = Alarms::restore(&remote.kept.alarms, now.uptime);
         remote.note(Event::Started, now);
         remote.watch_wall(raw);
         remote.note_start(beginning.paired_now, beginning.configuration, now);
@@ -223,6 +246,7 @@ impl Remote {
             Input::RecordChecked { good } => self.record_checked(good, now),
             Input::Trouble { which, holds } => self.set_trouble(which, holds, now),
             Input::Days(days) => self.days = Some(days),
+            Input::Battery { left } => self.battery_left = left,
             Input::Close => self.close(now),
             Input::Tick => {}
         }
@@ -251,7 +275,9 @@ impl Remote {
             (self.kept.ended.filter(Ended::passes).map(|ended| ended.at.after(GIVEN_SHOWN)), "GIVEN has been shown"),
             (self.view_changes_at(now), "the page shows another second, minute or answer"),
         ];
-        deadlines.into_iter().filter_map(|(at, why)| at.map(|at| (at.max(now.uptime), why))).min_by_key(|(at, _)| *at)
+        let named = deadlines.into_iter().filter_map(|(at, why)| Some((at?, why)));
+        let all = named.chain(self.alarms_timeout(now.uptime));
+        all.map(|(at, why)| (at.max(now.uptime), why)).min_by_key(|(at, _)| *at)
     }
 
     /// The open question, if there is one.
@@ -267,6 +293,7 @@ impl Remote {
     /// What follows from the input and from time having passed, in one order always.
     fn settle_turn(&mut self, now: Now) {
         self.pass_time(now);
+        self.watch_alarms(now);
         self.converse(now);
         let Self { journal, kept, .. } = self;
         if let Some(batch) = journal.batch(moment(self.word.as_ref(), now), || kept.to_bytes()) {
@@ -276,7 +303,6 @@ impl Remote {
 
     fn pass_time(&mut self, now: Now) {
         self.hold.pass_time(now.uptime);
-        self.set_trouble(Trouble::StuckKey, self.hold.stuck(now.uptime), now);
         self.notice = self.notice.filter(|(_, since)| now.uptime.since(*since) < NOTICE_SHOWN);
         self.kept.ended = self.kept.ended.filter(|ended| !ended.passes() || now.uptime.since(ended.at) < GIVEN_SHOWN);
         self.expire_code(now);

@@ -29,6 +29,8 @@ impl Remote {
             },
             Intent::Digit(digit) => self.digit(digit, now),
             Intent::EraseDigit => self.erase_digit(),
+            Intent::Acknowledge(condition) => self.acknowledge(condition, now),
+            Intent::PauseAudio => self.pause_audio(now),
             Intent::Visit(page) => self.visit(page, now),
             Intent::Seen => self.seen(now),
             Intent::Wake => {
@@ -92,6 +94,7 @@ impl Remote {
             | Face::NotSure { .. }
             | Face::Caregiver(_)
             | Face::History { .. }
+            | Face::Alarms
             | Face::Fault(_) => {}
         }
     }
@@ -113,7 +116,9 @@ impl Remote {
         match self.face(now) {
             Face::Ready(offer) if self.code_wanted().is_some() => self.ask_code(offer, now),
             Face::Ready(offer) => self.request_dose(offer, now),
-            Face::Caregiver(_) | Face::History { .. } | Face::Fault(_) => self.note(Event::AttemptElsewhere, now),
+            Face::Caregiver(_) | Face::History { .. } | Face::Alarms | Face::Fault(_) => {
+                self.note(Event::AttemptElsewhere, now)
+            }
             Face::Checking
             | Face::Wait(_)
             | Face::NotAvailable { .. }
@@ -126,8 +131,9 @@ impl Remote {
             | Face::NotSure { .. }
             | Face::AssumedGiven { .. }
             | Face::Changed { .. } => {
-                let reasons = Bounded::filled_from(self.reasons(now));
-                self.note(Event::AttemptRefused { reasons }, now);
+                let reasons = self.reasons(now);
+                self.refused_for(&reasons);
+                self.note(Event::AttemptRefused { reasons: Bounded::filled_from(reasons) }, now);
                 self.tell(Notice::Refused, now);
             }
         }

@@ -9,7 +9,7 @@ use pump_protocol::{
     clock::{Now, Uptime, WallTime},
     message::{Denial, DenyReason},
     quantity::{Dose, Millis, Volume},
-    report::{AnnunciationKind, Delivery},
+    report::Delivery,
 };
 
 use super::{CHECKING_MAX, Remote, Word, kept::Ended};
@@ -39,6 +39,8 @@ impl Remote {
             clock: wall.map(to_the_minute),
             link: self.link_health(now),
             heard_min_ago: age.map(whole_minutes),
+            alarms: self.alarms_shown(),
+            signals: self.signals(now),
             notice: self.notice.map(|(notice, _)| notice),
         }
     }
@@ -48,6 +50,7 @@ impl Remote {
         match self.page {
             Visit::Patient => self.patients_face(now),
             Visit::Caregiver => Face::Caregiver(self.caregiver(now)),
+            Visit::Alarms => Face::Alarms,
             Visit::History => {
                 Face::History { days: self.days.clone().unwrap_or_default(), loading: self.days.is_none() }
             }
@@ -107,6 +110,7 @@ impl Remote {
             | Face::Changed { .. }
             | Face::Caregiver(_)
             | Face::History { .. }
+            | Face::Alarms
             | Face::Fault(_) => None,
         };
         let heard = asked.and_then(|asked| minute(now.uptime.since(asked)));
@@ -171,9 +175,9 @@ impl Remote {
             (self.journal.failing(now.uptime), Reason::RecordNotWritable),
             (!self.record_good, Reason::RecordDamaged),
             (self.troubles.contains(&Trouble::SelfTestFailed), Reason::SelfTestFailed),
-            (self.troubles.contains(&Trouble::StuckKey), Reason::StuckKey),
+            (self.key_stuck(now.uptime), Reason::StuckKey),
             (self.troubles.contains(&Trouble::ToneFailed), Reason::ToneFailed),
-            (self.troubles.contains(&Trouble::BatteryTooLow), Reason::BatteryTooLow),
+            (self.battery_too_low(), Reason::BatteryTooLow),
             (self.troubles.contains(&Trouble::SelfTestRunning), Reason::SelfTestRunning),
             (!self.bonded, Reason::NoBond),
             (self.foreign, Reason::WrongPump),
@@ -250,14 +254,10 @@ impl Remote {
         let word = self.word.as_ref();
         let report = word.map(|word| &word.report);
         let heard = word.map_or(Millis::ZERO, |word| now.uptime.since(word.clock.heard));
-        let mut annunciations: Vec<AnnunciationKind> =
-            report.map(|report| report.annunciations.iter().map(|a| a.kind).collect()).unwrap_or_default();
-        annunciations.sort_by_key(|kind| !kind.inhibits_demand_doses());
         Caregiver {
             delivery: report.map(|report| delivery_view(report.delivery, heard, now)),
             reservoir: report.and_then(|report| self.reservoir(report.reservoir, now)),
             last_dose: self.last_dose(now),
-            annunciations,
         }
     }
 
