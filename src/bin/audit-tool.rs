@@ -14,11 +14,15 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use pump_core::audit::{Record, Verified, event::describe};
+use pump_core::audit::{
+    Record, Stored, Verified,
+    event::describe,
+    story::{Ids, Standing, Story, Told},
+};
 use pump_protocol::message::AuditHead;
 use pump_remote::adapters::{
     keys,
-    sqlite::{PAGE_MAX, Verification, View, is_export, verify_export, write_export},
+    sqlite::{PAGE_MAX, Verification, View, is_export, read_export, verify_export, write_export},
 };
 
 /// Reads the record of a patient remote.
@@ -39,6 +43,14 @@ enum Command {
     /// What happened, day by day.
     Summary {
         /// The record.
+        file: PathBuf,
+    },
+    /// One request from the press to its outcome, and whether all of the file is as it was written.
+    Replay {
+        /// Which: `12` or `#12`.
+        #[arg(value_parser = request_id)]
+        id: u64,
+        /// The record or export.
         file: PathBuf,
     },
     /// Every line, in words.
@@ -76,6 +88,7 @@ async fn run(command: Command) -> Result<()> {
     match command {
         Command::Verify { file } => verify(&file).await,
         Command::Summary { file } => summary(&file).await,
+        Command::Replay { id, file } => replay(id, &file).await,
         Command::Lines { file } => lines(&file).await,
         Command::Export { file, out, key } => export(&file, out, key).await,
     }
@@ -126,9 +139,34 @@ async fn lines(path: &Path) -> Result<()> {
     }
 }
 
+async fn replay(id: u64, path: &Path) -> Result<()> {
+    let (mut story, mut ids, mut written) = (Story::of(id), Ids::default(), Ok(()));
+    let mut out = io::stdout().lock();
+    let mut tell = |line: &Stored| {
+        ids.take(&line.record);
+        if let (Some(told), Ok(())) = (story.take(&line.record), &written) {
+            written = writeln!(out, "{}", told_in_words(&line.record, &told));
+        }
+    };
+    let verified: Result<Verified> = if is_export(path).with_context(|| format!("{} can't be read", path.display()))? {
+        read_export(path, tell).map(|proved| proved.verified).map_err(Into::into)
+    } else {
+        let walk = Verification::start(View::open(path).await?).await?.run_with(|line, _| tell(line));
+        walk.await.map_err(Into::into)
+    };
+    written?;
+    let verified = verified.context("not verified: the story is told up to the first bad record")?;
+    if story.standing() == Standing::Unknown {
+        anyhow::bail!("no line tells of #{id}; there is {ids}, and all of it is verified: {}", in_words(&verified));
+    }
+    writeln!(out, "{}", story.standing())?;
+    writeln!(out, "verified: {}", in_words(&verified))?;
+    Ok(())
+}
+
 async fn export(path: &Path, out: Option<PathBuf>, key: Option<PathBuf>) -> Result<()> {
     let key = key.map(|key| keys::read_device_key(&key)).transpose()?;
-    let mut view = View::open(path).await?;
+    let view = View::open(path).await?;
     let out = out.unwrap_or_else(|| path.with_extension("export"));
     let file = OpenOptions::new()
         .write(true)
@@ -137,7 +175,7 @@ async fn export(path: &Path, out: Option<PathBuf>, key: Option<PathBuf>) -> Resu
         .open(&out)
         .with_context(|| format!("nothing exported: {} can't be made", out.display()))?;
     let mut writer = io::BufWriter::new(&file);
-    let written = write_export(&mut view, key.as_ref(), &mut writer).await;
+    let written = write_export(view, key.as_ref(), &mut writer).await;
     drop(writer);
     let verified = match written {
         Ok(verified) => verified,
@@ -163,8 +201,21 @@ fn head_in_words(head: AuditHead) -> String {
 }
 
 fn line_in_words(record: &Record) -> String {
-    let when = record.wall().map_or("no date".into(), |wall| format!("{} {wall}", date(wall.day())));
-    format!("{} {when} {}", record.seq, describe(&record.body))
+    format!("{} {} {}", record.seq, when(record), describe(&record.body))
+}
+
+fn told_in_words(record: &Record, told: &Told) -> String {
+    format!("{} {} {}: {}", record.seq, when(record), told.after, told.words)
+}
+
+fn when(record: &Record) -> String {
+    record.wall().map_or("no date".into(), |wall| format!("{} {wall}", date(wall.day())))
+}
+
+/// `#12`, as the record's lines call it, or `12`.
+fn request_id(text: &str) -> Result<u64, String> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    digits.parse().map_err(|_| format!("{text} is no request's id: ids look like #12 or 12"))
 }
 
 fn date(day: i64) -> String {

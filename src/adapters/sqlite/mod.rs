@@ -21,7 +21,7 @@ mod verification;
 mod view;
 
 pub use error::{AppendError, OpenError, ReadError};
-pub use export::{ExportError, is_export, verify_export, write_export};
+pub use export::{ExportError, is_export, read_export, verify_export, write_export};
 pub use file::set_aside;
 pub use store::{Opened, Opening, SIZE_MAX_BYTES, Store, TailVerdict};
 pub use verification::{Progress, Verification};

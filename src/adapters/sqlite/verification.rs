@@ -5,7 +5,7 @@
 //! - The end is compared in the same transaction as the last lines, so a growing record is never called wrong.
 //! - It is cancelled by dropping it; nothing is written anywhere.
 
-use pump_core::audit::{Finding, Verified, Verifier};
+use pump_core::audit::{Checkpoint, Finding, Stored, Verified, Verifier};
 use sqlx::SqliteConnection;
 
 use super::{PAGE_MAX, ReadError, View, rows};
@@ -39,23 +39,35 @@ impl Verification {
 
     /// Walks one slice. The first bad line comes as [`ReadError::Found`]; behind it there is nothing to walk.
     pub async fn slice(&mut self) -> Result<Progress, ReadError> {
-        let walked = self.slice_in_transaction().await;
-        self.view.check_still()?;
-        walked
+        self.slice_with(&mut |_, _| {}).await
     }
 
     /// Walks all that is left.
-    pub async fn run(mut self) -> Result<Verified, ReadError> {
+    pub async fn run(self) -> Result<Verified, ReadError> {
+        self.run_with(|_, _| {}).await
+    }
+
+    /// Walks all that is left, and shows each line, with its checkpoint, once it is found good.
+    pub async fn run_with(mut self, mut show: impl FnMut(&Stored, Option<&Checkpoint>)) -> Result<Verified, ReadError> {
         loop {
-            if let Progress::Sound(verified) = self.slice().await? {
+            if let Progress::Sound(verified) = self.slice_with(&mut show).await? {
                 return Ok(verified);
             }
         }
     }
 
-    async fn slice_in_transaction(&mut self) -> Result<Progress, ReadError> {
+    async fn slice_with(&mut self, show: &mut impl FnMut(&Stored, Option<&Checkpoint>)) -> Result<Progress, ReadError> {
+        let walked = self.slice_in_transaction(show).await;
+        self.view.check_still()?;
+        walked
+    }
+
+    async fn slice_in_transaction(
+        &mut self,
+        show: &mut impl FnMut(&Stored, Option<&Checkpoint>),
+    ) -> Result<Progress, ReadError> {
         sqlx::query("BEGIN").execute(&mut self.view.db).await?;
-        let walked = walk(&mut self.view.db, &mut self.walk, self.slice_lines).await;
+        let walked = walk(&mut self.view.db, &mut self.walk, self.slice_lines, show).await;
         sqlx::query("ROLLBACK").execute(&mut self.view.db).await?;
         match walked {
             // SQLite can't read the page that some line lies on: walk one by one, to name the line.
@@ -71,7 +83,12 @@ impl Verification {
     }
 }
 
-async fn walk(db: &mut SqliteConnection, walk: &mut Verifier, limit: u16) -> Result<Progress, ReadError> {
+async fn walk(
+    db: &mut SqliteConnection,
+    walk: &mut Verifier,
+    limit: u16,
+    show: &mut impl FnMut(&Stored, Option<&Checkpoint>),
+) -> Result<Progress, ReadError> {
     let after = walk.position();
     let lines = rows::page(db, after, limit).await?;
     if lines.is_empty() {
@@ -81,7 +98,9 @@ async fn walk(db: &mut SqliteConnection, walk: &mut Verifier, limit: u16) -> Res
     let checkpoints = rows::checkpoints(db, after, after.saturating_add(u64::from(limit))).await?;
     for line in lines {
         let checkpoint = checkpoints.get(&walk.position().saturating_add(1));
-        walk.step(&line?, checkpoint)?;
+        let line = line?;
+        walk.step(&line, checkpoint)?;
+        show(&line, checkpoint);
     }
     Ok(Progress::More { position: walk.position() })
 }

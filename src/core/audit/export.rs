@@ -122,8 +122,9 @@ impl Exporter {
     }
 
     /// The last bytes; signed, if the device's key is at hand.
-    pub fn end(mut self, ending: &Ending, key: Option<&SigningKey>) -> Vec<u8> {
-        let mut bytes = self.frame(END, &encode(&End { head: ending.head, kept_digest: ending.kept_digest }));
+    pub fn end(mut self, verified: &Verified, key: Option<&SigningKey>) -> Vec<u8> {
+        let end = End { head: verified.chain.head(), kept_digest: verified.kept_digest };
+        let mut bytes = self.frame(END, &encode(&end));
         if let Some(key) = key {
             let signature = key.sign(&signed_bytes(&self.digest)).to_bytes();
             bytes.append(&mut self.frame(SIGNATURE, &signature));
@@ -168,36 +169,43 @@ impl ExportReader {
         }
     }
 
-    /// Takes one frame.
-    pub fn frame(mut self, header: [u8; FRAME_HEADER_LEN], content: &[u8]) -> Result<Self, BadExport> {
+    /// Takes one frame; gives back the line that it has completed the walk of.
+    pub fn frame(
+        mut self,
+        header: [u8; FRAME_HEADER_LEN],
+        content: &[u8],
+    ) -> Result<(Self, Option<Box<Stored>>), BadExport> {
         let seq = self.next_line();
         let malformed = |malformed| BadExport::Malformed { seq, malformed };
-        self.state = match (self.state, header[0]) {
-            (State::Begin, GENESIS) => begin_lines(decode(content).map_err(malformed)?)?,
+        let (state, walked) = match (self.state, header[0]) {
+            (State::Begin, GENESIS) => (begin_lines(decode(content).map_err(malformed)?)?, None),
             (State::Lines { walk, key, waiting, newest_checkpoint }, LINE) => {
                 let walk = step(walk, waiting.as_deref(), None)?;
-                let waiting = Some(Box::new(decode(content).map_err(malformed)?));
-                State::Lines { walk, key, waiting, newest_checkpoint }
+                let next = Some(Box::new(decode(content).map_err(malformed)?));
+                (State::Lines { walk, key, waiting: next, newest_checkpoint }, waiting)
             }
             (State::Lines { walk, key, waiting: Some(line), .. }, CHECKPOINT) => {
                 let checkpoint: Checkpoint = decode(content).map_err(malformed)?;
                 let walk = step(walk, Some(&line), Some(&checkpoint))?;
-                State::Lines { walk, key, waiting: None, newest_checkpoint: checkpoint.head.count }
+                let newest_checkpoint = checkpoint.head.count;
+                (State::Lines { walk, key, waiting: None, newest_checkpoint }, Some(line))
             }
             (State::Lines { walk, key, waiting, newest_checkpoint }, END) => {
                 let End { head, kept_digest } = decode(content).map_err(malformed)?;
                 let walk = step(walk, waiting.as_deref(), None)?;
-                State::Ended { verified: walk.finish(&Ending { head, kept_digest, newest_checkpoint })?, key }
+                let verified = walk.finish(&Ending { head, kept_digest, newest_checkpoint })?;
+                (State::Ended { verified, key }, waiting)
             }
             (State::Ended { verified, key }, SIGNATURE) => {
                 check_signature(&key, &self.digest, content)?;
-                State::Signed { verified }
+                (State::Signed { verified }, None)
             }
             _ => return Err(BadExport::Misplaced { seq }),
         };
+        self.state = state;
         self.digest.update(header);
         self.digest.update(content);
-        Ok(self)
+        Ok((self, walked))
     }
 
     /// What it proves, when the file is over.

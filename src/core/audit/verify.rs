@@ -125,6 +125,8 @@ pub enum Finding {
 pub struct Verified {
     /// The record, to go on with.
     pub chain: Chain,
+    /// What the newest line says about the kept state; `None` in an empty record.
+    pub kept_digest: Option<[u8; 32]>,
     /// How many lines were walked.
     pub records: u64,
     /// How many checkpoints were found good.
@@ -204,7 +206,8 @@ impl Verifier {
             return Err(Finding::KeptChanged { seq });
         }
         let chain = Chain::verified(self.genesis, self.head);
-        Ok(Verified { chain, records: self.records, checkpoints: self.checkpoints })
+        let Self { kept_digest, records, checkpoints, .. } = self;
+        Ok(Verified { chain, kept_digest, records, checkpoints })
     }
 
     fn starting(genesis: Genesis, head: AuditHead) -> Result<Self, Finding> {
