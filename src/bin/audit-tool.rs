@@ -18,6 +18,7 @@ use pump_core::audit::{
     Record, Stored, Verified,
     event::describe,
     story::{Ids, Standing, Story, Told},
+    tally::{DayTally, Tally},
 };
 use pump_protocol::message::AuditHead;
 use pump_remote::adapters::{
@@ -40,9 +41,9 @@ enum Command {
         /// The record or export.
         file: PathBuf,
     },
-    /// What happened, day by day.
+    /// Attempts against deliveries, day by day; an outcome counts on the day of its press.
     Summary {
-        /// The record.
+        /// The record or export.
         file: PathBuf,
     },
     /// One request from the press to its outcome, and whether all of the file is as it was written.
@@ -107,22 +108,26 @@ async fn verify(path: &Path) -> Result<()> {
 }
 
 async fn summary(path: &Path) -> Result<()> {
-    let mut view = View::open(path).await?;
-    let (genesis, head) = (view.genesis().await?, view.head().await?);
+    let mut tally = Tally::new();
+    let walked = walk(path, |line| tally.take(&line.record)).await;
     let mut out = io::stdout().lock();
-    writeln!(out, "pump {}, {}", genesis.serial, head_in_words(head))?;
-    let mut dated = 0_u64;
-    let mut day = view.next_day(None).await?;
-    while let Some(today) = day {
-        let counts = view.count_by_day(&[], today..=today).await?;
-        dated = counts.iter().fold(dated, |sum, count| sum.saturating_add(count.count));
-        let words: Vec<_> = counts.iter().map(|count| format!("{} {}", count.count, count.kind)).collect();
-        writeln!(out, "{}: {}", date(today), words.join(", "))?;
-        day = view.next_day(day).await?;
+    for (day, counts) in tally.days() {
+        let day = day.map_or("without a date".into(), date);
+        writeln!(out, "{day}: {}", day_in_words(counts))?;
+        let kinds: Vec<_> = tally.kinds(counts).map(|(kind, count)| format!("{count} {kind}")).collect();
+        writeln!(out, "    lines: {}", kinds.join(", "))?;
     }
-    writeln!(out, "{} without a date", head.count.saturating_sub(dated))?;
-    writeln!(out, "counted, not verified: `audit-tool verify` tells whether the lines are as they were written")?;
+    let verified = walked.context("not verified: counted up to the first bad record")?;
+    writeln!(out, "pump {}, verified: {}", verified.chain.genesis().serial, in_words(&verified))?;
     Ok(())
+}
+
+/// Verifies a record, or an export of one, and shows each line once it is found good.
+async fn walk(path: &Path, mut show: impl FnMut(&Stored)) -> Result<Verified> {
+    if is_export(path).with_context(|| format!("{} can't be read", path.display()))? {
+        return Ok(read_export(path, show)?.verified);
+    }
+    Ok(Verification::start(View::open(path).await?).await?.run_with(|line, _| show(line)).await?)
 }
 
 async fn lines(path: &Path) -> Result<()> {
@@ -142,20 +147,15 @@ async fn lines(path: &Path) -> Result<()> {
 async fn replay(id: u64, path: &Path) -> Result<()> {
     let (mut story, mut ids, mut written) = (Story::of(id), Ids::default(), Ok(()));
     let mut out = io::stdout().lock();
-    let mut tell = |line: &Stored| {
+    let tell = |line: &Stored| {
         ids.take(&line.record);
         if let (Some(told), Ok(())) = (story.take(&line.record), &written) {
             written = writeln!(out, "{}", told_in_words(&line.record, &told));
         }
     };
-    let verified: Result<Verified> = if is_export(path).with_context(|| format!("{} can't be read", path.display()))? {
-        read_export(path, tell).map(|proved| proved.verified).map_err(Into::into)
-    } else {
-        let walk = Verification::start(View::open(path).await?).await?.run_with(|line, _| tell(line));
-        walk.await.map_err(Into::into)
-    };
+    let walked = walk(path, tell).await;
     written?;
-    let verified = verified.context("not verified: the story is told up to the first bad record")?;
+    let verified = walked.context("not verified: the story is told up to the first bad record")?;
     if story.standing() == Standing::Unknown {
         anyhow::bail!("no line tells of #{id}; there is {ids}, and all of it is verified: {}", in_words(&verified));
     }
@@ -210,6 +210,25 @@ fn told_in_words(record: &Record, told: &Told) -> String {
 
 fn when(record: &Record) -> String {
     record.wall().map_or("no date".into(), |wall| format!("{} {wall}", date(wall.day())))
+}
+
+fn day_in_words(day: &DayTally) -> String {
+    let reasons: Vec<_> = day.refused.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    let counts = [
+        (day.given, "given".to_owned()),
+        (day.in_part, "given in part".to_owned()),
+        (day.refused_here(), format!("refused here{reasons}")),
+        (day.denied, "denied by the pump".to_owned()),
+        (day.not_given, "not given".to_owned()),
+        (day.assumed, "assumed given".to_owned()),
+        (day.not_settled, "not sure, still open".to_owned()),
+    ];
+    let told = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
+    let attempts = [format!("{} attempts", day.attempts)].into_iter().chain(told).collect::<Vec<_>>().join(", ");
+    let others = [(day.others, "doses of others"), (day.unknown, "doses that this record lost")];
+    let others = others.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("; {count} {words}"));
+    attempts + &others.collect::<String>()
 }
 
 /// `#12`, as the record's lines call it, or `12`.

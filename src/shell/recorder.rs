@@ -6,7 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use pump_core::{audit::Batch, remote::Input, screen::Day};
+use pump_core::{
+    audit::{Batch, tally::DayTally},
+    remote::Input,
+    screen::Day,
+};
 use pump_protocol::clock::WallTime;
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -24,18 +28,6 @@ enum CheckError {
 
 /// How many days the history page shows.
 const DAYS_SHOWN: i64 = 14;
-/// The kinds of events that a day is counted by.
-const COUNTED: [&str; 8] = [
-    "requested",
-    "attempt_refused",
-    "delivered",
-    "delivered_in_part",
-    "denied",
-    "rejected",
-    "not_given",
-    "assumed_given",
-];
-
 /// What the loop wants of the record.
 #[derive(Debug)]
 pub enum RecordOrder {
@@ -113,27 +105,22 @@ async fn verified(path: &Path) -> Result<bool, CheckError> {
 }
 
 async fn read_days(path: &Path, today: i64) -> Result<Vec<Day>, CheckError> {
-    let counts = View::open(path).await?.count_by_day(&COUNTED, today - DAYS_SHOWN..=today).await?;
-    let mut days: Vec<Day> = Vec::new();
-    for count in counts {
-        if days.first().is_none_or(|day| day.day != count.day) {
-            days.insert(0, Day { day: count.day, ..Day::default() });
-        }
-        if let Some(day) = days.first_mut() {
-            let number = u32::try_from(count.count).unwrap_or(u32::MAX);
-            match count.kind.as_str() {
-                "requested" => day.attempts += number,
-                "attempt_refused" => {
-                    day.attempts += number;
-                    day.refused += number;
-                }
-                "denied" | "rejected" | "not_given" => day.refused += number,
-                "delivered" => day.given += number,
-                "delivered_in_part" => day.in_part += number,
-                "assumed_given" => day.not_sure += number,
-                _ => {}
-            }
-        }
+    let tally = View::open(path).await?.tally_since(today - DAYS_SHOWN).await?;
+    let shown = tally.days().rev().filter_map(|(day, tally)| day.filter(|day| *day <= today).zip(Some(tally)));
+    Ok(shown
+        .map(|(day, tally)| shown_day(day, tally))
+        .filter(|day| *day != Day { day: day.day, ..Day::default() })
+        .collect())
+}
+
+fn shown_day(day: i64, tally: &DayTally) -> Day {
+    Day {
+        day,
+        attempts: tally.attempts,
+        given: tally.given,
+        in_part: tally.in_part,
+        refused: tally.refused_here().saturating_add(tally.denied).saturating_add(tally.not_given),
+        not_sure: tally.not_settled.saturating_add(tally.assumed),
+        others: tally.others.saturating_add(tally.unknown),
     }
-    Ok(days)
 }

@@ -11,6 +11,7 @@ mod disk;
 mod export;
 mod keys;
 mod power;
+mod tally;
 mod tamper;
 mod tool;
 mod view;

@@ -88,13 +88,32 @@ async fn what_is_no_record_gets_a_sentence() {
 }
 
 #[test]
-fn a_summary_counts_day_by_day() {
+fn a_summary_counts_lines_of_every_kind_and_says_that_it_verified() {
     let (_dir, path) = record();
     let (code, said, _) = run(&["summary", path.to_str().unwrap()]);
     assert_eq!(code, 0);
-    assert!(said.starts_with("pump SIM-0001, 300 records, head "), "{said}");
-    assert!(said.contains("\n2026-01-01: 7 refused, 15 request_created\n2026-01-02: 8 refused, 16 request_created\n"));
-    assert!(said.contains("\n0 without a date\n"));
+    assert!(
+        said.starts_with("2026-01-01: 0 attempts\n    lines: 15 request_created, 7 refused\n2026-01-02: "),
+        "{said}"
+    );
+    assert!(said.contains("\npump SIM-0001, verified: 300 records, head "), "{said}");
+}
+
+#[tokio::test]
+async fn a_summary_sets_attempts_against_deliveries() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("record.db");
+    three_stories(&path).await;
+    assert_eq!(run(&["export", path.to_str().unwrap()]).0, 0);
+    for file in [path.clone(), dir.path().join("record.export")] {
+        let (code, said, complained) = run(&["summary", file.to_str().unwrap()]);
+        assert_eq!((code, complained.as_str()), (0, ""));
+        assert!(said.starts_with("2026-01-01: 3 attempts, 1 given, 2 not sure, still open\n"), "{said}");
+    }
+    tamper(&path, &["UPDATE record SET body = x'00' WHERE seq = 5"]).await;
+    let (code, said, complained) = run(&["summary", path.to_str().unwrap()]);
+    assert!(code == 1 && said.starts_with("2026-01-01: 1 attempts, 1 not sure, still open\n"), "{said}");
+    assert!(complained.starts_with("not verified: counted up to the first bad record: record 5:"), "{complained}");
 }
 
 #[tokio::test]

@@ -25,4 +25,4 @@ pub use export::{ExportError, is_export, read_export, verify_export, write_expor
 pub use file::set_aside;
 pub use store::{Opened, Opening, SIZE_MAX_BYTES, Store, TailVerdict};
 pub use verification::{Progress, Verification};
-pub use view::{DAYS_MAX, DayCount, PAGE_MAX, View};
+pub use view::{PAGE_MAX, View};

@@ -579,7 +579,7 @@ fn words(f: &mut fmt::Formatter<'_>, reasons: &[Reason]) -> fmt::Result {
     if reasons.is_empty() { write!(f, "the last outcome had not been read") } else { Ok(()) }
 }
 
-fn reason_words(reason: Reason) -> &'static str {
+pub(super) fn reason_words(reason: Reason) -> &'static str {
     match reason {
         Reason::RecordNotWritable => "the record can't be written",
         Reason::RecordDamaged => "the record doesn't verify",

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`event`] (what is remembered), [`chain`] (canonical bytes, each record hashed onto the one before),
 //! [`checkpoint`] (what the device signs), [`verify`] (walks a record and names the first bad one), [`export`] (a record as
-//! one file), [`story`] (what became of one request).
+//! one file), [`story`] (what became of one request), [`tally`] (attempts against deliveries, day by day).
 //!
 //! # Terms
 //! - *record*: the whole, and one line of it; which one is plain from a number beside it.
@@ -25,6 +25,7 @@ pub mod checkpoint;
 pub mod event;
 pub mod export;
 pub mod story;
+pub mod tally;
 pub mod verify;
 
 pub use chain::{Chain, Genesis, Record, RecordId, Sealed, SealedBatch, Unsealable};

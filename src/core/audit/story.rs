@@ -143,7 +143,12 @@ impl Ids {
 const fn is_outcome(event: &Event) -> bool {
     matches!(
         event,
-        Event::Delivered { .. } | Event::DeliveredInPart { .. } | Event::NotGiven { .. } | Event::AssumedGiven { .. }
+        Event::Delivered { .. }
+            | Event::DeliveredInPart { .. }
+            | Event::Denied { .. }
+            | Event::Rejected { .. }
+            | Event::NotGiven { .. }
+            | Event::AssumedGiven { .. }
     )
 }
 
