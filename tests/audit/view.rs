@@ -73,7 +73,7 @@ async fn a_record_that_grows_while_it_is_walked_is_not_called_wrong() {
     let mut number = LINES;
     let verified = loop {
         match walk.slice().await.unwrap() {
-            Progress::Sound(verified) => break verified,
+            Progress::Sound(verified) => break *verified,
             Progress::More { .. } if number < LINES + 3 => {
                 number += 1;
                 store.append(batch(number)).await.unwrap();

@@ -38,23 +38,23 @@ pub enum ExportError {
 
 /// Writes a whole record, as it is when its last lines are read; signed, if the key is given.
 pub async fn write_export(
-    mut view: View,
+    view: View,
     key: Option<&SigningKey>,
     out: &mut (impl Write + Send),
 ) -> Result<Verified, ExportError> {
-    let genesis = view.genesis().await?;
-    if key.is_some_and(|key| key.verifying_key().as_bytes() != &genesis.device_key) {
+    let walk = Verification::start(view).await?;
+    if key.is_some_and(|key| key.verifying_key().as_bytes() != &walk.genesis().device_key) {
         return Err(ExportError::Key);
     }
-    let (mut exporter, first) = Exporter::begin(&genesis);
+    let (mut exporter, first) = Exporter::begin(walk.genesis(), walk.base());
     out.write_all(&first)?;
     let mut written = Ok(());
-    let walk = Verification::start(view).await?.run_with(|line, checkpoint| {
+    let walked = walk.run_with(|line, checkpoint| {
         if written.is_ok() {
             written = out.write_all(&exporter.line(line, checkpoint));
         }
     });
-    let verified = walk.await?;
+    let verified = walked.await?;
     written?;
     out.write_all(&exporter.end(&verified, key))?;
     out.flush()?;

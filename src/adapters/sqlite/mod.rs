@@ -1,7 +1,7 @@
 //! The record in one SQLite file: the core's chain made durable.
 //!
 //! Reading order: [`Store`] (the one writer), [`View`] (any number of readers, also of a file on a stick), [`Verification`]
-//! (the whole chain in slices), [`write_export`] (the record as one file). Tables and triggers stand in `migrations/`.
+//! (the whole chain in slices), [`write_export`] (the record as one file), [`prune`] (the oldest lines leave). Tables and triggers stand in `migrations/`.
 //!
 //! # Promises
 //! - What [`Store::append`] has returned a head for survives a power cut; what it refused is not in the record.
@@ -15,6 +15,7 @@
 mod error;
 mod export;
 mod file;
+pub mod prune;
 mod rows;
 mod store;
 mod verification;

@@ -10,27 +10,29 @@ use std::{
     time::SystemTime,
 };
 
-use pump_core::audit::{Genesis, Stored, tally::Tally};
+use pump_core::audit::{Base, Genesis, Stored, tally::Tally};
 use pump_protocol::message::AuditHead;
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     OpenError, ReadError,
     error::{Trouble, trouble},
-    file, rows,
-    store::check_version,
+    file,
+    rows::{self, From},
+    store::{BASE_SINCE, check_version},
 };
 
 /// The most lines fetched at a time: a page of a table, or one step of a verification, of a few milliseconds.
 pub const PAGE_MAX: u16 = 256;
 /// The plus keeps SQLite from walking the lines from the first one on, instead of the index.
-const FIRST_OF_DAY: &str = "SELECT min(+seq) FROM record WHERE day >= ?";
+const FIRST_OF_DAY: &str = "SELECT min(+seq) FROM record WHERE day BETWEEN ? AND ?";
 
 /// A record that is open for reading.
 #[derive(Debug)]
 pub struct View {
     pub(super) db: SqliteConnection,
     path: PathBuf,
+    version: i64,
     /// The file as it was when opened as one that nobody writes; `None` where SQLite's locks keep order.
     still: Option<(SystemTime, u64)>,
 }
@@ -48,13 +50,18 @@ impl View {
             .pragma("trusted_schema", "OFF")
             .disable_statement_logging();
         let mut db = options.connect().await.map_err(|error| not_opened(path, &error))?;
-        check_version(path, &mut db).await?;
-        Ok(Self { db, path: path.to_owned(), still })
+        let version = check_version(path, &mut db).await?;
+        Ok(Self { db, path: path.to_owned(), version, still })
     }
 
     /// What the record is bound to.
     pub async fn genesis(&mut self) -> Result<Genesis, ReadError> {
         rows::identity(&mut self.db).await
+    }
+
+    /// Where a pruned record says that it begins; nothing was pruned from a record of the first version.
+    pub async fn base(&mut self) -> Result<Option<Base>, ReadError> {
+        if self.version < BASE_SINCE { Ok(None) } else { rows::base(&mut self.db).await }
     }
 
     /// Where the record says it stands.
@@ -65,7 +72,7 @@ impl View {
     /// What every day from `first` on came to. Lines without a wall time are not counted.
     pub async fn tally_since(&mut self, first: i64) -> Result<Tally, ReadError> {
         let mut tally = Tally::new();
-        let Some(mut after) = self.first_line_since(first).await?.map(|line| line.saturating_sub(1)) else {
+        let Some(mut after) = self.first_line_between(first, i64::MAX).await?.map(|line| line.saturating_sub(1)) else {
             return Ok(tally);
         };
         loop {
@@ -78,15 +85,16 @@ impl View {
         }
     }
 
-    /// The first line of any day from `first` on.
-    async fn first_line_since(&mut self, first: i64) -> Result<Option<u64>, ReadError> {
-        let line: Option<i64> = sqlx::query_scalar(FIRST_OF_DAY).bind(first).fetch_one(&mut self.db).await?;
+    /// The first line of any day from `first` to `last`.
+    pub(super) async fn first_line_between(&mut self, first: i64, last: i64) -> Result<Option<u64>, ReadError> {
+        let line: Option<i64> = sqlx::query_scalar(FIRST_OF_DAY).bind(first).bind(last).fetch_one(&mut self.db).await?;
         Ok(line.and_then(|line| u64::try_from(line).ok()))
     }
 
     /// The lines behind line `after`, in order: as many as asked for, at most [`PAGE_MAX`]. Nobody has vouched for them.
     pub async fn entries(&mut self, after: u64, limit: u16) -> Result<Vec<Stored>, ReadError> {
-        let page = rows::page(&mut self.db, after, limit.min(PAGE_MAX)).await?;
+        let from = if after == 0 { From::First(0) } else { From::Behind(after) };
+        let page = rows::page(&mut self.db, from, limit.min(PAGE_MAX)).await?;
         Ok(page.into_iter().collect::<Result<_, _>>()?)
     }
 

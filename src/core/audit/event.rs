@@ -262,6 +262,15 @@ pub enum Event {
         /// How many.
         count: u32,
     },
+    /// The oldest lines were exported and left the record.
+    Pruned {
+        /// The last line that is gone.
+        until: u64,
+        /// How many lines the export holds.
+        exported: u64,
+        /// SHA-256 over the export.
+        export_digest: [u8; 32],
+    },
 }
 
 /// Why a session ended.
@@ -360,6 +369,7 @@ wire_enum!(Event: u8 {
     35 => AnswerOutOfPlace,
     36 => RecordsLost { count },
     37 => PrescriptionContradicts { version, hash },
+    60 => Pruned { until, exported, export_digest },
 });
 
 impl Event {
@@ -403,6 +413,7 @@ impl Event {
             Self::AccountsDiffer { .. } => "accounts_differ",
             Self::AnswerOutOfPlace => "answer_out_of_place",
             Self::RecordsLost { .. } => "records_lost",
+            Self::Pruned { .. } => "pruned",
         }
     }
 
@@ -445,7 +456,8 @@ impl Event {
             | Self::DeliveryStarted
             | Self::AccountsDiffer { .. }
             | Self::AnswerOutOfPlace
-            | Self::RecordsLost { .. } => None,
+            | Self::RecordsLost { .. }
+            | Self::Pruned { .. } => None,
         }
     }
 }
@@ -532,6 +544,9 @@ impl fmt::Display for Event {
             ),
             Self::AnswerOutOfPlace => write!(f, "an answer fitted nothing that was asked; the session was ended"),
             Self::RecordsLost { count } => write!(f, "{count} records could not be written and are gone"),
+            Self::Pruned { until, exported, .. } => {
+                write!(f, "{exported} records up to {until} were exported and left this record")
+            }
         }
     }
 }
