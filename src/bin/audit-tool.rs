@@ -1,8 +1,8 @@
 //! Reads a record on any computer: is it as it was written, what is in it, and one signed file of it.
 //!
 //! # Promises
-//! - The record is opened read-only. Exit code 0 means that everything asked about was proved; 1, that it was not, and why.
-//! - It needs neither the device nor its key; a record that is in use can be read, too.
+//! - The record is opened read-only, by all but `prune`. Exit code 0 means that everything asked about was proved; 1, that it was not, and why.
+//! - It needs neither the device nor its key, but for `prune`; a record that is in use can be read, too.
 
 use std::{
     fs::OpenOptions,
@@ -10,15 +10,26 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::SystemTime,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
-use pump_core::audit::{Record, Verified, event::describe};
-use pump_protocol::message::AuditHead;
+use pump_core::audit::{
+    Record, RecordId, Stored, Verified,
+    event::{Moment, describe},
+    export::Proved,
+    story::{Ids, Standing, Story, Told},
+    tally::{DayTally, Tally},
+};
+use pump_protocol::{clock::WallTime, message::AuditHead};
 use pump_remote::adapters::{
     keys,
-    sqlite::{PAGE_MAX, Verification, View, is_export, verify_export, write_export},
+    sqlite::{
+        Opening, PAGE_MAX, Store, TailVerdict, Verification, View, is_export,
+        prune::{self, AGE_MIN_DAYS, LINES_KEPT_MIN},
+        read_export, verify_export, write_export,
+    },
 };
 
 /// Reads the record of a patient remote.
@@ -31,14 +42,23 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Is every line as it was written? Takes a record, or an export of one.
+    /// Is every line as it was written? Takes records and exports; of several, whether each goes on where the one before ends.
     Verify {
+        /// The records or exports, oldest first.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Attempts against deliveries, day by day; an outcome counts on the day of its press.
+    Summary {
         /// The record or export.
         file: PathBuf,
     },
-    /// What happened, day by day.
-    Summary {
-        /// The record.
+    /// One request from the press to its outcome, and whether all of the file is as it was written.
+    Replay {
+        /// Which: `12` or `#12`.
+        #[arg(value_parser = request_id)]
+        id: u64,
+        /// The record or export.
         file: PathBuf,
     },
     /// Every line, in words.
@@ -57,6 +77,17 @@ enum Command {
         #[arg(long)]
         key: Option<PathBuf>,
     },
+    /// Moves the oldest lines into a signed export that is verified first. The remote must not run meanwhile.
+    Prune {
+        /// The record.
+        file: PathBuf,
+        /// Where to. Must not exist yet.
+        #[arg(long)]
+        out: PathBuf,
+        /// The device's key.
+        #[arg(long)]
+        key: PathBuf,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -74,42 +105,105 @@ async fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<()> {
     match command {
-        Command::Verify { file } => verify(&file).await,
+        Command::Verify { files } => verify(&files).await,
         Command::Summary { file } => summary(&file).await,
+        Command::Replay { id, file } => replay(id, &file).await,
         Command::Lines { file } => lines(&file).await,
         Command::Export { file, out, key } => export(&file, out, key).await,
+        Command::Prune { file, out, key } => prune(&file, &out, &key).await,
     }
 }
 
-async fn verify(path: &Path) -> Result<()> {
-    if is_export(path).with_context(|| format!("{} can't be read", path.display()))? {
-        let proved = verify_export(path)?;
-        let signed = if proved.signed { "signed by the device" } else { "not signed as a whole" };
-        writeln!(io::stdout(), "{}, {signed}", in_words(&proved.verified))?;
-    } else {
-        let verified = Verification::start(View::open(path).await?).await?.run().await?;
-        writeln!(io::stdout(), "{}", in_words(&verified))?;
+async fn verify(files: &[PathBuf]) -> Result<()> {
+    let mut before: Option<Part> = None;
+    for file in files {
+        let part = verified_part(file).await.map_err(|error| in_file(file, files, error))?;
+        let joined = match &before {
+            Some(before) => join(before, &part).map_err(|error| in_file(file, files, error))?,
+            None => "",
+        };
+        writeln!(io::stdout(), "{}{}{joined}", named_before(file, files), part_in_words(&part))?;
+        before = Some(part);
     }
     Ok(())
+}
+
+/// A record or an export, verified.
+struct Part {
+    verified: Verified,
+    export: Option<Proved>,
+}
+
+async fn verified_part(path: &Path) -> Result<Part> {
+    if is_export(path).with_context(|| format!("{} can't be read", path.display()))? {
+        let proved = verify_export(path)?;
+        return Ok(Part { verified: proved.verified.clone(), export: Some(proved) });
+    }
+    Ok(Part { verified: Verification::start(View::open(path).await?).await?.run().await?, export: None })
+}
+
+/// Whether one begins where the other ends: the base of the later names the earlier's last line and its digest.
+fn join(before: &Part, after: &Part) -> Result<&'static str> {
+    ensure!(
+        before.verified.chain.genesis() == after.verified.chain.genesis(),
+        "it is of another record than the file before"
+    );
+    let base = after.verified.base.context("it begins with the record's first line, and not behind the file before")?;
+    ensure!(
+        base.head == before.verified.chain.head(),
+        "it begins behind record {}, and the file before ends with record {}",
+        base.head.count,
+        before.verified.chain.head().count
+    );
+    let named = before.export.as_ref().is_some_and(|export| export.digest == base.export_digest);
+    ensure!(named, "it was pruned into another export than the file before, which ends with the same record");
+    Ok(", joins the file before")
+}
+
+fn part_in_words(part: &Part) -> String {
+    let Part { verified, export } = part;
+    let base =
+        verified.base.map_or(String::new(), |base| format!(", those up to {} exported and pruned", base.head.count));
+    let export = match export {
+        None => "",
+        Some(Proved { part: true, signed: true, .. }) => ", a part of the record, signed by the device",
+        Some(Proved { part: true, signed: false, .. }) => ", a part of the record, not signed as a whole",
+        Some(Proved { part: false, signed: true, .. }) => ", signed by the device",
+        Some(Proved { part: false, signed: false, .. }) => ", not signed as a whole",
+    };
+    format!("{}{base}{export}", in_words(verified))
+}
+
+fn in_file(file: &Path, files: &[PathBuf], error: anyhow::Error) -> anyhow::Error {
+    if files.len() > 1 { error.context(file.display().to_string()) } else { error }
+}
+
+/// Which file is meant, if there are several.
+fn named_before(file: &Path, files: &[PathBuf]) -> String {
+    if files.len() > 1 { format!("{}: ", file.display()) } else { String::new() }
 }
 
 async fn summary(path: &Path) -> Result<()> {
-    let mut view = View::open(path).await?;
-    let (genesis, head) = (view.genesis().await?, view.head().await?);
+    let mut tally = Tally::new();
+    let walked = walk(path, |line| tally.take(&line.record)).await;
     let mut out = io::stdout().lock();
-    writeln!(out, "pump {}, {}", genesis.serial, head_in_words(head))?;
-    let mut dated = 0_u64;
-    let mut day = view.next_day(None).await?;
-    while let Some(today) = day {
-        let counts = view.count_by_day(&[], today..=today).await?;
-        dated = counts.iter().fold(dated, |sum, count| sum.saturating_add(count.count));
-        let words: Vec<_> = counts.iter().map(|count| format!("{} {}", count.count, count.kind)).collect();
-        writeln!(out, "{}: {}", date(today), words.join(", "))?;
-        day = view.next_day(day).await?;
+    for (day, counts) in tally.days() {
+        let day = day.map_or("without a date".into(), date);
+        writeln!(out, "{day}: {}", day_in_words(counts))?;
+        let kinds: Vec<_> = tally.kinds(counts).map(|(kind, count)| format!("{count} {kind}")).collect();
+        writeln!(out, "    lines: {}", kinds.join(", "))?;
     }
-    writeln!(out, "{} without a date", head.count.saturating_sub(dated))?;
-    writeln!(out, "counted, not verified: `audit-tool verify` tells whether the lines are as they were written")?;
+    let verified = walked.context("not verified: counted up to the first bad record")?;
+    writeln!(out, "pump {}, verified: {}", verified.chain.genesis().serial, in_words(&verified))?;
     Ok(())
+}
+
+/// Verifies a record, or an export of one, and shows each line once it is found good.
+async fn walk(path: &Path, mut show: impl FnMut(&Stored)) -> Result<Verified> {
+    if is_export(path).with_context(|| format!("{} can't be read", path.display()))? {
+        return Ok(read_export(path, show)?.verified);
+    }
+    Ok(Verification::start(View::open(path).await?).await?.run_with(|line, _| show(line)).await?)
 }
 
 async fn lines(path: &Path) -> Result<()> {
@@ -126,9 +220,29 @@ async fn lines(path: &Path) -> Result<()> {
     }
 }
 
+async fn replay(id: u64, path: &Path) -> Result<()> {
+    let (mut story, mut ids, mut written) = (Story::of(id), Ids::default(), Ok(()));
+    let mut out = io::stdout().lock();
+    let tell = |line: &Stored| {
+        ids.take(&line.record);
+        if let (Some(told), Ok(())) = (story.take(&line.record), &written) {
+            written = writeln!(out, "{}", told_in_words(&line.record, &told));
+        }
+    };
+    let walked = walk(path, tell).await;
+    written?;
+    let verified = walked.context("not verified: the story is told up to the first bad record")?;
+    if story.standing() == Standing::Unknown {
+        anyhow::bail!("no line tells of #{id}; there is {ids}, and all of it is verified: {}", in_words(&verified));
+    }
+    writeln!(out, "{}", story.standing())?;
+    writeln!(out, "verified: {}", in_words(&verified))?;
+    Ok(())
+}
+
 async fn export(path: &Path, out: Option<PathBuf>, key: Option<PathBuf>) -> Result<()> {
     let key = key.map(|key| keys::read_device_key(&key)).transpose()?;
-    let mut view = View::open(path).await?;
+    let view = View::open(path).await?;
     let out = out.unwrap_or_else(|| path.with_extension("export"));
     let file = OpenOptions::new()
         .write(true)
@@ -137,7 +251,7 @@ async fn export(path: &Path, out: Option<PathBuf>, key: Option<PathBuf>) -> Resu
         .open(&out)
         .with_context(|| format!("nothing exported: {} can't be made", out.display()))?;
     let mut writer = io::BufWriter::new(&file);
-    let written = write_export(&mut view, key.as_ref(), &mut writer).await;
+    let written = write_export(view, key.as_ref(), &mut writer).await;
     drop(writer);
     let verified = match written {
         Ok(verified) => verified,
@@ -153,6 +267,32 @@ async fn export(path: &Path, out: Option<PathBuf>, key: Option<PathBuf>) -> Resu
     Ok(())
 }
 
+async fn prune(path: &Path, out: &Path, key: &Path) -> Result<()> {
+    let key = keys::read_device_key(key)?;
+    ensure!(!out.exists(), "nothing was pruned: {} exists already", out.display());
+    let serial = View::open(path).await?.genesis().await?.serial;
+    let opened = Store::open(path, Opening { serial, key: key.clone(), new_id: RecordId::default() }).await?;
+    if let TailVerdict::Bad(finding) = opened.tail {
+        return Err(anyhow::Error::from(finding).context("nothing was pruned"));
+    }
+    let mut store = opened.store;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is set before 1970")?;
+    let wall = WallTime { unix_ms: i64::try_from(now.as_millis())?, utc_offset_min: 0 };
+    let Some(cut) = prune::plan(&mut View::open(path).await?, wall.day(), u64::MAX).await? else {
+        anyhow::bail!(
+            "nothing was pruned: no signed line is older than {AGE_MIN_DAYS} days, behind every open request, and followed by \
+             {LINES_KEPT_MIN} others"
+        );
+    };
+    let exported = prune::export_cut(View::open(path).await?, &cut, &key, out).await?;
+    let head = store.prune(&exported, Moment { wall: Some(wall), ..Moment::default() }).await?;
+    store.close(Some(wall)).await?;
+    let (lines, until) = (exported.lines(), exported.until());
+    writeln!(io::stdout(), "{}: {lines} records up to {until}, signed and verified", out.display())?;
+    writeln!(io::stdout(), "{}: {}, those up to {until} exported and pruned", path.display(), head_in_words(head))?;
+    Ok(())
+}
+
 fn in_words(verified: &Verified) -> String {
     format!("{}, {} checkpoints good", head_in_words(verified.chain.head()), verified.checkpoints)
 }
@@ -163,8 +303,40 @@ fn head_in_words(head: AuditHead) -> String {
 }
 
 fn line_in_words(record: &Record) -> String {
-    let when = record.wall().map_or("no date".into(), |wall| format!("{} {wall}", date(wall.day())));
-    format!("{} {when} {}", record.seq, describe(&record.body))
+    format!("{} {} {}", record.seq, when(record), describe(&record.body))
+}
+
+fn told_in_words(record: &Record, told: &Told) -> String {
+    format!("{} {} {}: {}", record.seq, when(record), told.after, told.words)
+}
+
+fn when(record: &Record) -> String {
+    record.wall().map_or("no date".into(), |wall| format!("{} {wall}", date(wall.day())))
+}
+
+fn day_in_words(day: &DayTally) -> String {
+    let reasons: Vec<_> = day.refused.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    let counts = [
+        (day.given, "given".to_owned()),
+        (day.in_part, "given in part".to_owned()),
+        (day.refused_here(), format!("refused here{reasons}")),
+        (day.denied, "denied by the pump".to_owned()),
+        (day.not_given, "not given".to_owned()),
+        (day.assumed, "assumed given".to_owned()),
+        (day.not_settled, "not sure, still open".to_owned()),
+    ];
+    let told = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
+    let attempts = [format!("{} attempts", day.attempts)].into_iter().chain(told).collect::<Vec<_>>().join(", ");
+    let others = [(day.others, "doses of others"), (day.unknown, "doses that this record lost")];
+    let others = others.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("; {count} {words}"));
+    attempts + &others.collect::<String>()
+}
+
+/// `#12`, as the record's lines call it, or `12`.
+fn request_id(text: &str) -> Result<u64, String> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    digits.parse().map_err(|_| format!("{text} is no request's id: ids look like #12 or 12"))
 }
 
 fn date(day: i64) -> String {

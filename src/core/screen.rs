@@ -301,6 +301,8 @@ pub struct Day {
     pub refused: u32,
     /// Requests not settled, or assumed given.
     pub not_sure: u32,
+    /// Doses in the pump's history without a press in this record.
+    pub others: u32,
 }
 
 /// Why the remote can't work.

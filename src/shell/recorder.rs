@@ -3,15 +3,33 @@
 //! # Promises
 //! - One batch at a time, in the order handed over; an answer to each.
 //! - The whole record is verified in the background, in slices, and only its verdict comes back.
+//! - A record that takes too much room is exported and pruned beside all this; an append waits for the last step at most, which
+//!   deletes a bounded number of lines.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
-use pump_core::{audit::Batch, remote::Input, screen::Day};
+use ed25519_dalek::SigningKey;
+use pump_core::{
+    audit::{Batch, event::Moment, tally::DayTally},
+    remote::Input,
+    screen::Day,
+};
 use pump_protocol::clock::WallTime;
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
 
-use crate::adapters::sqlite::{OpenError, Progress, ReadError, Store, Verification, View};
+use crate::adapters::{
+    clock::Clock,
+    sqlite::{
+        OpenError, Progress, ReadError, Store, Verification, View,
+        prune::{self, Exported, PruneError},
+    },
+};
 
 /// Why the record could not be read while it was in use.
 #[derive(Debug, Error)]
@@ -22,20 +40,27 @@ enum CheckError {
     Read(#[from] ReadError),
 }
 
+/// Why the oldest lines could not be exported. The record is whole.
+#[derive(Debug, Error)]
+enum PruningError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Prune(#[from] PruneError),
+    #[error("nothing was pruned: {len} bytes of exports lie in {dir}; take them to the clinic and off the disk")]
+    NoRoom { dir: PathBuf, len: u64 },
+    #[error("nothing was pruned: the exports' directory can't be used ({0})")]
+    Directory(#[from] io::Error),
+    #[error("nothing was pruned: the export was cut off")]
+    Ended,
+}
+
+/// Where pruned lines wait to be taken to the clinic, beside the record.
+const EXPORTS: &str = "exports";
+/// How many lines are written between two looks at the room left: a few days' worth, and a quarter of what one cut takes.
+const LOOK_EVERY_LINES: u64 = 4096;
 /// How many days the history page shows.
 const DAYS_SHOWN: i64 = 14;
-/// The kinds of events that a day is counted by.
-const COUNTED: [&str; 8] = [
-    "requested",
-    "attempt_refused",
-    "delivered",
-    "delivered_in_part",
-    "denied",
-    "rejected",
-    "not_given",
-    "assumed_given",
-];
-
 /// What the loop wants of the record.
 #[derive(Debug)]
 pub enum RecordOrder {
@@ -45,31 +70,142 @@ pub enum RecordOrder {
     Close(Option<WallTime>),
 }
 
+/// How much room the record and what was pruned from it may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Above this much in use, in bytes, the oldest lines are exported and pruned.
+    pub prune_above_bytes: u64,
+    /// Above this much of exports that nobody has taken away, in bytes, nothing more is pruned.
+    pub exports_bytes_max: u64,
+}
+
+impl Room {
+    /// Ten years at 50 events an hour and a fifth more, before anything is pruned at all; and as much again in exports.
+    pub const OF_A_CARD: Self = Self { prune_above_bytes: 1536 << 20, exports_bytes_max: 1536 << 20 };
+}
+
+/// The record's task.
+struct Recorder {
+    store: Store,
+    clock: Clock,
+    room: Room,
+    next_look: u64,
+    exporting: Option<JoinHandle<Result<Option<Exported>, PruningError>>>,
+}
+
 /// Serves the record until it is closed or nobody wants it any more.
-pub async fn serve(mut store: Store, mut orders: mpsc::Receiver<RecordOrder>, answers: mpsc::Sender<Input>) {
-    while let Some(order) = orders.recv().await {
-        let answer = match order {
-            RecordOrder::Append(batch) => match store.append(batch).await {
-                Ok(head) => {
-                    tracing::debug!(count = head.count, "stored");
-                    Input::Stored(head)
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the record could not be written");
-                    Input::NotStored
-                }
-            },
-            RecordOrder::Close(wall) => {
-                if let Err(error) = store.close(wall).await {
-                    tracing::warn!(%error, "the record was closed without a checkpoint");
-                }
-                return;
+pub async fn serve(
+    store: Store,
+    mut orders: mpsc::Receiver<RecordOrder>,
+    answers: mpsc::Sender<Input>,
+    clock: Clock,
+    room: Room,
+) {
+    let mut recorder = Recorder { store, clock, room, next_look: 0, exporting: None };
+    loop {
+        recorder.look_for_room().await;
+        let order = tokio::select! {
+            biased;
+            order = orders.recv() => order,
+            exported = finished(&mut recorder.exporting) => {
+                recorder.prune(exported).await;
+                continue;
             }
+        };
+        let answer = match order {
+            Some(RecordOrder::Append(batch)) => recorder.append(batch).await,
+            Some(RecordOrder::Close(wall)) => return recorder.close(wall).await,
+            None => return,
         };
         if answers.send(answer).await.is_err() {
             return;
         }
     }
+}
+
+impl Recorder {
+    async fn append(&mut self, batch: Batch) -> Input {
+        match self.store.append(batch).await {
+            Ok(head) => {
+                tracing::debug!(count = head.count, "stored");
+                Input::Stored(head)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the record could not be written");
+                Input::NotStored
+            }
+        }
+    }
+
+    async fn close(self, wall: Option<WallTime>) {
+        if let Some(exporting) = self.exporting {
+            // Half an export is overwritten by the next; the record is whole.
+            exporting.abort();
+        }
+        if let Err(error) = self.store.close(wall).await {
+            tracing::warn!(%error, "the record was closed without a checkpoint");
+        }
+    }
+
+    /// Begins to export the oldest lines if the record takes too much room, beside everything else.
+    async fn look_for_room(&mut self) {
+        let Ok(head) = self.store.head() else { return };
+        if self.exporting.is_some() || head.count < self.next_look {
+            return;
+        }
+        self.next_look = head.count.saturating_add(LOOK_EVERY_LINES);
+        let used = self.store.used_bytes().await;
+        let Some(today) = self.clock.now().wall.map(WallTime::day) else { return };
+        if used.is_ok_and(|used| used > self.room.prune_above_bytes) {
+            let (path, key, room) = (self.store.path().to_owned(), self.store.key().clone(), self.room);
+            let runtime = Handle::current();
+            let export = move || runtime.block_on(export_oldest(&path, today, &key, room));
+            self.exporting = Some(tokio::task::spawn_blocking(export));
+        }
+    }
+
+    async fn prune(&mut self, exported: Result<Option<Exported>, PruningError>) {
+        let exported = match exported {
+            Ok(Some(exported)) => exported,
+            Ok(None) => return tracing::debug!("no line may be pruned yet"),
+            Err(error) => return tracing::warn!(%error, "the record takes much room, and nothing was pruned"),
+        };
+        let now = self.clock.now();
+        let at = Moment { boot: now.boot, uptime: now.uptime, pump: None, wall: now.wall };
+        match self.store.prune(&exported, at).await {
+            Ok(_) => tracing::info!(until = exported.until(), "the oldest lines were exported and pruned"),
+            Err(error) => tracing::warn!(%error, "the oldest lines were exported, and are still in the record"),
+        }
+    }
+}
+
+async fn export_oldest(
+    path: &Path,
+    today: i64,
+    key: &SigningKey,
+    room: Room,
+) -> Result<Option<Exported>, PruningError> {
+    let dir = path.with_file_name(EXPORTS);
+    let len = prune::exports_len(&dir)?;
+    if len > room.exports_bytes_max {
+        return Err(PruningError::NoRoom { dir, len });
+    }
+    let Some(cut) = prune::plan(&mut View::open(path).await?, today, prune::CUT_LINES_MAX).await? else {
+        return Ok(None);
+    };
+    DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+    let out = dir.join(format!("record-{:012}.export", cut.from()));
+    Ok(Some(prune::export_cut(View::open(path).await?, &cut, key, &out).await?))
+}
+
+/// Comes back when the task has ended, and forgets it; never, if there is none.
+async fn finished(
+    task: &mut Option<JoinHandle<Result<Option<Exported>, PruningError>>>,
+) -> Result<Option<Exported>, PruningError> {
+    let Some(running) = task else { return std::future::pending().await };
+    let ended = running.await;
+    *task = None;
+    ended.unwrap_or(Err(PruningError::Ended))
 }
 
 /// Verifies the whole record, in slices between which others run.
@@ -113,27 +249,22 @@ async fn verified(path: &Path) -> Result<bool, CheckError> {
 }
 
 async fn read_days(path: &Path, today: i64) -> Result<Vec<Day>, CheckError> {
-    let counts = View::open(path).await?.count_by_day(&COUNTED, today - DAYS_SHOWN..=today).await?;
-    let mut days: Vec<Day> = Vec::new();
-    for count in counts {
-        if days.first().is_none_or(|day| day.day != count.day) {
-            days.insert(0, Day { day: count.day, ..Day::default() });
-        }
-        if let Some(day) = days.first_mut() {
-            let number = u32::try_from(count.count).unwrap_or(u32::MAX);
-            match count.kind.as_str() {
-                "requested" => day.attempts += number,
-                "attempt_refused" => {
-                    day.attempts += number;
-                    day.refused += number;
-                }
-                "denied" | "rejected" | "not_given" => day.refused += number,
-                "delivered" => day.given += number,
-                "delivered_in_part" => day.in_part += number,
-                "assumed_given" => day.not_sure += number,
-                _ => {}
-            }
-        }
+    let tally = View::open(path).await?.tally_since(today - DAYS_SHOWN).await?;
+    let shown = tally.days().rev().filter_map(|(day, tally)| day.filter(|day| *day <= today).zip(Some(tally)));
+    Ok(shown
+        .map(|(day, tally)| shown_day(day, tally))
+        .filter(|day| *day != Day { day: day.day, ..Day::default() })
+        .collect())
+}
+
+fn shown_day(day: i64, tally: &DayTally) -> Day {
+    Day {
+        day,
+        attempts: tally.attempts,
+        given: tally.given,
+        in_part: tally.in_part,
+        refused: tally.refused_here().saturating_add(tally.denied).saturating_add(tally.not_given),
+        not_sure: tally.not_settled.saturating_add(tally.assumed),
+        others: tally.others.saturating_add(tally.unknown),
     }
-    Ok(days)
 }

@@ -82,8 +82,8 @@ async fn what_is_no_record_is_told_apart() {
     sql(&path, &["PRAGMA application_id = 7"]).await;
     assert!(matches!(refused(&path).await, OpenError::Foreign { found: 7, .. }));
     let (_dir, path) = record();
-    sql(&path, &["PRAGMA user_version = 2"]).await;
-    assert!(matches!(refused(&path).await, OpenError::Newer { found: 2, known: 1, .. }));
+    sql(&path, &["PRAGMA user_version = 3"]).await;
+    assert!(matches!(refused(&path).await, OpenError::Newer { found: 3, known: 2, .. }));
     let (_dir, path) = record();
     tamper(&path, &["DROP TABLE head"]).await;
     assert!(matches!(refused(&path).await, OpenError::Damaged { .. }));

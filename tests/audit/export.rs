@@ -8,9 +8,9 @@ use pump_remote::adapters::sqlite::{ExportError, View, is_export, verify_export,
 use crate::common::{LINES, device, record, tamper};
 
 async fn export(path: &Path, key: Option<&SigningKey>) -> Result<Vec<u8>, ExportError> {
-    let mut view = View::open(path).await.unwrap();
+    let view = View::open(path).await.unwrap();
     let mut bytes = Vec::new();
-    write_export(&mut view, key, &mut bytes).await.map(|_| bytes)
+    write_export(view, key, &mut bytes).await.map(|_| bytes)
 }
 
 #[tokio::test]

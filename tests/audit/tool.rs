@@ -4,9 +4,16 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use pump_core::audit::{
     Batch, Entry,
-    event::{Event, Happened, Moment, NothingBecause},
+    event::{Doubt, Event, Happened, LinkLoss, Moment, NothingBecause},
 };
-use pump_protocol::{message::RequestId, wire::encode};
+use pump_protocol::{
+    clock::{BootId, PumpTime, Uptime},
+    history::{BolusId, HistorySeq},
+    message::{BolusRef, RequestId},
+    prescription::PrescriptionHash,
+    quantity::{Dose, Millis},
+    wire::encode,
+};
 use pump_remote::adapters::keys::{DEVICE_KEY, device_key};
 
 use crate::common::{batch, entry, kept, open, record, sql, tamper};
@@ -81,13 +88,32 @@ async fn what_is_no_record_gets_a_sentence() {
 }
 
 #[test]
-fn a_summary_counts_day_by_day() {
+fn a_summary_counts_lines_of_every_kind_and_says_that_it_verified() {
     let (_dir, path) = record();
     let (code, said, _) = run(&["summary", path.to_str().unwrap()]);
     assert_eq!(code, 0);
-    assert!(said.starts_with("pump SIM-0001, 300 records, head "), "{said}");
-    assert!(said.contains("\n2026-01-01: 7 refused, 15 request_created\n2026-01-02: 8 refused, 16 request_created\n"));
-    assert!(said.contains("\n0 without a date\n"));
+    assert!(
+        said.starts_with("2026-01-01: 0 attempts\n    lines: 15 request_created, 7 refused\n2026-01-02: "),
+        "{said}"
+    );
+    assert!(said.contains("\npump SIM-0001, verified: 300 records, head "), "{said}");
+}
+
+#[tokio::test]
+async fn a_summary_sets_attempts_against_deliveries() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("record.db");
+    three_stories(&path).await;
+    assert_eq!(run(&["export", path.to_str().unwrap()]).0, 0);
+    for file in [path.clone(), dir.path().join("record.export")] {
+        let (code, said, complained) = run(&["summary", file.to_str().unwrap()]);
+        assert_eq!((code, complained.as_str()), (0, ""));
+        assert!(said.starts_with("2026-01-01: 3 attempts, 1 given, 2 not sure, still open\n"), "{said}");
+    }
+    tamper(&path, &["UPDATE record SET body = x'00' WHERE seq = 5"]).await;
+    let (code, said, complained) = run(&["summary", path.to_str().unwrap()]);
+    assert!(code == 1 && said.starts_with("2026-01-01: 1 attempts, 1 not sure, still open\n"), "{said}");
+    assert!(complained.starts_with("not verified: counted up to the first bad record: record 5:"), "{complained}");
 }
 
 #[tokio::test]
@@ -135,4 +161,95 @@ async fn a_bad_record_leaves_no_export_behind() {
     let (code, _, complained) = run(&["export", path.to_str().unwrap()]);
     assert!(code == 1 && complained.starts_with("record 290:"), "{complained}");
     assert!(!dir.path().join("record.export").exists());
+}
+
+const BOLUS: BolusRef = BolusRef {
+    bolus: BolusId(3),
+    history_seq: HistorySeq(7),
+    start: PumpTime::new(1, Millis::ZERO),
+    dose: Dose::from_micrograms(50),
+};
+
+/// A record of three requests: given, refused by a restart before COMMIT, and one that nobody knows about.
+async fn three_stories(path: &Path) {
+    let prescription = PrescriptionHash([0; 32]);
+    let requested = |id| Event::Requested { id: RequestId(id), dose: BOLUS.dose, prescription };
+    let intended = |id| Event::CommitIntended { id: RequestId(id), latest_start: PumpTime::new(1, Millis::ZERO) };
+    let events = [
+        (1, 1_000, requested(1)),
+        (1, 1_250, intended(1)),
+        (1, 1_400, Event::Accepted { id: RequestId(1), bolus: BOLUS }),
+        (1, 1_450, Event::SessionLost { why: LinkLoss::Silent }),
+        (1, 61_400, Event::Delivered { id: RequestId(1), bolus: BOLUS }),
+        (1, 90_000, requested(2)),
+        (1, 95_000, requested(5)),
+        (1, 95_100, intended(5)),
+        (2, 400, Event::Uncertain { id: RequestId(5), why: Doubt::Restarted }),
+    ];
+    let mut store = open(path).await.unwrap().store;
+    for (boot, uptime, event) in events {
+        let at = Moment { boot: BootId([boot; 16]), uptime: Uptime::from_millis(uptime), ..Moment::default() };
+        let (kind, request) = (event.kind(), event.request().map(|id| id.0));
+        let entry = Entry { kind, request, body: encode(&Happened { at, event }), ..entry(1) };
+        store.append(Batch { entries: vec![entry], kept: kept(1) }).await.unwrap();
+    }
+    store.close(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_request_s_story_is_told_from_the_press_to_its_outcome() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("record.db");
+    three_stories(&path).await;
+    let (record, exported) = (path.to_str().unwrap(), dir.path().join("record.export"));
+    assert_eq!(run(&["export", record]).0, 0);
+    for file in [record, exported.to_str().unwrap()] {
+        let (code, said, complained) = run(&["replay", "#1", file]);
+        assert_eq!((code, complained.as_str()), (0, ""));
+        let told: Vec<&str> = said.lines().collect();
+        assert_eq!(told[0], "1 2026-01-01 02:00 +0.000 s: #1: a full hold asked for 50 mcg");
+        assert!(told[1].starts_with("2 2026-01-01 02:00 +0.250 s: #1: granted; COMMIT may leave"), "{said}");
+        assert_eq!(told[2], "3 2026-01-01 02:00 +0.400 s: #1: the pump accepted it as bolus 3");
+        assert_eq!(told[3], "5 2026-01-01 02:00 +60.400 s: #1: GIVEN: 50 mcg");
+        assert_eq!(told[4], "ended: #1: GIVEN: 50 mcg");
+        assert!(told[5].starts_with("verified: 9 records, head ") && told.len() == 6, "{said}");
+        let (_, said, _) = run(&["replay", "2", file]);
+        assert!(
+            said.contains("\nstill open: COMMIT had not left, so nothing can have been given\nverified: "),
+            "{said}"
+        );
+        let (_, said, _) = run(&["replay", "5", file]);
+        assert!(said.contains("\n9 2026-01-01 02:00 after a reboot: #5: NOT SURE: "), "{said}");
+        assert!(said.contains("\nstill open: NOT SURE: COMMIT may have left and no outcome is recorded"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_the_record_does_not_know_is_answered_with_those_it_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("record.db");
+    three_stories(&path).await;
+    let (code, said, complained) = run(&["replay", "4", path.to_str().unwrap()]);
+    assert_eq!((code, said.as_str()), (1, ""));
+    assert!(
+        complained.starts_with("no line tells of #4; there is #1 to #2, #5, and all of it is verified"),
+        "{complained}"
+    );
+    let (code, _, complained) = run(&["replay", "four", path.to_str().unwrap()]);
+    assert!(code != 0 && complained.contains("four is no request's id: ids look like #12 or 12"), "{complained}");
+}
+
+#[tokio::test]
+async fn a_story_in_a_changed_record_ends_where_the_proof_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("record.db");
+    three_stories(&path).await;
+    tamper(&path, &["UPDATE record SET body = x'00' WHERE seq = 3"]).await;
+    let (code, said, complained) = run(&["replay", "1", path.to_str().unwrap()]);
+    assert_eq!((code, said.lines().count()), (1, 2), "{said}");
+    assert!(!said.contains("verified") && !said.contains("ended"), "{said}");
+    assert!(
+        complained.starts_with("not verified: the story is told up to the first bad record: record 3:"),
+        "{complained}"
+    );
 }

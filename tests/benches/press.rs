@@ -32,7 +32,7 @@ use pump_remote::{
     shell::{
         self, Ports, WAITING_MAX,
         link::{LinkEvent, LinkOrder, SessionNo},
-        recorder,
+        recorder::{self, Room},
     },
 };
 use simulated_pump::{Pump, Setup};
@@ -98,7 +98,7 @@ impl Bench {
         let (answering, answers) = mpsc::channel(WAITING_MAX);
         let (record_orders, record_order) = mpsc::channel(1);
         let (close, closed) = oneshot::channel();
-        tokio::spawn(recorder::serve(store, record_order, answering.clone()));
+        tokio::spawn(recorder::serve(store, record_order, answering.clone(), clock.clone(), Room::OF_A_CARD));
         let ports = Ports {
             intents: intent,
             screens: screen,

@@ -110,6 +110,7 @@ pub(crate) fn days() -> Vec<Day> {
             in_part: u32::from(ago == 4),
             refused: ago % 4,
             not_sure: u32::from(ago == 2),
+            others: u32::from(ago == 5),
         })
         .collect()
 }

@@ -257,6 +257,7 @@ fn day_row(day: Day, today: Option<i64>) -> DayRow {
         in_part: format::count(day.in_part),
         refused: format::count(day.refused),
         not_sure: format::count(day.not_sure),
+        others: format::count(day.others),
     }
 }
 

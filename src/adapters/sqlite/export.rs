@@ -12,12 +12,12 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use pump_core::audit::{
-    Verified, Verifier,
+    Stored, Verified,
     export::{self, BadExport, Exporter, FRAME_HEADER_LEN, Proved},
 };
 use thiserror::Error;
 
-use super::{PAGE_MAX, ReadError, View, rows};
+use super::{ReadError, Verification, View};
 
 /// Why there is no export, or none that proves anything.
 #[derive(Debug, Error)]
@@ -38,55 +38,27 @@ pub enum ExportError {
 
 /// Writes a whole record, as it is when its last lines are read; signed, if the key is given.
 pub async fn write_export(
-    view: &mut View,
+    view: View,
     key: Option<&SigningKey>,
     out: &mut (impl Write + Send),
 ) -> Result<Verified, ExportError> {
-    let genesis = view.genesis().await?;
-    if key.is_some_and(|key| key.verifying_key().as_bytes() != &genesis.device_key) {
+    let walk = Verification::start(view).await?;
+    if key.is_some_and(|key| key.verifying_key().as_bytes() != &walk.genesis().device_key) {
         return Err(ExportError::Key);
     }
-    let mut walk = Verifier::full(genesis.clone()).map_err(ReadError::from)?;
-    let (mut exporter, first) = Exporter::begin(&genesis);
+    let (mut exporter, first) = Exporter::begin(walk.genesis(), walk.base());
     out.write_all(&first)?;
-    loop {
-        sqlx::query("BEGIN").execute(&mut view.db).await.map_err(ReadError::from)?;
-        let step = write_page(view, &mut walk, &mut exporter, out).await;
-        let ending = match step {
-            Ok(0) => Some(rows::ending(&mut view.db).await),
-            _ => None,
-        };
-        sqlx::query("ROLLBACK").execute(&mut view.db).await.map_err(ReadError::from)?;
-        view.check_still()?;
-        step?;
-        if let Some(found) = ending {
-            let ending = found?.ending;
-            let verified = walk.finish(&ending).map_err(ReadError::from)?;
-            out.write_all(&exporter.end(&ending, key))?;
-            out.flush()?;
-            return Ok(verified);
+    let mut written = Ok(());
+    let walked = walk.run_with(|line, checkpoint| {
+        if written.is_ok() {
+            written = out.write_all(&exporter.line(line, checkpoint));
         }
-    }
-}
-
-async fn write_page(
-    view: &mut View,
-    walk: &mut Verifier,
-    exporter: &mut Exporter,
-    out: &mut (impl Write + Send),
-) -> Result<usize, ExportError> {
-    let after = walk.position();
-    let lines = rows::page(&mut view.db, after, PAGE_MAX).await.map_err(ReadError::from)?;
-    let to = after.saturating_add(u64::from(PAGE_MAX));
-    let checkpoints = rows::checkpoints(&mut view.db, after, to).await.map_err(ReadError::from)?;
-    let written = lines.len();
-    for line in lines {
-        let line = line.map_err(ReadError::from)?;
-        let checkpoint = checkpoints.get(&line.record.seq);
-        walk.step(&line, checkpoint).map_err(ReadError::from)?;
-        out.write_all(&exporter.line(&line, checkpoint))?;
-    }
-    Ok(written)
+    });
+    let verified = walked.await?;
+    written?;
+    out.write_all(&exporter.end(&verified, key))?;
+    out.flush()?;
+    Ok(verified)
 }
 
 /// Whether a file begins like an export.
@@ -98,6 +70,11 @@ pub fn is_export(path: &Path) -> io::Result<bool> {
 
 /// Reads an export from beginning to end and says what it proves.
 pub fn verify_export(path: &Path) -> Result<Proved, ExportError> {
+    read_export(path, |_| {})
+}
+
+/// The same, and shows each line once it is found good.
+pub fn read_export(path: &Path, mut show: impl FnMut(&Stored)) -> Result<Proved, ExportError> {
     let mut file = BufReader::new(File::open(path)?);
     let mut reader = export::ExportReader::new();
     file.read_exact(&mut [0; export::MAGIC.len()])?;
@@ -113,7 +90,9 @@ pub fn verify_export(path: &Path) -> Result<Proved, ExportError> {
         if read_up_to(&mut file, &mut content)? < content.len() {
             return Err(BadExport::CutOff { seq }.into());
         }
-        reader = reader.frame(header, &content)?;
+        let (next, walked) = reader.frame(header, &content)?;
+        walked.as_deref().into_iter().for_each(&mut show);
+        reader = next;
     }
 }
 

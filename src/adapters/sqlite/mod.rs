@@ -1,7 +1,7 @@
 //! The record in one SQLite file: the core's chain made durable.
 //!
 //! Reading order: [`Store`] (the one writer), [`View`] (any number of readers, also of a file on a stick), [`Verification`]
-//! (the whole chain in slices), [`write_export`] (the record as one file). Tables and triggers stand in `migrations/`.
+//! (the whole chain in slices), [`write_export`] (the record as one file), [`prune`] (the oldest lines leave). Tables and triggers stand in `migrations/`.
 //!
 //! # Promises
 //! - What [`Store::append`] has returned a head for survives a power cut; what it refused is not in the record.
@@ -15,14 +15,15 @@
 mod error;
 mod export;
 mod file;
+pub mod prune;
 mod rows;
 mod store;
 mod verification;
 mod view;
 
 pub use error::{AppendError, OpenError, ReadError};
-pub use export::{ExportError, is_export, verify_export, write_export};
+pub use export::{ExportError, is_export, read_export, verify_export, write_export};
 pub use file::set_aside;
 pub use store::{Opened, Opening, SIZE_MAX_BYTES, Store, TailVerdict};
 pub use verification::{Progress, Verification};
-pub use view::{DAYS_MAX, DayCount, PAGE_MAX, View};
+pub use view::{PAGE_MAX, View};

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use pump_core::audit::{Checkpoint, Ending, Finding, Genesis, Record, RecordId, Stored, chain};
+use pump_core::audit::{Base, Checkpoint, Ending, Finding, Genesis, Record, RecordId, Stored, chain};
 use pump_protocol::{clock::WallTime, message::AuditHead, wire::Text};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
@@ -22,6 +22,12 @@ const CHECKPOINTS: &str = "SELECT seq, CASE WHEN length(hash) = 32 THEN hash END
 const NEWEST_CHECKPOINT: &str = "SELECT seq, CASE WHEN length(hash) = 32 THEN hash END AS hash, wall_ms, \
      utc_offset_min, CASE WHEN length(signature) = 64 THEN signature END AS signature \
      FROM checkpoint ORDER BY seq DESC LIMIT 1";
+const CHECKPOINT_WITHIN: &str = "SELECT seq, CASE WHEN length(hash) = 32 THEN hash END AS hash, wall_ms, \
+     utc_offset_min, CASE WHEN length(signature) = 64 THEN signature END AS signature \
+     FROM checkpoint WHERE seq > ?1 AND seq <= ?2 AND wall_ms < ?3 ORDER BY seq DESC LIMIT 1";
+const BASE: &str = "SELECT count AS seq, CASE WHEN length(hash) = 32 THEN hash END AS hash, exported, \
+     CASE WHEN length(export_digest) = 32 THEN export_digest END AS export_digest, wall_ms, utc_offset_min, \
+     CASE WHEN length(signature) = 64 THEN signature END AS signature FROM base WHERE one = 1";
 const HASH_AT: &str = "SELECT CASE WHEN length(hash) = 32 THEN hash END AS hash FROM record WHERE seq = ?1";
 const HEAD: &str = "SELECT count, CASE WHEN length(hash) = 32 THEN hash END AS hash, \
      CASE WHEN length(kept) <= ?1 THEN kept END AS kept, length(kept) > ?1 AS too_long FROM head WHERE one = 1";
@@ -45,6 +51,28 @@ pub(super) async fn identity(db: &mut SqliteConnection) -> Result<Genesis, ReadE
     })
 }
 
+/// Where a pruned record begins; `None` if nothing was pruned. Whatever can't be read is signed by nobody.
+pub(super) async fn base(db: &mut SqliteConnection) -> Result<Option<Base>, ReadError> {
+    let row = sqlx::query(BASE).fetch_optional(db).await?;
+    Ok(row.as_ref().map(|row| {
+        let Checkpoint { head, wall, signature } = checkpoint(row).unwrap_or(NOBODY_S);
+        let exported = integer(row, "exported").and_then(|exported| u64::try_from(exported).ok()).unwrap_or(0);
+        Base { head, exported, export_digest: array(row, "export_digest").unwrap_or_default(), wall, signature }
+    }))
+}
+
+/// The number of the first line that there is; `None` in an empty record.
+pub(super) async fn first_line(db: &mut SqliteConnection) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("SELECT min(seq) FROM record").fetch_one(db).await
+}
+
+/// The first line of a request.
+pub(super) async fn first_line_of(db: &mut SqliteConnection, request: u64) -> Result<Option<u64>, sqlx::Error> {
+    let query = "SELECT seq FROM record WHERE request = ? ORDER BY seq LIMIT 1";
+    let seq: Option<i64> = sqlx::query_scalar(query).bind(request.cast_signed()).fetch_optional(db).await?;
+    Ok(seq.and_then(|seq| u64::try_from(seq).ok()))
+}
+
 /// The head, the kept state and the newest checkpoint's number; to be read in one transaction with the lines before them.
 pub(super) async fn ending(db: &mut SqliteConnection) -> Result<Found, ReadError> {
     let row = sqlx::query(HEAD).bind(limit(chain::KEPT_LEN_MAX)).fetch_one(&mut *db).await?;
@@ -60,16 +88,29 @@ pub(super) async fn ending(db: &mut SqliteConnection) -> Result<Found, ReadError
     Ok(Found { ending: Ending { head, kept_digest, newest_checkpoint }, kept })
 }
 
-/// At most `limit` lines behind line `after`, in order; a line that is none ends the page with a finding.
+/// Where a page of lines begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum From {
+    /// With the first that there is, which should be the one behind this one: nobody may hide one before it.
+    First(u64),
+    /// Behind this line.
+    Behind(u64),
+}
+
+/// At most `limit` lines, in order; a line that is none ends the page with a finding.
 pub(super) async fn page(
     db: &mut SqliteConnection,
-    after: u64,
+    from: From,
     limit_rows: u16,
 ) -> Result<Vec<Result<Stored, Finding>>, sqlx::Error> {
+    let (lower, after) = match from {
+        From::First(after) => (i64::MIN, after),
+        From::Behind(after) => (signed(after), after),
+    };
     let rows = sqlx::query(PAGE)
         .bind(limit(chain::KIND_LEN_MAX))
         .bind(limit(chain::BODY_LEN_MAX))
-        .bind(before_first(after))
+        .bind(lower)
         .bind(i64::from(limit_rows))
         .fetch_all(db)
         .await?;
@@ -90,6 +131,17 @@ pub(super) async fn checkpoints(
 /// The newest checkpoint; `None` if there is none.
 pub(super) async fn newest_checkpoint(db: &mut SqliteConnection) -> Result<Option<Checkpoint>, sqlx::Error> {
     Ok(sqlx::query(NEWEST_CHECKPOINT).fetch_optional(db).await?.as_ref().and_then(checkpoint))
+}
+
+/// The newest checkpoint behind `after`, up to `to`, that was signed before this moment.
+pub(super) async fn checkpoint_within(
+    db: &mut SqliteConnection,
+    after: u64,
+    to: u64,
+    before_ms: i64,
+) -> Result<Option<Checkpoint>, sqlx::Error> {
+    let query = sqlx::query(CHECKPOINT_WITHIN).bind(signed(after)).bind(signed(to)).bind(before_ms);
+    Ok(query.fetch_optional(db).await?.as_ref().and_then(checkpoint))
 }
 
 /// The hash found beside a line; `None` if there is no such line, or no such hash.
@@ -132,6 +184,9 @@ fn checkpoint(row: &SqliteRow) -> Option<Checkpoint> {
     })
 }
 
+/// What stands for a statement that can't be read.
+const NOBODY_S: Checkpoint = Checkpoint { head: AuditHead { count: 0, hash: [0; 32] }, wall: None, signature: [0; 64] };
+
 fn array<const N: usize>(row: &SqliteRow, column: &str) -> Option<[u8; N]> {
     row.try_get::<Option<&[u8]>, _>(column).ok().flatten()?.try_into().ok()
 }
@@ -153,11 +208,6 @@ fn narrow(row: &SqliteRow, column: &str) -> Option<i16> {
 /// A line's number as SQLite counts; no line has a greater one.
 pub(super) fn signed(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
-}
-
-/// Lines before the first are looked at, too: nobody may hide one at number -5.
-fn before_first(after: u64) -> i64 {
-    if after == 0 { i64::MIN } else { signed(after) }
 }
 
 fn limit(bytes: usize) -> i64 {

@@ -15,18 +15,34 @@ use std::{
 };
 
 use ed25519_dalek::SigningKey;
-use pump_core::audit::{Batch, Chain, Checkpoint, Finding, Genesis, RecordId, SealedBatch, Verifier};
-use pump_protocol::{clock::WallTime, message::AuditHead, wire::Text};
+use pump_core::audit::{
+    Base, Batch, Chain, Checkpoint, Entry, Finding, Genesis, RecordId, SealedBatch, Verifier,
+    event::{Event, Happened, Moment},
+};
+use pump_protocol::{
+    clock::WallTime,
+    message::AuditHead,
+    wire::{Text, encode},
+};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, SqliteConnection,
+    migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous},
 };
 
-use super::{AppendError, OpenError, ReadError, file, rows};
+use super::{
+    AppendError, OpenError, ReadError, file,
+    prune::Exported,
+    rows::{self, From},
+};
 use crate::adapters::lock::Lock;
 
 /// The newest schema that this program knows.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
+/// How a file gets there from any older one, each step in one transaction.
+static MIGRATIONS: Migrator = sqlx::migrate!("src/adapters/sqlite/migrations");
+/// The first schema with a base.
+pub(super) const BASE_SINCE: i64 = 2;
 /// How large the record's file may become, in bytes: several million lines, and small beside the smallest card we ship on.
 /// Beyond it an append fails as on a full disk, and so no dose is offered until the record was exported.
 pub const SIZE_MAX_BYTES: u64 = 2 << 30;
@@ -42,6 +58,9 @@ const APPEND: &str =
     "INSERT INTO append (seq, kind, request, wall_ms, utc_offset_min, kept_digest, body, hash, kept) VALUES ";
 const INSERT_CHECKPOINT: &str =
     "INSERT INTO checkpoint (seq, hash, wall_ms, utc_offset_min, signature) VALUES (?, ?, ?, ?, ?);";
+
+const REPLACE_BASE: &str = "INSERT OR REPLACE INTO base \
+     (one, count, hash, exported, export_digest, wall_ms, utc_offset_min, signature) VALUES (1, ?, ?, ?, ?, ?, ?, ?)";
 
 /// What a record is opened with.
 #[derive(Debug)]
@@ -102,7 +121,7 @@ impl Store {
         file::inspect(path)?;
         file::check_writable(path)?;
         let mut db = connect(path).await.map_err(|error| OpenError::from_sqlite(path.to_owned(), &error))?;
-        check_version(path, &mut db).await?;
+        upgrade(path, &mut db).await?;
         let genesis = rows::identity(&mut db).await.map_err(|error| unreadable(path, error))?;
         check_owner(path, &genesis, &opening)?;
         let found = rows::ending(&mut db).await;
@@ -152,6 +171,41 @@ impl Store {
         Ok(())
     }
 
+    /// Takes exported lines out of the record: the signed base, the line that tells of it and the deletion are one transaction.
+    ///
+    /// Must be polled to its end, like [`append`](Self::append).
+    pub async fn prune(&mut self, exported: &Exported, at: Moment) -> Result<AuditHead, AppendError> {
+        let chain = self.chain()?;
+        let id = chain.genesis().id;
+        let kept = rows::ending(&mut self.db).await.map_err(unkept)?.kept.unwrap_or_default();
+        let batch = Batch { entries: vec![pruned(exported, at)], kept };
+        let sealed = self.chain()?.seal(batch, &self.key)?;
+        let base = Base::sign(id, exported.head, exported.lines, exported.digest, at.wall, &self.key);
+        let (next, checkpoint) = (sealed.next.clone(), sealed.checkpoints.last().map(|signed| signed.head.count));
+        self.writing = true;
+        let written = cut(&mut self.db, sealed, &base).await;
+        self.settle(written).await?;
+        self.newest_checkpoint = checkpoint.unwrap_or(self.newest_checkpoint);
+        let head = next.head();
+        self.chain = Ok(next);
+        Ok(head)
+    }
+
+    /// How much of the file is in use, in bytes. What was pruned leaves room in the file, which stays as long as it is.
+    pub async fn used_bytes(&mut self) -> Result<u64, AppendError> {
+        let mut pragma = async |name: &'static str| -> Result<u64, sqlx::Error> {
+            let value: i64 = sqlx::query_scalar(name).fetch_one(&mut self.db).await?;
+            Ok(u64::try_from(value).unwrap_or(0))
+        };
+        let (pages, free) = (pragma("PRAGMA page_count").await?, pragma("PRAGMA freelist_count").await?);
+        Ok(pages.saturating_sub(free).saturating_mul(pragma("PRAGMA page_size").await?))
+    }
+
+    /// The key that signs the record, to sign an export of it.
+    pub const fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
     /// Where the record stands; the finding if its tail doesn't verify.
     pub fn head(&self) -> Result<AuditHead, Finding> {
         self.chain.as_ref().map(Chain::head).map_err(|finding| *finding)
@@ -190,6 +244,10 @@ impl Store {
     async fn transact(&mut self, batch: SealedBatch) -> Result<(), AppendError> {
         self.writing = true;
         let written = write(&mut self.db, batch).await;
+        self.settle(written).await
+    }
+
+    async fn settle(&mut self, written: Result<(), sqlx::Error>) -> Result<(), AppendError> {
         if written.is_err() {
             // SQLite may have rolled back by itself; then there is nothing left to do, and it says so.
             let _ = sqlx::query("ROLLBACK").execute(&mut self.db).await;
@@ -199,8 +257,40 @@ impl Store {
     }
 }
 
+async fn cut(db: &mut SqliteConnection, telling: SealedBatch, base: &Base) -> Result<(), sqlx::Error> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
+    let last = rows::signed(base.head.count);
+    sqlx::query(REPLACE_BASE)
+        .bind(last)
+        .bind(base.head.hash.to_vec())
+        .bind(rows::signed(base.exported))
+        .bind(base.export_digest.to_vec())
+        .bind(base.wall.map(|wall| wall.unix_ms))
+        .bind(base.wall.map_or(0, |wall| wall.utc_offset_min))
+        .bind(base.signature.to_vec())
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("DELETE FROM record WHERE seq <= ?").bind(last).execute(&mut *db).await?;
+    sqlx::query("DELETE FROM checkpoint WHERE seq <= ?").bind(last).execute(&mut *db).await?;
+    let (records, checkpoints) = (telling.records.len(), telling.checkpoints.len());
+    write_as(db, telling, statements(records, checkpoints)).await?;
+    sqlx::query("COMMIT").execute(db).await.map(drop)
+}
+
+/// The line that tells what was pruned.
+fn pruned(exported: &Exported, at: Moment) -> Entry {
+    let event = Event::Pruned { until: exported.head.count, exported: exported.lines, export_digest: exported.digest };
+    let (wall_ms, kind) = (at.wall.map(|wall| wall.unix_ms), event.kind());
+    let utc_offset_min = at.wall.map_or(0, |wall| wall.utc_offset_min);
+    Entry { kind, request: None, body: encode(&Happened { at, event }), wall_ms, utc_offset_min }
+}
+
 async fn write(db: &mut SqliteConnection, batch: SealedBatch) -> Result<(), sqlx::Error> {
     let sql = transaction(batch.records.len(), batch.checkpoints.len());
+    write_as(db, batch, sql).await
+}
+
+async fn write_as(db: &mut SqliteConnection, batch: SealedBatch, sql: String) -> Result<(), sqlx::Error> {
     let prepared = batch.records.len() <= PREPARED_ENTRIES_MAX && batch.checkpoints.is_empty();
     let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(prepared);
     let mut kept = Some(batch.kept);
@@ -225,10 +315,15 @@ async fn write(db: &mut SqliteConnection, batch: SealedBatch) -> Result<(), sqlx
 
 /// One statement is a transaction by itself; only with a checkpoint it takes more.
 fn transaction(records: usize, checkpoints: usize) -> String {
+    let statements = statements(records, checkpoints);
+    if checkpoints == 0 { statements } else { format!("BEGIN IMMEDIATE;{statements}COMMIT") }
+}
+
+fn statements(records: usize, checkpoints: usize) -> String {
     let lines = vec![LINE; records].join(", ");
     match checkpoints {
         0 => format!("{APPEND}{lines}"),
-        _ => format!("BEGIN IMMEDIATE;{APPEND}{lines};{}COMMIT", INSERT_CHECKPOINT.repeat(checkpoints)),
+        _ => format!("{APPEND}{lines};{}", INSERT_CHECKPOINT.repeat(checkpoints)),
     }
 }
 
@@ -253,7 +348,7 @@ async fn walk_tail(
         Err(finding) => return Ok(Err(finding)),
     };
     loop {
-        let lines = rows::page(db, walk.position(), TAIL_PAGE).await?;
+        let lines = rows::page(db, From::Behind(walk.position()), TAIL_PAGE).await?;
         if lines.is_empty() {
             return Ok(walk.finish(&rows::ending(db).await?.ending));
         }
@@ -271,16 +366,41 @@ async fn walk_tail(
 const TAIL_PAGE: u16 = 256;
 
 async fn start_of_tail(db: &mut SqliteConnection, genesis: Genesis) -> Result<Result<Verifier, Finding>, ReadError> {
+    let base = rows::base(db).await?;
+    // Checks the signature of a base, whatever the tail says.
+    let whole = match &base {
+        Some(base) => Verifier::behind(genesis.clone(), base),
+        None => Verifier::full(genesis.clone()),
+    };
+    let whole = match whole {
+        Ok(whole) => whole,
+        Err(finding) => return Ok(Err(finding)),
+    };
+    if let Err(finding) = check_first(rows::first_line(db).await?, whole.position().saturating_add(1)) {
+        return Ok(Err(finding));
+    }
     let Some(from) = rows::newest_checkpoint(db).await? else {
-        return Ok(Verifier::full(genesis));
+        return Ok(Ok(whole));
     };
     let seq = from.head.count;
-    let previous = match seq {
-        0 | 1 => Some(genesis.hash()),
-        _ => rows::hash_at(db, seq.saturating_sub(1)).await?,
+    let previous = match base {
+        Some(base) if seq <= base.head.count.saturating_add(1) => Some(base.head.hash),
+        None if seq <= 1 => Some(genesis.hash()),
+        Some(_) | None => rows::hash_at(db, seq.saturating_sub(1)).await?,
     };
     // A line that is gone can't lead to the signed hash, whatever is put in its place: the walk names the one that follows.
     Ok(Verifier::tail(genesis, &from, previous.unwrap_or_default()))
+}
+
+/// A record begins with its first line, or with the one behind its base, and hides none before that.
+fn check_first(found: Option<i64>, seq: u64) -> Result<(), Finding> {
+    match found.map(u64::try_from) {
+        None => Ok(()),
+        Some(Ok(found)) if found > seq => Err(Finding::Missing { seq, next: found }),
+        Some(Ok(found)) if found < seq => Err(Finding::OutOfOrder { seq, found }),
+        Some(Ok(_)) => Ok(()),
+        Some(Err(_)) => Err(Finding::Unreadable { seq }),
+    }
 }
 
 async fn create_if_missing(path: &Path, opening: &Opening) -> Result<bool, OpenError> {
@@ -301,7 +421,7 @@ async fn create_if_missing(path: &Path, opening: &Opening) -> Result<bool, OpenE
 
 async fn fill_new(new: &Path, opening: &Opening) -> Result<(), sqlx::Error> {
     let mut db = connect(new).await?;
-    sqlx::migrate!("src/adapters/sqlite/migrations").run(&mut db).await?;
+    MIGRATIONS.run(&mut db).await?;
     let device_key = opening.key.verifying_key().to_bytes();
     let genesis = Genesis { id: opening.new_id, serial: opening.serial.clone(), device_key };
     sqlx::query("INSERT INTO identity (one, record_id, serial, device_key) VALUES (1, ?, ?, ?)")
@@ -335,7 +455,22 @@ async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
         .await
 }
 
-pub(super) async fn check_version(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError> {
+/// Brings a file of an older version up to this one, in one transaction.
+async fn upgrade(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError> {
+    if check_version(path, db).await? == SCHEMA_VERSION {
+        return Ok(());
+    }
+    let migrated = MIGRATIONS.run(db).await;
+    migrated.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            OpenError::from_sqlite(path.to_owned(), &error)
+        }
+        other => OpenError::Damaged { path: path.to_owned(), detail: other.to_string() },
+    })
+}
+
+/// What the file says its version is, if this program knows it.
+pub(super) async fn check_version(path: &Path, db: &mut SqliteConnection) -> Result<i64, OpenError> {
     let found: i64 = sqlx::query_scalar("PRAGMA user_version")
         .fetch_one(db)
         .await
@@ -343,7 +478,11 @@ pub(super) async fn check_version(path: &Path, db: &mut SqliteConnection) -> Res
     if found > SCHEMA_VERSION {
         return Err(OpenError::Newer { path: path.to_owned(), found, known: SCHEMA_VERSION });
     }
-    Ok(())
+    if found < 1 {
+        let detail = format!("it says that it has version {found}, which no record ever had");
+        return Err(OpenError::Damaged { path: path.to_owned(), detail });
+    }
+    Ok(found)
 }
 
 fn check_owner(path: &Path, genesis: &Genesis, opening: &Opening) -> Result<(), OpenError> {
@@ -355,6 +494,15 @@ fn check_owner(path: &Path, genesis: &Genesis, opening: &Opening) -> Result<(), 
         return Err(OpenError::OtherKey { path: path.to_owned() });
     }
     Ok(())
+}
+
+fn unkept(error: ReadError) -> AppendError {
+    match error {
+        ReadError::Found(finding) => AppendError::Unverified(finding),
+        ReadError::Damaged { detail } => AppendError::Damaged { detail },
+        ReadError::Io { detail } => AppendError::Io { detail },
+        ReadError::Changed => AppendError::Busy,
+    }
 }
 
 fn unreadable(path: &Path, error: ReadError) -> OpenError {

@@ -5,17 +5,25 @@
 //! - The end is compared in the same transaction as the last lines, so a growing record is never called wrong.
 //! - It is cancelled by dropping it; nothing is written anywhere.
 
-use pump_core::audit::{Finding, Verified, Verifier};
+use pump_core::audit::{Base, Checkpoint, Finding, Genesis, Stored, Verified, Verifier};
+use pump_protocol::message::AuditHead;
 use sqlx::SqliteConnection;
 
-use super::{PAGE_MAX, ReadError, View, rows};
+use super::{
+    PAGE_MAX, ReadError, View,
+    rows::{self, From},
+};
 
 /// A walk through the whole record.
 #[derive(Debug)]
 pub struct Verification {
     view: View,
+    genesis: Genesis,
+    base: Option<Base>,
     walk: Verifier,
     slice_lines: u16,
+    /// The line to end at, where that is not the newest.
+    to: Option<u64>,
 }
 
 /// How far a walk is.
@@ -27,35 +35,79 @@ pub enum Progress {
         position: u64,
     },
     /// All of it is as it was written.
-    Sound(Verified),
+    Sound(Box<Verified>),
 }
 
 impl Verification {
-    /// Starts at the genesis.
+    /// Starts at the genesis, or at the base of a pruned record.
     pub async fn start(mut view: View) -> Result<Self, ReadError> {
         let genesis = view.genesis().await?;
-        Ok(Self { walk: Verifier::full(genesis)?, view, slice_lines: PAGE_MAX })
+        let base = view.base().await?;
+        let walk = match &base {
+            Some(base) => Verifier::behind(genesis.clone(), base)?,
+            None => Verifier::full(genesis.clone())?,
+        };
+        Ok(Self { view, genesis, base, walk, slice_lines: PAGE_MAX, to: None })
+    }
+
+    /// What the record is bound to.
+    pub const fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Where a pruned record begins.
+    pub const fn base(&self) -> Option<&Base> {
+        self.base.as_ref()
     }
 
     /// Walks one slice. The first bad line comes as [`ReadError::Found`]; behind it there is nothing to walk.
     pub async fn slice(&mut self) -> Result<Progress, ReadError> {
-        let walked = self.slice_in_transaction().await;
-        self.view.check_still()?;
-        walked
+        self.slice_with(&mut |_, _| {}).await
     }
 
     /// Walks all that is left.
-    pub async fn run(mut self) -> Result<Verified, ReadError> {
+    pub async fn run(self) -> Result<Verified, ReadError> {
+        self.run_with(|_, _| {}).await
+    }
+
+    /// Walks all that is left, and shows each line, with its checkpoint, once it is found good.
+    pub async fn run_with(mut self, mut show: impl FnMut(&Stored, Option<&Checkpoint>)) -> Result<Verified, ReadError> {
         loop {
-            if let Progress::Sound(verified) = self.slice().await? {
-                return Ok(verified);
+            if let Progress::Sound(verified) = self.slice_with(&mut show).await? {
+                return Ok(*verified);
             }
         }
     }
 
-    async fn slice_in_transaction(&mut self) -> Result<Progress, ReadError> {
+    /// Walks up to a signed line, and shows each.
+    pub(super) async fn run_to(
+        mut self,
+        head: AuditHead,
+        mut show: impl FnMut(&Stored, Option<&Checkpoint>),
+    ) -> Result<Verified, ReadError> {
+        self.to = Some(head.count);
+        while self.walk.position() < head.count {
+            if let Progress::Sound(_) = self.slice_with(&mut show).await? {
+                break;
+            }
+        }
+        Ok(self.walk.finish_part(head)?)
+    }
+
+    async fn slice_with(&mut self, show: &mut impl FnMut(&Stored, Option<&Checkpoint>)) -> Result<Progress, ReadError> {
+        let walked = self.slice_in_transaction(show).await;
+        self.view.check_still()?;
+        walked
+    }
+
+    async fn slice_in_transaction(
+        &mut self,
+        show: &mut impl FnMut(&Stored, Option<&Checkpoint>),
+    ) -> Result<Progress, ReadError> {
+        let left = self.to.map_or(u64::MAX, |to| to.saturating_sub(self.walk.position()));
+        let limit = u16::try_from(left).unwrap_or(u16::MAX).min(self.slice_lines);
         sqlx::query("BEGIN").execute(&mut self.view.db).await?;
-        let walked = walk(&mut self.view.db, &mut self.walk, self.slice_lines).await;
+        let walked = walk(&mut self.view.db, &mut self.walk, limit, show).await;
         sqlx::query("ROLLBACK").execute(&mut self.view.db).await?;
         match walked {
             // SQLite can't read the page that some line lies on: walk one by one, to name the line.
@@ -71,17 +123,25 @@ impl Verification {
     }
 }
 
-async fn walk(db: &mut SqliteConnection, walk: &mut Verifier, limit: u16) -> Result<Progress, ReadError> {
+async fn walk(
+    db: &mut SqliteConnection,
+    walk: &mut Verifier,
+    limit: u16,
+    show: &mut impl FnMut(&Stored, Option<&Checkpoint>),
+) -> Result<Progress, ReadError> {
     let after = walk.position();
-    let lines = rows::page(db, after, limit).await?;
+    let from = if walk.walked() == 0 { From::First(after) } else { From::Behind(after) };
+    let lines = rows::page(db, from, limit).await?;
     if lines.is_empty() {
         let found = rows::ending(db).await?;
-        return Ok(Progress::Sound(walk.clone().finish(&found.ending)?));
+        return Ok(Progress::Sound(Box::new(walk.clone().finish(&found.ending)?)));
     }
     let checkpoints = rows::checkpoints(db, after, after.saturating_add(u64::from(limit))).await?;
     for line in lines {
         let checkpoint = checkpoints.get(&walk.position().saturating_add(1));
-        walk.step(&line?, checkpoint)?;
+        let line = line?;
+        walk.step(&line, checkpoint)?;
+        show(&line, checkpoint);
     }
     Ok(Progress::More { position: walk.position() })
 }

@@ -6,46 +6,33 @@
 
 use std::{
     fs,
-    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use pump_core::audit::{Genesis, Stored, chain::KIND_LEN_MAX};
+use pump_core::audit::{Base, Genesis, Stored, tally::Tally};
 use pump_protocol::message::AuditHead;
-use sqlx::{ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
     OpenError, ReadError,
     error::{Trouble, trouble},
-    file, rows,
-    store::check_version,
+    file,
+    rows::{self, From},
+    store::{BASE_SINCE, check_version},
 };
 
 /// The most lines fetched at a time: a page of a table, or one step of a verification, of a few milliseconds.
 pub const PAGE_MAX: u16 = 256;
-/// The most days counted at a time: what a history page can show, with a year to scroll.
-pub const DAYS_MAX: i64 = 400;
-
-const COUNTS: &str = "SELECT day, substr(kind, 1, ?1) AS kind, count(*) AS count FROM record \
-     WHERE day BETWEEN ?2 AND ?3 GROUP BY day, kind ORDER BY day, kind";
-
-/// How often something happened on one day.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct DayCount {
-    /// The local day, counted from 1970-01-01.
-    pub day: i64,
-    /// What.
-    pub kind: String,
-    /// How often.
-    pub count: u64,
-}
+/// The plus keeps SQLite from walking the lines from the first one on, instead of the index.
+const FIRST_OF_DAY: &str = "SELECT min(+seq) FROM record WHERE day BETWEEN ? AND ?";
 
 /// A record that is open for reading.
 #[derive(Debug)]
 pub struct View {
     pub(super) db: SqliteConnection,
     path: PathBuf,
+    version: i64,
     /// The file as it was when opened as one that nobody writes; `None` where SQLite's locks keep order.
     still: Option<(SystemTime, u64)>,
 }
@@ -63,8 +50,8 @@ impl View {
             .pragma("trusted_schema", "OFF")
             .disable_statement_logging();
         let mut db = options.connect().await.map_err(|error| not_opened(path, &error))?;
-        check_version(path, &mut db).await?;
-        Ok(Self { db, path: path.to_owned(), still })
+        let version = check_version(path, &mut db).await?;
+        Ok(Self { db, path: path.to_owned(), version, still })
     }
 
     /// What the record is bound to.
@@ -72,48 +59,42 @@ impl View {
         rows::identity(&mut self.db).await
     }
 
+    /// Where a pruned record says that it begins; nothing was pruned from a record of the first version.
+    pub async fn base(&mut self) -> Result<Option<Base>, ReadError> {
+        if self.version < BASE_SINCE { Ok(None) } else { rows::base(&mut self.db).await }
+    }
+
     /// Where the record says it stands.
     pub async fn head(&mut self) -> Result<AuditHead, ReadError> {
         Ok(rows::ending(&mut self.db).await?.ending.head)
     }
 
-    /// How often each of these kinds happened on each of these days; no kind named means all of them. At most the last
-    /// [`DAYS_MAX`] days of the range are counted. Lines without a wall time belong to no day.
-    pub async fn count_by_day(
-        &mut self,
-        kinds: &[&str],
-        days: RangeInclusive<i64>,
-    ) -> Result<Vec<DayCount>, ReadError> {
-        let first = (*days.start()).max(days.end().saturating_sub(DAYS_MAX - 1));
-        let counted = sqlx::query(COUNTS)
-            .bind(i64::try_from(KIND_LEN_MAX).unwrap_or(i64::MAX))
-            .bind(first)
-            .bind(*days.end())
-            .fetch_all(&mut self.db)
-            .await?;
-        let mut counts = Vec::with_capacity(counted.len());
-        for row in counted {
-            let kind: String = row.try_get("kind")?;
-            if kinds.is_empty() || kinds.contains(&kind.as_str()) {
-                let count = u64::try_from(row.try_get::<i64, _>("count")?).unwrap_or(0);
-                counts.push(DayCount { day: row.try_get("day")?, kind, count });
+    /// What every day from `first` on came to. Lines without a wall time are not counted.
+    pub async fn tally_since(&mut self, first: i64) -> Result<Tally, ReadError> {
+        let mut tally = Tally::new();
+        let Some(mut after) = self.first_line_between(first, i64::MAX).await?.map(|line| line.saturating_sub(1)) else {
+            return Ok(tally);
+        };
+        loop {
+            let page = self.entries(after, PAGE_MAX).await?;
+            let Some(last) = page.last() else { return Ok(tally) };
+            after = last.record.seq;
+            for line in &page {
+                tally.take(&line.record);
             }
         }
-        Ok(counts)
     }
 
-    /// The first day behind `after` on which anything happened; of all days if that is `None`.
-    pub async fn next_day(&mut self, after: Option<i64>) -> Result<Option<i64>, ReadError> {
-        let query = match after {
-            None => sqlx::query_scalar("SELECT min(day) FROM record WHERE day IS NOT NULL"),
-            Some(day) => sqlx::query_scalar("SELECT min(day) FROM record WHERE day > ?").bind(day),
-        };
-        Ok(query.fetch_one(&mut self.db).await?)
+    /// The first line of any day from `first` to `last`.
+    pub(super) async fn first_line_between(&mut self, first: i64, last: i64) -> Result<Option<u64>, ReadError> {
+        let line: Option<i64> = sqlx::query_scalar(FIRST_OF_DAY).bind(first).bind(last).fetch_one(&mut self.db).await?;
+        Ok(line.and_then(|line| u64::try_from(line).ok()))
     }
 
     /// The lines behind line `after`, in order: as many as asked for, at most [`PAGE_MAX`]. Nobody has vouched for them.
     pub async fn entries(&mut self, after: u64, limit: u16) -> Result<Vec<Stored>, ReadError> {
-        let page = rows::page(&mut self.db, after, limit.min(PAGE_MAX)).await?;
+        let from = if after == 0 { From::First(0) } else { From::Behind(after) };
+        let page = rows::page(&mut self.db, from, limit.min(PAGE_MAX)).await?;
         Ok(page.into_iter().collect::<Result<_, _>>()?)
     }
 

@@ -24,7 +24,10 @@ use pump_remote::{
         socket::Socket,
         sqlite::{Opened, Opening, Store, TailVerdict},
     },
-    shell::{self, Ports, WAITING_MAX, link, recorder},
+    shell::{
+        self, Ports, WAITING_MAX, link,
+        recorder::{self, Room},
+    },
 };
 use simulated_pump::Setup;
 use tokio::{
@@ -182,7 +185,8 @@ fn run(
     let (answering, answers) = mpsc::channel::<Input>(WAITING_MAX);
     let (record_orders, record_order) = mpsc::channel(1);
     let (close, closed) = oneshot::channel();
-    let recorder = tokio::spawn(recorder::serve(store, record_order, answering.clone()));
+    let recorder =
+        tokio::spawn(recorder::serve(store, record_order, answering.clone(), clock.clone(), Room::OF_A_CARD));
     tokio::spawn(recorder::verify(record.clone(), answering.clone()));
     let ports = Ports {
         intents: intent,

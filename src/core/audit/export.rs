@@ -1,8 +1,13 @@
 //! A record as one file that carries its own proof: lines, checkpoints, the device's public key, and a signature.
 //!
-//! The file is [`MAGIC`], then frames: a tag, the length of what follows as 32 bits, and that. In this order: the genesis; each
-//! line with its hash, and its checkpoint behind it if it has one; the end; and the device's signature over everything
-//! before it, where the key was at hand. Without that signature the checkpoints still vouch for all but the newest lines.
+//! The file is [`MAGIC`], then frames: a tag, the length of what follows as 32 bits, and that. In this order: the genesis; the
+//! base, if the record was pruned; each line with its hash, and its checkpoint behind it if it has one; the end; and the
+//! device's signature over everything before it, where the key was at hand. Without that signature the checkpoints still
+//! vouch for all but the newest lines.
+//!
+//! # Terms
+//! - *part*: an export that ends at a signed line in the middle of the record. What was pruned is in parts: the end of each is
+//!   the base of the next, and of the record.
 //!
 //! # Promises
 //! - Reading holds one frame, however long the file is.
@@ -16,7 +21,7 @@ use pump_protocol::{
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{Checkpoint, Ending, Finding, Genesis, Stored, Verified, Verifier, chain::BODY_LEN_MAX};
+use super::{Base, Checkpoint, Ending, Finding, Genesis, Stored, Verified, Verifier, chain::BODY_LEN_MAX};
 
 /// How every export begins; the last byte is the version.
 pub const MAGIC: &[u8; 19] = b"pump-remote export\x01";
@@ -31,6 +36,8 @@ const LINE: u8 = 0x33;
 const CHECKPOINT: u8 = 0x3C;
 const END: u8 = 0x55;
 const SIGNATURE: u8 = 0x5A;
+const BASE: u8 = 0x66;
+const PART_END: u8 = 0x69;
 
 /// Turns a record into the bytes of an export, piece by piece.
 #[derive(Clone, Debug)]
@@ -86,6 +93,10 @@ pub struct Proved {
     pub verified: Verified,
     /// Whether the device signed the file as a whole.
     pub signed: bool,
+    /// Whether it ends in the middle of the record.
+    pub part: bool,
+    /// SHA-256 over the file: what a base names it by.
+    pub digest: [u8; 32],
 }
 
 /// Reads an export frame by frame.
@@ -99,16 +110,18 @@ pub struct ExportReader {
 enum State {
     Begin,
     Lines { walk: Box<Verifier>, key: VerifyingKey, waiting: Option<Box<Stored>>, newest_checkpoint: u64 },
-    Ended { verified: Verified, key: VerifyingKey },
-    Signed { verified: Verified },
+    Ended { verified: Box<Verified>, key: VerifyingKey, part: bool, signed: bool },
 }
 
 impl Exporter {
     /// The first bytes.
-    pub fn begin(genesis: &Genesis) -> (Self, Vec<u8>) {
+    pub fn begin(genesis: &Genesis, base: Option<&Base>) -> (Self, Vec<u8>) {
         let mut exporter = Self { digest: Sha256::new().chain_update(MAGIC) };
         let mut bytes = MAGIC.to_vec();
         bytes.append(&mut exporter.frame(GENESIS, &encode(genesis)));
+        if let Some(base) = base {
+            bytes.append(&mut exporter.frame(BASE, &encode(base)));
+        }
         (exporter, bytes)
     }
 
@@ -122,8 +135,19 @@ impl Exporter {
     }
 
     /// The last bytes; signed, if the device's key is at hand.
-    pub fn end(mut self, ending: &Ending, key: Option<&SigningKey>) -> Vec<u8> {
-        let mut bytes = self.frame(END, &encode(&End { head: ending.head, kept_digest: ending.kept_digest }));
+    pub fn end(mut self, verified: &Verified, key: Option<&SigningKey>) -> Vec<u8> {
+        let end = End { head: verified.chain.head(), kept_digest: verified.kept_digest };
+        let bytes = self.frame(END, &encode(&end));
+        self.signed(bytes, key)
+    }
+
+    /// The last bytes of a part.
+    pub fn end_part(mut self, verified: &Verified, key: Option<&SigningKey>) -> Vec<u8> {
+        let bytes = self.frame(PART_END, &encode(&verified.chain.head()));
+        self.signed(bytes, key)
+    }
+
+    fn signed(mut self, mut bytes: Vec<u8>, key: Option<&SigningKey>) -> Vec<u8> {
         if let Some(key) = key {
             let signature = key.sign(&signed_bytes(&self.digest)).to_bytes();
             bytes.append(&mut self.frame(SIGNATURE, &signature));
@@ -164,40 +188,57 @@ impl ExportReader {
             State::Lines { walk, waiting, .. } => {
                 walk.position().saturating_add(1).saturating_add(u64::from(waiting.is_some()))
             }
-            State::Ended { verified, .. } | State::Signed { verified } => verified.chain.head().count.saturating_add(1),
+            State::Ended { verified, .. } => verified.chain.head().count.saturating_add(1),
         }
     }
 
-    /// Takes one frame.
-    pub fn frame(mut self, header: [u8; FRAME_HEADER_LEN], content: &[u8]) -> Result<Self, BadExport> {
+    /// Takes one frame; gives back the line that it has completed the walk of.
+    pub fn frame(
+        mut self,
+        header: [u8; FRAME_HEADER_LEN],
+        content: &[u8],
+    ) -> Result<(Self, Option<Box<Stored>>), BadExport> {
         let seq = self.next_line();
         let malformed = |malformed| BadExport::Malformed { seq, malformed };
-        self.state = match (self.state, header[0]) {
-            (State::Begin, GENESIS) => begin_lines(decode(content).map_err(malformed)?)?,
+        let (state, walked) = match (self.state, header[0]) {
+            (State::Begin, GENESIS) => (begin_lines(decode(content).map_err(malformed)?)?, None),
+            (State::Lines { walk, key, waiting: None, newest_checkpoint: 0 }, BASE) if walk.position() == 0 => {
+                let base: Base = decode(content).map_err(malformed)?;
+                let walk = Box::new(Verifier::behind(walk.into_genesis(), &base)?);
+                (State::Lines { walk, key, waiting: None, newest_checkpoint: 0 }, None)
+            }
             (State::Lines { walk, key, waiting, newest_checkpoint }, LINE) => {
                 let walk = step(walk, waiting.as_deref(), None)?;
-                let waiting = Some(Box::new(decode(content).map_err(malformed)?));
-                State::Lines { walk, key, waiting, newest_checkpoint }
+                let next = Some(Box::new(decode(content).map_err(malformed)?));
+                (State::Lines { walk, key, waiting: next, newest_checkpoint }, waiting)
             }
             (State::Lines { walk, key, waiting: Some(line), .. }, CHECKPOINT) => {
                 let checkpoint: Checkpoint = decode(content).map_err(malformed)?;
                 let walk = step(walk, Some(&line), Some(&checkpoint))?;
-                State::Lines { walk, key, waiting: None, newest_checkpoint: checkpoint.head.count }
+                let newest_checkpoint = checkpoint.head.count;
+                (State::Lines { walk, key, waiting: None, newest_checkpoint }, Some(line))
             }
             (State::Lines { walk, key, waiting, newest_checkpoint }, END) => {
                 let End { head, kept_digest } = decode(content).map_err(malformed)?;
                 let walk = step(walk, waiting.as_deref(), None)?;
-                State::Ended { verified: walk.finish(&Ending { head, kept_digest, newest_checkpoint })?, key }
+                let verified = Box::new(walk.finish(&Ending { head, kept_digest, newest_checkpoint })?);
+                (State::Ended { verified, key, part: false, signed: false }, waiting)
             }
-            (State::Ended { verified, key }, SIGNATURE) => {
+            (State::Lines { walk, key, waiting, .. }, PART_END) => {
+                let walk = step(walk, waiting.as_deref(), None)?;
+                let verified = Box::new(walk.finish_part(decode(content).map_err(malformed)?)?);
+                (State::Ended { verified, key, part: true, signed: false }, waiting)
+            }
+            (State::Ended { verified, key, part, signed: false }, SIGNATURE) => {
                 check_signature(&key, &self.digest, content)?;
-                State::Signed { verified }
+                (State::Ended { verified, key, part, signed: true }, None)
             }
             _ => return Err(BadExport::Misplaced { seq }),
         };
+        self.state = state;
         self.digest.update(header);
         self.digest.update(content);
-        Ok(self)
+        Ok((self, walked))
     }
 
     /// What it proves, when the file is over.
@@ -205,8 +246,9 @@ impl ExportReader {
         let seq = self.next_line();
         match self.state {
             State::Begin | State::Lines { .. } => Err(BadExport::CutOff { seq }),
-            State::Ended { verified, .. } => Ok(Proved { verified, signed: false }),
-            State::Signed { verified } => Ok(Proved { verified, signed: true }),
+            State::Ended { verified, part, signed, .. } => {
+                Ok(Proved { verified: *verified, signed, part, digest: self.digest.finalize().into() })
+            }
         }
     }
 }

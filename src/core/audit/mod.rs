@@ -1,8 +1,8 @@
 //! What is remembered, and how a change to it is found.
 //!
 //! Reading order: [`event`] (what is remembered), [`chain`] (canonical bytes, each record hashed onto the one before),
-//! [`checkpoint`] (what the device signs), [`verify`] (walks a record and names the first bad one), [`export`] (a record as
-//! one file).
+//! [`checkpoint`] (what the device signs), [`base`] (where a pruned record begins), [`verify`] (walks a record and names the first bad one), [`export`] (a record as
+//! one file), [`story`] (what became of one request), [`tally`] (attempts against deliveries, day by day).
 //!
 //! # Terms
 //! - *record*: the whole, and one line of it; which one is plain from a number beside it.
@@ -10,6 +10,8 @@
 //! - *kept state*: the machine's durable state after a batch; a restart restores from it.
 //! - *head*: how many records there are, and the newest one's hash.
 //! - *tail*: the records since the newest checkpoint.
+//! - *pruned*: without its oldest lines, which were exported before; what a limit or an open question needs is in the kept state,
+//!   which pruning never touches.
 //!
 //! # Promises
 //! - A changed, removed, inserted or reordered record is found and named, the newest included; so is a changed kept state.
@@ -20,12 +22,16 @@
 //! - A whole older copy put back, or records after the newest checkpoint taken away or written anew together with a
 //!   recomputed head and kept state, agrees with itself. The pump is the witness there: it was told the head.
 
+pub mod base;
 pub mod chain;
 pub mod checkpoint;
 pub mod event;
 pub mod export;
+pub mod story;
+pub mod tally;
 pub mod verify;
 
+pub use base::Base;
 pub use chain::{Chain, Genesis, Record, RecordId, Sealed, SealedBatch, Unsealable};
 pub use checkpoint::{CHECKPOINT_EVERY, Checkpoint};
 pub use verify::{Ending, Finding, Stored, Verified, Verifier};

@@ -1,7 +1,7 @@
 //! Walks a record in order and names the first line that is not as it was written.
 //!
 //! # Terms
-//! - *full*: from the genesis, everything.
+//! - *full*: from the genesis, or from the signed base of a pruned record, everything.
 //! - *tail*: from the newest checkpoint, whose signature fixes everything before it.
 //!
 //! # Promises
@@ -12,7 +12,7 @@ use ed25519_dalek::VerifyingKey;
 use pump_protocol::message::AuditHead;
 use thiserror::Error;
 
-use super::{CHECKPOINT_EVERY, Chain, Checkpoint, Genesis, Record};
+use super::{Base, CHECKPOINT_EVERY, Chain, Checkpoint, Genesis, Record};
 
 /// A line as it was found in storage, with the hash found beside it. Nobody has vouched for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -115,6 +115,12 @@ pub enum Finding {
         /// Which.
         seq: u64,
     },
+    /// The device did not sign that the lines up to here were exported.
+    #[error("record {seq}: that the lines up to it were exported is not signed by the device")]
+    BaseForged {
+        /// The last line that is said to be gone.
+        seq: u64,
+    },
     /// The public key that the record claims is none.
     #[error("record 0: the device key in the record's own header is no key")]
     NoKey,
@@ -125,6 +131,10 @@ pub enum Finding {
 pub struct Verified {
     /// The record, to go on with.
     pub chain: Chain,
+    /// What the newest line says about the kept state; `None` in an empty record.
+    pub kept_digest: Option<[u8; 32]>,
+    /// Where a pruned record begins; `None` if it begins at its genesis.
+    pub base: Option<Base>,
     /// How many lines were walked.
     pub records: u64,
     /// How many checkpoints were found good.
@@ -136,6 +146,7 @@ pub struct Verified {
 pub struct Verifier {
     genesis: Genesis,
     key: VerifyingKey,
+    base: Option<Base>,
     head: AuditHead,
     kept_digest: Option<[u8; 32]>,
     newest_good: u64,
@@ -150,6 +161,14 @@ impl Verifier {
         Self::starting(genesis, head)
     }
 
+    /// Starts behind the base of a pruned record.
+    pub fn behind(genesis: Genesis, base: &Base) -> Result<Self, Finding> {
+        let walk = Self::starting(genesis, base.head)?;
+        let signed = base.is_signed_by(&walk.key, walk.genesis.id);
+        let walk = Self { base: Some(*base), newest_good: base.head.count, ..walk };
+        if signed { Ok(walk) } else { Err(Finding::BaseForged { seq: base.head.count }) }
+    }
+
     /// Starts at a checkpoint: its own record is walked first, and must have the hash that was signed.
     ///
     /// `previous` is the hash found beside the record before it (the genesis' if there is none). It needs no proof of its
@@ -159,6 +178,16 @@ impl Verifier {
         let walk = Self::starting(genesis, head)?;
         walk.check_signature(from)?;
         Ok(walk)
+    }
+
+    /// What it is bound to, for a walk that begins anew elsewhere.
+    pub(super) fn into_genesis(self) -> Genesis {
+        self.genesis
+    }
+
+    /// How many lines were walked.
+    pub const fn walked(&self) -> u64 {
+        self.records
     }
 
     /// The number of the newest record walked.
@@ -203,13 +232,29 @@ impl Verifier {
         if unvouched || self.kept_digest != ending.kept_digest {
             return Err(Finding::KeptChanged { seq });
         }
-        let chain = Chain::verified(self.genesis, self.head);
-        Ok(Verified { chain, records: self.records, checkpoints: self.checkpoints })
+        Ok(self.verified())
+    }
+
+    /// Ends at a line in the middle, which must be a signed one: nothing behind it vouches for it.
+    pub fn finish_part(self, head: AuditHead) -> Result<Verified, Finding> {
+        let seq = self.head.count;
+        if head != self.head {
+            return Err(Finding::HeadDisagrees { seq });
+        }
+        if self.newest_good != seq || self.records == 0 {
+            return Err(Finding::CheckpointMissing { seq });
+        }
+        Ok(self.verified())
+    }
+
+    fn verified(self) -> Verified {
+        let Self { kept_digest, base, records, checkpoints, .. } = self;
+        Verified { chain: Chain::verified(self.genesis, self.head), kept_digest, base, records, checkpoints }
     }
 
     fn starting(genesis: Genesis, head: AuditHead) -> Result<Self, Finding> {
         let key = VerifyingKey::from_bytes(&genesis.device_key).map_err(|_| Finding::NoKey)?;
-        Ok(Self { genesis, key, head, kept_digest: None, newest_good: 0, records: 0, checkpoints: 0 })
+        Ok(Self { genesis, key, base: None, head, kept_digest: None, newest_good: 0, records: 0, checkpoints: 0 })
     }
 
     fn check_checkpoint(&mut self, checkpoint: Option<&Checkpoint>) -> Result<(), Finding> {

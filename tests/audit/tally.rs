@@ -1,0 +1,121 @@
+//! Attempts against deliveries: every hold is counted once, with what came of it.
+
+use pump_core::{
+    audit::{
+        Record,
+        event::{Event, Happened, Moment, NothingBecause},
+        tally::{DayTally, Tally},
+    },
+    therapy::reason::Reason,
+};
+use pump_protocol::{
+    clock::PumpTime,
+    history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
+    message::{BolusRef, Denial, DenyReason, DenyReasons, KeyFingerprint, RequestId},
+    prescription::PrescriptionHash,
+    quantity::{Concentration, Dose, Millis},
+    wire::{Bounded, Text, encode},
+};
+
+use crate::common::NEW_YEAR_MS;
+
+const DAY: i64 = NEW_YEAR_MS / 86_400_000;
+const BOLUS: BolusRef = BolusRef {
+    bolus: BolusId(3),
+    history_seq: HistorySeq(7),
+    start: PumpTime::new(1, Millis::ZERO),
+    dose: Dose::from_micrograms(50),
+};
+
+/// A line of this event, so many hours after midnight of new year's day.
+fn line(hour: i64, event: Event) -> Record {
+    Record {
+        seq: 1,
+        kind: Text::new(event.kind()).unwrap(),
+        request: event.request().map(|id| id.0),
+        wall_ms: Some(NEW_YEAR_MS + hour * 3_600_000),
+        utc_offset_min: 0,
+        kept_digest: None,
+        body: encode(&Happened { at: Moment::default(), event }).try_into().unwrap(),
+    }
+}
+
+fn requested(id: u64) -> Event {
+    Event::Requested { id: RequestId(id), dose: BOLUS.dose, prescription: PrescriptionHash([0; 32]) }
+}
+
+fn tally(lines: impl IntoIterator<Item = (i64, Event)>) -> Tally {
+    let mut tally = Tally::new();
+    lines.into_iter().for_each(|(hour, event)| tally.take(&line(hour, event)));
+    tally
+}
+
+fn on(tally: &Tally, day: i64) -> DayTally {
+    tally.days().find(|(found, _)| *found == Some(day)).unwrap().1.clone()
+}
+
+#[test]
+fn every_outcome_is_counted_once_under_its_own_name() {
+    let id = RequestId;
+    let denial = Denial { reasons: DenyReasons::default().with(DenyReason::Lockout), retry_after: Millis::ZERO };
+    let delivered = Delivered { at_least: Dose::ZERO, at_most: Dose::ZERO };
+    let outcomes = [
+        Event::Delivered { id: id(1), bolus: BOLUS },
+        Event::DeliveredInPart { id: id(2), bolus: BOLUS, delivered, end: BolusEnd::Cancelled },
+        Event::Denied { id: id(3), denial },
+        Event::Rejected { id: id(4), denial },
+        Event::NotGiven { id: id(5), why: NothingBecause::Expired },
+        Event::AssumedGiven { id: id(6) },
+    ];
+    let counted = tally(outcomes.into_iter().zip(1..).flat_map(|(outcome, id)| [(1, requested(id)), (2, outcome)]));
+    let day = on(&counted, DAY);
+    assert_eq!((day.attempts, day.given, day.in_part, day.denied), (6, 1, 1, 2));
+    assert_eq!((day.not_given, day.assumed, day.not_settled, day.refused_here()), (1, 1, 0, 0));
+}
+
+#[test]
+fn a_refusal_counts_by_the_reason_that_limits_most() {
+    let refused =
+        |reasons: &[Reason]| (1, Event::AttemptRefused { reasons: Bounded::filled_from(reasons.iter().copied()) });
+    let counted = tally([
+        refused(&[Reason::Allotment, Reason::Lockout]),
+        refused(&[Reason::Lockout]),
+        refused(&[Reason::Lockout]),
+        refused(&[]),
+        (1, Event::AttemptElsewhere),
+    ]);
+    let day = on(&counted, DAY);
+    assert_eq!((day.attempts, day.refused_here()), (5, 5));
+    let expected =
+        [("allotment used", 1), ("an outcome not read yet", 1), ("lockout", 2), ("on a page that gives no dose", 1)];
+    assert_eq!(day.refused.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_request_without_an_outcome_stays_open_and_counts_on_the_day_of_its_press() {
+    let counted = tally([(1, requested(1)), (2, requested(2)), (23, requested(3))]);
+    assert_eq!((on(&counted, DAY).attempts, on(&counted, DAY).not_settled), (3, 3));
+    let later = Event::Delivered { id: RequestId(3), bolus: BOLUS };
+    let counted = tally([(1, requested(1)), (2, requested(2)), (23, requested(3)), (25, later)]);
+    let day = on(&counted, DAY);
+    assert_eq!((day.attempts, day.given, day.not_settled), (3, 1, 2), "given after midnight, pressed before");
+    assert_eq!(on(&counted, DAY + 1).given, 0);
+}
+
+#[test]
+fn doses_of_others_are_no_attempts() {
+    let (key, concentration) = (KeyFingerprint([2; 8]), Concentration::from_micrograms_per_millilitre(500));
+    let origin = Origin::Remote { key, id: RequestId(9) };
+    let event = HistoryEvent::BolusStarted { bolus: BolusId(4), origin, dose: BOLUS.dose, concentration };
+    let entry = HistoryEntry { seq: HistorySeq(8), at: PumpTime::new(1, Millis::ZERO), event };
+    let counted = tally([(1, Event::DoseOfOthers { entry }), (1, Event::DoseUnknownToRecord { entry })]);
+    let day = on(&counted, DAY);
+    assert_eq!((day.attempts, day.others, day.unknown), (0, 1, 1));
+}
+
+#[test]
+fn lines_without_a_date_belong_to_no_day() {
+    let mut tally = Tally::new();
+    tally.take(&Record { wall_ms: None, ..line(1, Event::AttemptElsewhere) });
+    assert_eq!(tally.days().map(|(day, counts)| (day, counts.attempts)).collect::<Vec<_>>(), [(None, 1)]);
+}
