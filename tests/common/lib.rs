@@ -7,12 +7,14 @@
 //! # Promises
 //! - The promises of the machine are checked at every turn, in every test that uses this world: nothing leaves before its
 //!   record, no id is committed twice, no more ids than holds, NOT SURE ends by the pump's word only, a restart brings the
-//!   same open question, and the machine never spins.
+//!   same open question, the machine never spins, and nothing leaves, stands on the page or follows from a hold that the
+//!   tables of [`permitted`] don't name.
 //! - Nothing here is random; whoever wants chance brings a seed.
 #![forbid(unsafe_code)]
 #![expect(clippy::panic, clippy::missing_panics_doc, reason = "a broken promise ends the test where it happens")]
 
 pub mod chronicle;
+pub mod permitted;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -38,7 +40,10 @@ use pump_protocol::{
 };
 use simulated_pump::{Pump, Setup};
 
-use self::chronicle::Chronicle;
+use self::{
+    chronicle::Chronicle,
+    permitted::{Before, Session, assert_may_leave},
+};
 
 /// The key of the remote that the world is about.
 pub const OURS: KeyFingerprint = KeyFingerprint([1; 8]);
@@ -149,6 +154,7 @@ pub struct World {
     turns: (u64, u32),
     others_id: u64,
     waiting: Option<Batch>,
+    session: Session,
     connected: bool,
     reconnect_at: Uptime,
     nonces: u64,
@@ -193,6 +199,7 @@ impl World {
             turns: (0, 0),
             others_id: 0,
             waiting: None,
+            session: Session::Absent,
             connected: false,
             reconnect_at: now.uptime.after(RECONNECTS_AFTER),
             nonces: 0,
@@ -512,7 +519,10 @@ impl World {
         } else if let Input::Heard(Reply::Hello(hello)) = &input {
             self.heard = Some((hello.report.history_head, hello.report.prescription.hash));
         }
+        self.session = self.session.after(&input, self.kept.pump.as_ref());
+        let stood = Before::of(&self.remote, &input, self.now);
         self.remote.handle(input, self.now);
+        stood.assert_turn(&self.remote, self.now);
         let left = before.is_some() && in_doubt(&self.remote) != before;
         assert!(spoken || !left, "promise 5: NOT SURE ended without the pump's word");
     }
@@ -576,6 +586,7 @@ impl World {
     }
 
     fn carry(&mut self, command: &Command) {
+        assert_may_leave(command, self.session, &self.remote, &self.sent);
         self.check_promises(command);
         self.sent.push(command.clone());
         if !self.connected {
@@ -646,6 +657,7 @@ impl World {
     fn disconnect(&mut self) {
         self.pump.session_closed(OURS);
         self.connected = false;
+        self.session = Session::Absent;
         self.inbound.clear();
         self.reconnect_at = self.now.uptime.after(RECONNECTS_AFTER);
     }

@@ -129,8 +129,10 @@ fn a_hazard_that_calls_a_requirement_open_or_kept_when_it_is_not_is_named() {
 }
 
 #[test]
-fn a_tag_in_another_language_s_comment_counts_and_one_in_prose_does_not() {
+fn a_tag_in_another_language_s_comment_counts_and_one_in_prose_or_a_patch_does_not() {
     let hash = ["# ", "keeps", " R-ASK-77"].concat();
     assert_eq!(also("ui/dose.toml", &hash), ["ui/dose.toml:2: there is no requirement R-ASK-77"]);
-    assert_eq!(also("src/design/page.md", &hash), [""; 0]);
+    for not_code in ["src/design/page.md", "tests/controls/a-promise.patch"] {
+        assert_eq!(also(not_code, &hash), [""; 0], "{not_code}");
+    }
 }

@@ -49,7 +49,9 @@ pub(crate) fn complaints(tree: &Tree) -> Vec<String> {
     let mut found = Vec::new();
     let requirements = requirements(tree.text(REQUIREMENTS), &mut found);
     let tags: Vec<Tag> = tree.tagged().flat_map(|(path, text)| tags(path, text)).collect();
-    tags.iter().for_each(|tag| judge_tag(tag, &requirements, &mut found));
+    for tag in &tags {
+        judge_tag(tag, &requirements, &mut found);
+    }
     for (id, requirement) in requirements.iter().filter(|(_, requirement)| !requirement.open) {
         for (proves, missing) in [(false, "nothing keeps"), (true, "nothing proves")] {
             if !tags.iter().any(|tag| tag.proves == proves && tag.ids.contains(&id.as_str())) {
@@ -65,7 +67,9 @@ impl Tree {
     /// Everything under `src`, `ui` and `tests` that is text.
     pub(crate) fn read(root: &Path) -> Self {
         let mut tree = Self::default();
-        TAGGED.iter().for_each(|folder| tree.read_folder(root, folder));
+        for folder in TAGGED {
+            tree.read_folder(root, folder);
+        }
         tree
     }
 
@@ -80,7 +84,8 @@ impl Tree {
             let path = format!("{folder}/{}", name.to_string_lossy());
             if name == "target" {
                 continue;
-            } else if entry.path().is_dir() {
+            }
+            if entry.path().is_dir() {
                 self.read_folder(root, &path);
             } else if let Ok(text) = fs::read_to_string(entry.path()) {
                 self.0.insert(path, text);
@@ -88,9 +93,9 @@ impl Tree {
         }
     }
 
-    /// What may hold tags: everything but prose, which may speak of them.
+    /// What may hold tags: everything but prose, which may speak of them, and patches, which repeat them.
     fn tagged(&self) -> impl Iterator<Item = (&str, &str)> {
-        let code = |path: &str| !Path::new(path).extension().is_some_and(|extension| extension == "md");
+        let code = |path: &str| !Path::new(path).extension().is_some_and(|kind| kind == "md" || kind == "patch");
         self.0.iter().map(|(path, text)| (path.as_str(), text.as_str())).filter(move |(path, _)| code(path))
     }
 
