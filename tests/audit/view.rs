@@ -20,6 +20,7 @@ async fn a_day_is_counted_as_the_person_s_clock_showed_it() {
         count(NEW_YEAR + 1, "refused", 8),
         count(NEW_YEAR + 1, "request_created", 16),
     ];
+    // proves R-CLK-07
     assert_eq!(counted, expected);
     assert_eq!(view.count_by_day(&["refused"], NEW_YEAR..=NEW_YEAR).await.unwrap(), expected[..1]);
     assert_eq!(view.count_by_day(&[], i64::MIN..=NEW_YEAR).await.unwrap().len(), 2);
@@ -56,6 +57,7 @@ async fn no_wall_clock_however_wrong_stops_the_record() {
             sqlx::query_scalar("SELECT day FROM record WHERE seq = ?").bind(seq).fetch_one(&mut db).await.unwrap();
         let expected =
             wall_ms.map(|unix_ms| pump_protocol::clock::WallTime { unix_ms, utc_offset_min: i16::MIN }.day());
+        // proves R-CLK-07
         assert_eq!(day, expected, "{wall_ms:?}: the table and the protocol agree about the day");
     }
 }

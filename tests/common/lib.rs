@@ -458,6 +458,7 @@ impl World {
         let open_before = self.kept.request.as_ref().map(|request| request.id);
         self.remote = Remote::restore(beginning(&self.kept, self.head()), self.now);
         let open_after = self.remote.request().map(|request| request.id);
+        // proves R-REQ-10
         assert_eq!(open_before, open_after, "promise 2: a restart restores the same open question");
         self.settle();
     }
@@ -500,6 +501,7 @@ impl World {
         let second = self.now.uptime.millis() / 1000;
         let count = if self.turns.0 == second { self.turns.1 + 1 } else { 1 };
         self.turns = (second, count);
+        // proves R-DEV-03
         assert!(
             count <= TURNS_A_SECOND_MAX,
             "the machine wants too many turns: {:?}",
@@ -524,6 +526,7 @@ impl World {
         self.remote.handle(input, self.now);
         stood.assert_turn(&self.remote, self.now);
         let left = before.is_some() && in_doubt(&self.remote) != before;
+        // proves R-REQ-07
         assert!(spoken || !left, "promise 5: NOT SURE ended without the pump's word");
     }
 
@@ -622,11 +625,14 @@ impl World {
     fn check_promises(&self, command: &Command) {
         match command {
             Command::Prepare { id, .. } => {
+                // proves R-REQ-01, R-REQ-11
                 assert!(self.durable_ids.contains(&id.0), "promise 1: PREPARE {id} before its record");
             }
             Command::Commit { id, .. } => {
+                // proves R-REQ-01, R-REQ-11
                 assert!(self.intended_ids.contains(&id.0), "promise 1: COMMIT {id} before its record");
                 let again = self.sent.iter().any(|sent| matches!(sent, Command::Commit { id: sent, .. } if sent == id));
+                // proves R-REQ-12
                 assert!(!again, "promise 3: a second COMMIT {id}");
                 let committed = self.transmitted(|sent| matches!(sent, Command::Commit { .. }));
                 assert!(committed < self.full_holds, "promise 1: COMMIT {id} without a full hold of its own");

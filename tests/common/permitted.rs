@@ -165,6 +165,7 @@ pub(crate) fn assert_may_leave(command: &Command, session: Session, remote: &Rem
     let first = !sent.iter().any(|earlier| self::name(earlier) == (name, id));
     let permitted_once = about_request && request.transmits.contains(&[name, " once"].concat().as_str()) && first;
     let by_session = session.row().transmits.contains(&name);
+    // proves R-REQ-13
     assert!(
         permitted || permitted_once || by_session,
         "{name} may not leave: session {:?}, request {:?}",
@@ -205,10 +206,12 @@ impl Before {
         let shown = face_row(&face).name;
         let row = request_row(request);
         let elsewhere = matches!(face, Face::Caregiver(_) | Face::History { .. });
+        // proves R-ANS-01, R-REQ-13
         assert!(elsewhere || row.shows.contains(&shown), "{shown} may not stand: request {:?}", row.name);
         if let Some(request) = request.filter(|request| Some(request.id) != self.id) {
             let held = self.pressed.as_ref().filter(|(control, _)| *control == Control::Dose);
             let accepted = held.is_some_and(|(_, face)| face_row(face).accepts.contains(&"dose"));
+            // proves R-ASK-08
             assert!(accepted, "{} without a hold on a page that accepts one: {:?}", request.id, self.pressed);
         }
         if request.is_some_and(|request| request.stop_asked) && !self.stop_asked {

@@ -42,8 +42,10 @@ fn every_alarm_of_the_list_keeps_a_dose_from_being_offered() {
     ];
     for (alarm, happens) in alarms {
         let mut world = ready_then(happens);
+        // proves R-ANS-06
         assert!(world.reasons().contains(&Reason::Alarm(alarm)), "{alarm:?}: {:?}", world.face());
         world.hold_dose();
+        // proves R-ANS-06
         assert_eq!((prepares(&world), world.started()), (0, 0), "{alarm:?}");
     }
 }
@@ -54,5 +56,6 @@ fn an_alert_that_is_no_alarm_is_shown_and_keeps_no_dose_away() {
     assert!(is_ready(&world), "{:?}", world.face());
     world.visit(pump_core::screen::Visit::Caregiver);
     let Face::Caregiver(page) = world.face() else { panic!("{:?}", world.face()) };
+    // proves R-ALM-01
     assert_eq!(page.annunciations, [AnnunciationKind::Eri]);
 }

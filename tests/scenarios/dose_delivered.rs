@@ -22,10 +22,12 @@ fn a_full_hold_brings_the_dose_that_stood_on_the_page() {
     world.pass(Millis::from_secs(61));
     let Face::Delivering { delivered, remaining, permille, .. } = world.face() else { panic!("{:?}", world.face()) };
     assert!(delivered > Dose::from_micrograms(12) && delivered < Dose::from_micrograms(13), "{delivered}");
+    // proves R-REQ-19
     assert!(remaining >= Millis::from_secs(179) && permille >= 250, "{remaining}, {permille}");
     world.pass(Millis::from_secs(182));
 
     assert!(matches!(world.face(), Face::Given { dose, .. } if dose == offer.dose), "{:?}", world.face());
+    // proves R-ASK-08
     assert_eq!(world.delivered().get(&1), Some(&Delivered::exactly(offer.dose)));
     assert_eq!(world.recorded(|event| matches!(event, Event::Delivered { .. })), 1);
     world.pass(Millis::from_secs(30));

@@ -58,6 +58,7 @@ fn a_pump_whose_history_leads_nowhere_is_hung_up_on() {
     world.fault(CommandKind::Other, Point::AfterReceipt, Effect::Answer(Box::new(Reply::History(nowhere))));
     world.pass(secs(5));
     assert_eq!(crate::words::wait_of(&world).offer.left, 3, "the next session reads what is there");
+    // proves R-LNK-03
     assert_eq!(world.recorded(|event| matches!(event, Event::AnswerOutOfPlace)), 1);
 }
 

@@ -42,6 +42,7 @@ fn a_change_between_ready_and_prepare_gives_neither_dose() {
         retry_after: Millis::ZERO,
     });
     assert_eq!(world.face(), denied);
+    // proves R-ASK-09, R-LIM-12
     assert_eq!((commits(&world), world.started()), (0, 0));
     world.pass(secs(3));
     world.seen();
@@ -53,6 +54,7 @@ fn a_change_is_told_once() {
     let mut world = World::ready();
     reprogram(&mut world, |programmed| programmed.demand_dose = SIXTY);
     world.pass(secs(2));
+    // proves R-ANS-19
     assert_eq!(world.screen().notice, Some(Notice::DoseChanged { from: DOSE, to: SIXTY }));
     let read = |event: &Event| matches!(event, Event::PrescriptionRead { version: 2, .. });
     assert_eq!(world.recorded(read), 1);
@@ -75,6 +77,7 @@ fn a_finger_that_held_for_the_old_dose_does_not_ask_for_the_new_one() {
         level(&mut world);
     }
     world.touch(Control::Dose, Source::Touchscreen, Level::Released);
+    // proves R-ASK-13
     assert_eq!(prepares(&world), 0, "{:?}", world.face());
     world.hold_dose();
     assert_eq!(prepares(&world), 1, "held for what stands there now");
@@ -88,6 +91,7 @@ fn a_lockout_made_longer_is_longer_at_once() {
     reprogram(&mut world, |programmed| programmed.lockout_interval = Millis::from_hours(4));
     world.pass(secs(2));
     let after = wait_of(&world).remaining;
+    // proves R-LIM-12
     assert!(after >= before.saturating_add(Millis::from_mins(119)), "{before} became {after}");
     assert!(after >= world.pump.report().lockout_remaining);
 }
@@ -104,6 +108,7 @@ fn a_prescription_that_contradicts_itself_is_refused_until_the_clinic_programmes
     assert!(world.reasons().contains(&Reason::PrescriptionContradicts), "{:?}", world.face());
     assert_eq!(world.recorded(|event| matches!(event, Event::PrescriptionContradicts { .. })), 1, "told once");
     world.hold_dose();
+    // proves R-LIM-11
     assert_eq!(prepares(&world), 0);
 
     reprogram(&mut world, |programmed| programmed.allotment = 3);

@@ -26,7 +26,9 @@ fn says(face: &Face, reason: Reason) -> bool {
 
 #[test]
 fn a_tail_that_does_not_verify_and_a_missing_bond_are_said_at_once() {
+    // proves R-ANS-11
     assert!(says(&started_with(true, false), Reason::RecordDamaged));
+    // proves R-ANS-14
     assert!(says(&started_with(false, true), Reason::NoBond));
     assert_eq!(started_with(true, true), Face::Checking, "otherwise the pump is asked first");
 }
@@ -37,6 +39,7 @@ fn a_background_check_that_fails_ends_all_offers() {
     world.say(Input::RecordChecked { good: true });
     assert!(crate::words::is_ready(&world));
     world.say(Input::RecordChecked { good: false });
+    // proves R-ANS-11
     assert_eq!(world.reasons(), [Reason::RecordDamaged]);
     world.hold_dose();
     assert_eq!((prepares(&world), world.started()), (0, 0));

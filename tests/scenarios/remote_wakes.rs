@@ -24,6 +24,7 @@ fn awake_and_out_of_reach_it_checks_for_five_seconds_and_then_says_what_is_missi
     world.pass(secs(4));
     assert_eq!(world.face(), Face::Checking);
     world.pass(secs(1));
+    // proves R-ANS-02, R-ANS-08
     assert_eq!(world.reasons(), [Reason::OutOfReach, Reason::ReportTooOld]);
 }
 

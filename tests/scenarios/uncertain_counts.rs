@@ -22,6 +22,7 @@ fn away_for_an_hour(point: Point) -> World {
     assert!(is_not_sure(&world));
     let account = &world.kept().account;
     let started = account.started_by(OURS, world.now().boot).expect("it counts, though nobody has said that it ran");
+    // proves R-REQ-05
     assert!(started > pressed && started <= pressed.after(Millis::from_secs(10)), "when its grant would have run out");
     world
 }

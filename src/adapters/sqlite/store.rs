@@ -27,6 +27,7 @@ use crate::adapters::lock::Lock;
 
 /// The newest schema that this program knows.
 const SCHEMA_VERSION: i64 = 1;
+// keeps R-REC-07
 /// How large the record's file may become, in bytes: several million lines, and small beside the smallest card we ship on.
 /// Beyond it an append fails as on a full disk, and so no dose is offered until the record was exported.
 pub const SIZE_MAX_BYTES: u64 = 2 << 30;
@@ -115,12 +116,14 @@ impl Store {
             Ok(verified) => (Ok(verified.chain), TailVerdict::Sound { records: verified.records }),
             Err(finding) => (Err(finding), TailVerdict::Bad(finding)),
         };
+        // keeps R-REC-15
         let kept = kept.filter(|_| chain.is_ok());
         let (key, path) = (opening.key, path.to_owned());
         let store = Self { db, chain, key, newest_checkpoint, writing: false, path, _lock: lock };
         Ok(Opened { store, head, kept, tail, created })
     }
 
+    // keeps R-REC-03
     /// Makes a batch durable: all of it, or nothing. On an error it can be tried again, as the error says.
     ///
     /// Must be polled to its end. If it is dropped before, the batch may be in or not, and every further append is refused:
@@ -346,6 +349,7 @@ pub(super) async fn check_version(path: &Path, db: &mut SqliteConnection) -> Res
     Ok(())
 }
 
+// keeps R-REC-12
 fn check_owner(path: &Path, genesis: &Genesis, opening: &Opening) -> Result<(), OpenError> {
     if genesis.serial != opening.serial {
         let (found, expected) = (genesis.serial.to_string(), opening.serial.to_string());

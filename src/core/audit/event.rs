@@ -42,6 +42,7 @@ pub struct Moment {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+// keeps R-REC-01
 pub enum Event {
     /// The remote started.
     Started,

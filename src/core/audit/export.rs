@@ -200,6 +200,7 @@ impl ExportReader {
         Ok(self)
     }
 
+    // keeps R-REC-09
     /// What it proves, when the file is over.
     pub fn finish(self) -> Result<Proved, BadExport> {
         let seq = self.next_line();

@@ -56,6 +56,7 @@ impl Remote {
         }
     }
 
+    // keeps R-REQ-21
     /// The pump's history is complete here: what it doesn't hold, did not run.
     pub(super) fn settle_by_history(&mut self, now: Now) {
         let complete = self.conversation.as_ref().is_some_and(|talk| talk.greeted && talk.history_known);
@@ -105,10 +106,12 @@ impl Remote {
                 if delivered == Delivered::exactly(Dose::ZERO) {
                     self.kept.account.discount(source);
                 }
+                // keeps R-REQ-17
                 if let Some(bolus) = self.open_bolus(source).filter(|open| open.bolus == bolus) {
                     self.finish(bolus_ended(bolus, delivered, end), now);
                 }
             }
+            // keeps R-REC-19
             HistoryEvent::Refilled { volume, .. } => self.note(Event::Refilled { volume }, now),
             HistoryEvent::Reprogrammed { hash, .. } => {
                 let known = self.kept.prescription.as_ref().is_some_and(|known| known.hash() == hash);
@@ -120,6 +123,7 @@ impl Remote {
         }
     }
 
+    // keeps R-REQ-25, R-LIM-08
     fn import_start(&mut self, entry: &HistoryEntry, bolus: BolusId, origin: Origin, dose: Dose, now: Now) {
         let source = self.source(bolus, origin);
         match source {

@@ -11,6 +11,7 @@ use crate::audit::{
     event::{Event, Happened, Moment},
 };
 
+// keeps R-DEV-03
 /// The most events that wait: minutes of the busiest hour, if the card is full.
 const WAITING_MAX: usize = 64;
 /// How long after a failed write the next is tried: long enough for a card to recover, short enough to be noticed.
@@ -41,6 +42,7 @@ impl Journal {
         self.head
     }
 
+    // keeps R-ANS-10
     /// Whether the last write failed, or takes too long.
     pub(super) fn failing(&self, now: Uptime) -> bool {
         self.failed.is_some() || self.handed_out.is_some_and(|handed_out| now.since(handed_out) >= WRITE_MAX)
@@ -56,6 +58,7 @@ impl Journal {
         self.waiting.is_empty() && self.under_way.is_empty() && self.lost == 0
     }
 
+    // keeps R-REC-06
     /// Puts an event behind the others.
     pub(super) fn note(&mut self, at: Moment, event: Event) {
         if self.waiting.len() + self.under_way.len() >= WAITING_MAX {
@@ -114,6 +117,7 @@ impl Journal {
     }
 }
 
+// keeps R-CLK-07
 fn entry(happened: &Happened) -> Entry {
     Entry {
         kind: happened.event.kind(),

@@ -13,6 +13,7 @@ use crate::{ledger::Request, therapy::account::Account};
 /// The version of [`Kept`]'s encoding.
 const KEPT_VERSION: u8 = 1;
 
+// keeps R-REQ-11
 /// What survives a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Kept {

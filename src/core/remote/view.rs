@@ -34,6 +34,7 @@ impl Remote {
         Screen {
             face: self.face(now),
             hold: self.hold.shown(now.uptime),
+            // keeps R-CLK-06
             clock: now.wall.map(to_the_minute),
             link: self.link_health(now),
             heard_min_ago: age.map(whole_minutes),
@@ -74,6 +75,7 @@ impl Remote {
 
     /// How long the dose limit lasts for which the pump denied the last dose. Only this is remembered: of every other
     /// reason the next report says more.
+    // keeps R-LIM-05
     fn denied_for(&self, now: Now) -> Option<(Reason, Millis)> {
         let (denial, heard) = self.denied?;
         let left = denial.retry_after.saturating_sub(shortened(now.uptime.since(heard)));
@@ -109,6 +111,7 @@ impl Remote {
         [shown, heard, clock, link].into_iter().flatten().filter(later).min()
     }
 
+    // keeps R-ANS-01
     fn patients_face(&self, now: Now) -> Face {
         let open = self.kept.request.as_ref().and_then(|request| self.open_face(request, now));
         open.or_else(|| self.ended.map(|ended| ended_face(&ended, now))).unwrap_or_else(|| self.answer(now))
@@ -123,6 +126,7 @@ impl Remote {
                 Some(Face::Asking { dose, stop: sent.then(|| self.stop_shown(request)) })
             }
             State::Delivering(progress) => Some(self.delivering(request, progress, now)),
+            // keeps R-REQ-06
             State::Uncertain(_) => Some(Face::NotSure {
                 dose,
                 asked_at: request.pressed.wall.filter(|_| now.wall.is_some()),
@@ -152,11 +156,13 @@ impl Remote {
     }
 
     /// What speaks against a dose, apart from what the pump's report and the accounts say.
+    // keeps R-ANS-17
     fn known_against(&self, now: Now) -> Vec<Reason> {
         let talk = self.conversation.as_ref().filter(|talk| talk.greeted);
         let holds = [
             (self.journal.failing(now.uptime), Reason::RecordNotWritable),
             (!self.record_good, Reason::RecordDamaged),
+            // keeps R-ANS-14
             (!self.bonded, Reason::NoBond),
             (self.foreign, Reason::WrongPump),
             (!self.role_allows(), Reason::ViewerOnly),
@@ -165,8 +171,10 @@ impl Remote {
                 Reason::PrescriptionContradicts,
             ),
             (self.clock_in_doubt, Reason::ClockInDoubt),
+            // keeps R-ANS-12
             (self.kept.request.is_some(), Reason::Unresolved),
             (talk.is_none() && !self.foreign, Reason::OutOfReach),
+            // keeps R-ANS-13
             (talk.is_some_and(|talk| !talk.caught_up()), Reason::HistoryNotImported),
         ];
         holds.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)).collect()
@@ -176,6 +184,7 @@ impl Remote {
         self.awake_since.max(self.link_since)
     }
 
+    // keeps R-LNK-16
     fn link_health(&self, now: Now) -> LinkHealth {
         match &self.conversation {
             Some(_) => LinkHealth::Near,
@@ -191,6 +200,7 @@ impl Remote {
         }
     }
 
+    // keeps R-ANS-03
     fn wait(&self, remaining: Millis, reasons: Vec<Reason>, offer: Offer, now: Now) -> Wait {
         let (until, longest) = (now.wall.map(|wall| up_to_the_minute(wall.after(remaining))), remaining);
         let remaining = Millis::from_secs(remaining.secs_ceil());
@@ -211,6 +221,7 @@ impl Remote {
         }
     }
 
+    // keeps R-REQ-19
     fn delivering(&self, request: &Request, progress: &Progress, now: Now) -> Face {
         let remaining = Millis::from_secs(self.delivery_remaining(now).secs_ceil());
         let lasts = self.kept.prescription.as_ref().map_or(remaining, |known| known.programmed().bolus_duration);
@@ -220,6 +231,7 @@ impl Remote {
         Face::Delivering { dose, delivered, remaining, permille, stop: self.stop_shown(request) }
     }
 
+    // keeps R-REQ-16
     fn stop_shown(&self, request: &Request) -> Stop {
         match (request.stop_asked, self.conversation.as_ref().is_some_and(|talk| talk.greeted)) {
             (false, _) => Stop::Offered,
@@ -228,12 +240,14 @@ impl Remote {
         }
     }
 
+    // keeps R-CAR-03
     fn caregiver(&self, now: Now) -> Caregiver {
         let word = self.word.as_ref();
         let report = word.map(|word| &word.report);
         let heard = word.map_or(Millis::ZERO, |word| now.uptime.since(word.clock.heard));
         let mut annunciations: Vec<AnnunciationKind> =
             report.map(|report| report.annunciations.iter().map(|a| a.kind).collect()).unwrap_or_default();
+        // keeps R-ALM-01
         annunciations.sort_by_key(|kind| !kind.inhibits_demand_doses());
         Caregiver {
             delivery: report.map(|report| delivery_view(report.delivery, heard, now)),
@@ -243,6 +257,7 @@ impl Remote {
         }
     }
 
+    // keeps R-CAR-05
     fn reservoir(&self, volume: Volume, now: Now) -> Option<ReservoirView> {
         let prescription = self.kept.prescription.as_ref()?;
         let programmed = prescription.programmed();
@@ -276,6 +291,7 @@ fn ended_face(ended: &Ended, now: Now) -> Face {
     }
 }
 
+// keeps R-ANS-18
 fn denied(denial: Denial, ended: &Ended, now: Now) -> NotGiven {
     let Some(reason) = denial.reasons.iter().next() else { return NotGiven::Interrupted };
     let passed = now.uptime.since(ended.at);
@@ -294,6 +310,7 @@ fn not_given(why: NothingBecause, shown: Dose, echoed: Dose) -> NotGiven {
     }
 }
 
+// keeps R-CAR-04
 fn delivery_view(delivery: Delivery, heard: Millis, now: Now) -> DeliveryView {
     match delivery {
         Delivery::Delivering { rate } => DeliveryView::Delivering { rate },

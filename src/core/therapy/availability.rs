@@ -18,6 +18,7 @@ use super::{
 };
 use crate::screen::Offer;
 
+// keeps R-ANS-08
 /// How old a report may be, counted from when it was asked for, for READY to stand: four times the 30 s between
 /// two of them, so that three may be lost.
 pub const REPORT_AGE_MAX: Millis = Millis::from_secs(120);
@@ -84,6 +85,7 @@ pub struct TwoAccounts<T> {
 }
 
 impl<T: Ord + Copy> TwoAccounts<T> {
+    // keeps R-LIM-02
     /// The one that allows less.
     pub fn stricter(self) -> T {
         self.ours.max(self.pumps)
@@ -170,9 +172,11 @@ fn spoken_against(word: &PumpWord<'_>, prescription: &Prescription) -> Vec<Reaso
     let alarms = report.annunciations.iter().filter_map(|a| Inhibiting::from_annunciation(a.kind)).map(Reason::Alarm);
     let programmed = prescription.programmed();
     let needed = programmed.demand_dose.volume_at(programmed.concentration).unwrap_or_default();
+    // keeps R-ANS-07
     let low = report.reservoir.saturating_sub(needed) < programmed.low_reservoir;
     let holds = [
         (matches!(report.delivery, Delivery::Stopped { .. }), Reason::Alarm(Inhibiting::PumpStopped)),
+        // keeps R-ANS-15
         (!prescription.demand_doses_on(), Reason::DemandDosesOff),
         (low, Reason::LowReservoir),
         (word.age > REPORT_AGE_MAX, Reason::ReportTooOld),

@@ -26,6 +26,7 @@ mod tests {
     #[test]
     fn every_allotted_dose_and_the_basal_are_taken_from_what_is_above_the_reserve() {
         // 18.2 mL less 1 mL of reserve at 2 mg/mL are 34.4 mg; a day takes 96 mcg of basal and 200 mcg of doses.
+        // proves R-CAR-05
         assert_eq!(days_left(&morphine(), Volume::from_microlitres(18_200)), 116);
         assert_eq!(days_left(&morphine(), Volume::from_microlitres(900)), 0);
     }
