@@ -17,7 +17,9 @@ use simulated_pump::Pump;
 
 use crate::words::{is_ready, prepares, secs};
 
-fn ready_then(happens: fn(&mut Pump)) -> World {
+type Happening = fn(&mut Pump);
+
+fn ready_then(happens: Happening) -> World {
     let mut world = World::ready();
     happens(&mut world.pump);
     world.chronicle.observe(&world.pump);
@@ -32,7 +34,7 @@ fn fill_with(pump: &mut Pump, microlitres: u32) {
 
 #[test]
 fn every_alarm_of_the_list_keeps_a_dose_from_being_offered() {
-    let alarms: [(Inhibiting, fn(&mut Pump)); 6] = [
+    let alarms: [(Inhibiting, Happening); 6] = [
         (Inhibiting::PumpStopped, Pump::stop),
         (Inhibiting::MotorStall, Pump::stall),
         (Inhibiting::EmptyReservoir, |pump| fill_with(pump, 1_000)),

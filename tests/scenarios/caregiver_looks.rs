@@ -15,10 +15,8 @@ use pump_tests::World;
 use crate::words::{DOSE, give_one, mins, secs};
 
 fn looked_at(world: &World) -> Caregiver {
-    match world.face() {
-        Face::Caregiver(page) => page,
-        other => panic!("not the caregiver's page: {other:?}"),
-    }
+    let Face::Caregiver(page) = world.face() else { unreachable!("{:?}", world.face()) };
+    page
 }
 
 #[test]
