@@ -7,6 +7,7 @@ mod alarm_inhibits;
 mod allotment_used;
 mod another_pump_answers;
 mod another_remote_asks;
+mod answer_out_of_place;
 mod caregiver_cannot_ask;
 mod caregiver_looks;
 mod clock_changes;
