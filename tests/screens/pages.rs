@@ -201,6 +201,50 @@ fn the_dose_control_is_on_the_patients_pages_and_on_no_other() {
     }
 }
 
+/// Whether a sign stands at the height of a word, before it or within it.
+fn is_beside(sign: &ElementHandle, word: &ElementHandle) -> bool {
+    let (s, w) = (sign.absolute_position(), word.absolute_position());
+    let middle = s.y + sign.size().height / 2.0;
+    middle > w.y && middle < w.y + word.size().height && s.x < w.x + word.size().width
+}
+
+#[test]
+fn every_state_is_told_by_a_word_and_a_sign_beside_its_colour() {
+    let is_word = |element: &&ElementHandle| {
+        let kind = element.type_name().unwrap_or_default();
+        let is_head = kind == "StateHead" || kind == "DeliveryHead";
+        (is_head || element.id().is_some_and(|id| id == "WaitPage::state-word"))
+            && element.accessible_label().is_some_and(|label| !label.is_empty())
+    };
+    let is_sign = |element: &&ElementHandle| element.type_name().is_some_and(|kind| kind == "Icon");
+    for (shape, panel) in PANELS {
+        let mut display = Display::new(panel);
+        // The history is a table of days, and no state.
+        for (page, screen) in story::all().iter().filter(|(_, screen)| !matches!(screen.face, Face::History { .. })) {
+            display.apply(screen);
+            let all = everything(&display);
+            let signs: Vec<_> = all.iter().filter(is_sign).collect();
+            let told = all.iter().filter(is_word).any(|word| signs.iter().any(|sign| is_beside(sign, word)));
+            // proves R-ANS-05
+            assert!(told, "{shape} {page}: a word without a sign, or none");
+        }
+    }
+}
+
+#[test]
+fn the_caregivers_page_says_that_the_level_is_estimated_and_whose_remote_it_is() {
+    for (shape, panel) in PANELS {
+        let mut display = Display::new(panel);
+        display.apply(&story::screen(Face::Caregiver(story::caregiver())));
+        let all = everything(&display);
+        let says = |words: &str| all.iter().any(|it| it.accessible_label().is_some_and(|label| label.contains(words)));
+        // proves R-CAR-06
+        assert!(says("14.2\u{a0}mL of 20\u{a0}mL, 71 %, estimated"), "{shape}");
+        // proves R-CAR-09
+        assert!(says("For the patient’s own use only"), "{shape}");
+    }
+}
+
 #[test]
 fn a_notice_moves_no_control() {
     for (shape, panel) in PANELS {
