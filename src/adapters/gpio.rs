@@ -45,6 +45,7 @@ pub trait Pin: Send + 'static {
 }
 
 /// Tells the button's levels until nobody listens to its edges or to its intents any more.
+// keeps R-ASK-05
 pub async fn watch(pin: impl Pin, mut edges: mpsc::Receiver<()>, intents: mpsc::Sender<Intent>) {
     let mut seen_released = !pin.pressed();
     while edges.recv().await.is_some() {
@@ -64,6 +65,7 @@ pub async fn watch(pin: impl Pin, mut edges: mpsc::Receiver<()>, intents: mpsc::
     }
 }
 
+// keeps R-ASK-04
 const fn told(level: Level) -> Intent {
     Intent::Touch { control: Control::Dose, level, source: Source::Button }
 }
@@ -141,6 +143,7 @@ mod tests {
         let (button, edge, mut intents) = watched(false).await;
         button.set(true, &edge).await;
         for _ in 0..20 {
+            // proves R-ASK-04
             assert_eq!(intents.recv().await, Some(told(Level::Pressed)));
         }
         button.set(false, &edge).await;
@@ -156,6 +159,7 @@ mod tests {
         let (button, edge, mut intents) = watched(true).await;
         edge.send(()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await;
+        // proves R-ASK-05
         assert!(intents.try_recv().is_err(), "stuck since before the start: nothing is told");
         button.set(false, &edge).await;
         tokio::time::sleep(Duration::from_millis(1)).await;

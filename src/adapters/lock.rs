@@ -35,6 +35,7 @@ pub enum LockError {
 
 impl Lock {
     /// Takes the lock on this file, made if there is none, in a directory of its owner's.
+    // keeps R-REC-14
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let failed = |source| LockError::Io { path: path.to_owned(), source };
         let dir = path.parent().unwrap_or(Path::new("."));

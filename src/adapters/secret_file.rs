@@ -33,6 +33,7 @@ pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Err(_) | Ok(()) => {}
     }
+    // keeps R-LNK-12
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     parts.iter().try_for_each(|part| file.write_all(part))?;
     file.sync_all()?;

@@ -46,6 +46,7 @@ pub struct WallTime {
 
 /// One sample of the remote's clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+// keeps R-CLK-01
 pub struct Now {
     /// The boot that `uptime` counts from.
     pub boot: BootId,

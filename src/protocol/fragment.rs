@@ -160,6 +160,7 @@ impl Assembly {
     /// Throws away a frame that has taken too long, and says so.
     pub fn expire(&mut self, now: Uptime) -> Result<(), FragmentError> {
         match &self.begun {
+            // keeps R-LNK-09
             Some(begun) if now.since(begun.at) > ASSEMBLY_TIME_MAX => {
                 let joined = begun.joined;
                 self.begun = None;
@@ -267,6 +268,7 @@ mod tests {
     #[test]
     fn a_frame_longer_than_any_is_refused_before_it_is_held() {
         let piece = |index: u8| [vec![if index == 0 { FIRST } else { index }], frame(512)].concat();
+        // proves R-LNK-09
         assert_eq!(joined(&[piece(0), piece(1), piece(2)]).1, [FragmentError::FrameLen { len: 1536 }]);
         let endless: Vec<Vec<u8>> =
             (0..=64_u8).map(|index| vec![if index == 0 { FIRST } else { index & INDEX }, 1]).collect();
@@ -286,6 +288,7 @@ mod tests {
         assert_eq!(assembly.deadline(), Some((deadline, "frame incomplete")));
         assert_eq!(assembly.push(&fragments[1], deadline), Ok(None), "just in time");
         let late = deadline.after(Millis::new(1));
+        // proves R-LNK-09
         assert_eq!(assembly.push(&fragments[2], late), Err(FragmentError::TimedOut { joined: 2 }));
         assert_eq!(assembly, Assembly::new());
         assert_eq!(assembly.expire(late), Ok(()));

@@ -62,6 +62,7 @@ pub enum Role {
 
 /// What the remote says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+// keeps R-LNK-18
 pub enum Command {
     /// Opens every session, and makes the pump our record's witness.
     Hello {

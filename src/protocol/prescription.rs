@@ -228,6 +228,7 @@ impl Prescription {
         }
         let basal = most_basal_in(&p.basal, p.window_limit.window);
         let dose = if p.allotment > 0 { p.demand_dose } else { Dose::ZERO };
+        // keeps R-PMP-23
         if basal.saturating_add(dose) > p.window_limit.amount {
             return Err(Contradiction::AboveWindowLimit { basal, dose, limit: p.window_limit.amount });
         }
@@ -381,6 +382,7 @@ mod tests {
         assert!(matches!(refused(|p| p.low_reservoir = p.reserve), Contradiction::Reservoir { .. }));
         assert!(matches!(refused(|p| p.window_limit.window = Millis::from_mins(1)), Contradiction::Window { .. }));
         assert!(matches!(refused(|p| p.basal = Bounded::new()), Contradiction::Basal { .. }));
+        // proves R-PMP-23
         let long = refused(|p| p.patient_code = Some(PatientCode(10_000)));
         assert_eq!(long, Contradiction::PatientCode { code: 10_000 });
         assert!(matches!(

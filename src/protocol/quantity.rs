@@ -237,6 +237,7 @@ impl fmt::Display for Millis {
     }
 }
 
+// keeps R-DSP-01
 /// Writes thousandths of a unit without a trailing zero and never without the leading one.
 fn thousandths(f: &mut fmt::Formatter<'_>, value: u32, unit: &str) -> fmt::Result {
     let (whole, rest) = (value / 1000, value % 1000);
@@ -260,6 +261,7 @@ mod tests {
         for (dose, text) in
             [(0, "0 mcg"), (500, "0.5 mcg"), (5_000, "5 mcg"), (12_340, "12.34 mcg"), (1_000_000, "1000 mcg")]
         {
+            // proves R-DSP-01
             assert_eq!(Dose::from_nanograms(dose).to_string(), text);
         }
         assert_eq!(Volume::from_nanolitres(18_299_999).to_string(), "18.2 mL");

@@ -70,6 +70,7 @@ pub fn encode<T: Wire>(value: &T) -> Vec<u8> {
 }
 
 /// The value that these bytes encode, all of them.
+// keeps R-LNK-17
 pub fn decode<T: Wire>(bytes: &[u8]) -> Result<T, Malformed> {
     let mut input = Reader::new(bytes);
     let value = T::take(&mut input)?;

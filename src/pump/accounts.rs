@@ -72,11 +72,13 @@ pub(crate) struct Moment<'a> {
 }
 
 impl DoseRecord {
+    // keeps R-PMP-12
     /// Anything but a proven zero.
     fn counts(&self) -> bool {
         self.ended.is_none_or(|ended| ended.delivered.at_most > Dose::ZERO)
     }
 
+    // keeps R-PMP-11
     fn is_demand_dose(&self) -> bool {
         match self.origin {
             Origin::Remote { .. } => true,
@@ -123,6 +125,7 @@ impl Doses {
         }
     }
 
+    // keeps R-PMP-07
     /// Takes out a dose that no prescription's limit can reach any more.
     pub(crate) fn take_unreachable(&mut self, age: Millis) -> Option<DoseRecord> {
         let oldest = self.list.first()?;
@@ -130,6 +133,7 @@ impl Doses {
         if oldest.ended.is_some() && reach_ends <= age { self.list.remove(0) } else { None }
     }
 
+    // keeps R-PMP-08
     /// How long the lockout still lasts, by doses alone.
     pub(crate) fn lockout_remaining(&self, now: Moment<'_>) -> Millis {
         let starts = self.list.iter().filter(|record| record.counts()).map(|record| record.started);
@@ -146,6 +150,7 @@ impl Doses {
         }
     }
 
+    // keeps R-PMP-09
     /// How long until a dose of the allotment is free; nothing if one is.
     pub(crate) fn allotment_wait(&self, now: Moment<'_>) -> Millis {
         let returns = self.returns(now.age);
@@ -191,6 +196,7 @@ impl Doses {
         Some(fitting.map_or(Millis::MAX, |start| start.saturating_sub(now.age)))
     }
 
+    // keeps R-PMP-10
     /// Whether no window with the demand dose in it, begun at this age, would exceed the limit.
     ///
     /// What a window holds changes its course only where the window begins or ends at a dose's or a segment's border, so

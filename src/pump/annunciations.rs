@@ -9,6 +9,7 @@ use pump_protocol::{
     wire::{Bounded, wire_struct},
 };
 
+// keeps R-PMP-20
 /// How long a snoozed annunciation rests before it is pending again (GIP 2.2.1: every 15 min).
 const SNOOZE: Millis = Millis::from_mins(15);
 

@@ -138,6 +138,7 @@ impl Pump {
         }))
     }
 
+    // keeps R-PMP-21
     /// Keeps the furthest that this key's record was ever told to stand: one that went back stays noticed until it has
     /// grown past that, however often the remote restarts in between.
     fn witness(&mut self, key: KeyFingerprint, audit_head: AuditHead) {
@@ -218,6 +219,7 @@ impl Pump {
 
     fn commit(&mut self, asked: Asked, nonce: Nonce) -> Reply {
         if let Some(record) = self.doses.of_request(asked.key, asked.id) {
+            // keeps R-PMP-06
             return self.commit_again(asked, nonce, record);
         }
         if matches!(self.fate(asked.key, asked.id), Fate::Forgotten) {
@@ -226,9 +228,11 @@ impl Pump {
         let Some(grant) = self.grant.take_if(|grant| grant.key == asked.key && grant.id == asked.id) else {
             return self.reject(asked, &[DenyReason::NoGrant]);
         };
+        // keeps R-PMP-03
         // The nonce is burnt from here on, whatever the answer.
         let matches = grant.nonce == nonce && grant.prescription == asked.prescription && self.age < grant.deadline;
         let no_grant = if matches { &[][..] } else { &[DenyReason::NoGrant][..] };
+        // keeps R-PMP-01
         if !matches || !self.denial(asked, no_grant).reasons.is_empty() {
             return self.reject(asked, no_grant);
         }
@@ -345,6 +349,7 @@ impl Pump {
 
     // Whether a dose may be given.
 
+    // keeps R-PMP-18
     /// Every reason against this request at this moment, those that the caller already knows included.
     fn denial(&self, asked: Asked, known: &[DenyReason]) -> Denial {
         let found = self.findings(asked).into_iter().filter_map(|(reason, wait)| Some((reason, wait?)));
@@ -370,6 +375,7 @@ impl Pump {
         let full = self.doses.is_full().then_some(Wait::Open);
         [
             (DenyReason::Alarm, open_if(self.annunciations.inhibit_demand_doses())),
+            // keeps R-PMP-24
             (DenyReason::NotPermitted, open_if(asked.role == Role::Viewer)),
             (DenyReason::DemandDosesOff, open_if(!on)),
             (DenyReason::LowReservoir, open_if(self.dose_would_take_it_low())),
@@ -378,10 +384,12 @@ impl Pump {
             (DenyReason::Allotment, for_some(self.doses.allotment_wait(now))),
             (DenyReason::Lockout, for_some(self.lockout_remaining())),
             (DenyReason::BolusRunning, bolus),
+            // keeps R-PMP-02
             (DenyReason::GrantLive, grant),
         ]
     }
 
+    // keeps R-PMP-15
     fn dose_would_take_it_low(&self) -> bool {
         let (low, _) = self.thresholds();
         let dose: Dose = self.prescription.programmed().demand_dose;

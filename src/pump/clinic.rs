@@ -62,6 +62,7 @@ impl Pump {
         if volume > programmed.capacity {
             return Err(ClinicRefused::OverCapacity { volume, capacity: programmed.capacity });
         }
+        // keeps R-PMP-22
         if concentration != programmed.concentration {
             let version = programmed.version.saturating_add(1);
             self.program(Prescription::check(Programmed { version, concentration, ..programmed.clone() })?);
@@ -141,6 +142,7 @@ impl Pump {
         self.raise(AnnunciationKind::Eos);
     }
 
+    // keeps R-PMP-19
     /// Sets the pump's civil clock, by which the basal programme runs, and nothing else.
     pub fn set_civil(&mut self, civil: CivilTime) {
         self.civil = civil;

@@ -59,6 +59,7 @@ impl Pump {
         bytes
     }
 
+    // keeps R-PMP-26
     /// The pump that these bytes describe, as it was at that moment.
     pub fn restore(bytes: &[u8]) -> Result<Self, DamagedPump> {
         let short = DamagedPump::Short { len: bytes.len() };

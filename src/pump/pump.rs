@@ -218,6 +218,7 @@ impl Pump {
 
     pub(crate) fn lockout_remaining(&self) -> Millis {
         let by_doses = self.doses.lockout_remaining(self.moment());
+        // keeps R-PMP-13
         // After a reset nobody knows how long the pump was off, nor what it forgot: a full lockout from then on.
         let was_reset = self.epoch > 1;
         let since_reset = self.age.saturating_sub(self.epoch_began);
@@ -311,6 +312,7 @@ impl Pump {
         self.forget_the_unreachable();
     }
 
+    // keeps R-PMP-16
     /// Raises what the level calls for. An empty reservoir is a low one too.
     pub(crate) fn look_at_reservoir(&mut self) {
         let (low, empty) = self.thresholds();
@@ -348,6 +350,7 @@ impl Pump {
         let bolus = BolusId(self.last_bolus.0.wrapping_add(1));
         let reference = BolusRef { bolus, history_seq: self.next_seq(), start: self.time(), dose };
         let record = DoseRecord { bolus: reference, origin, started: self.age, duration, spent, ended: None };
+        // keeps R-PMP-25
         self.doses.push(record).ok()?;
         self.last_bolus = bolus;
         let concentration = self.prescription.programmed().concentration;
@@ -450,6 +453,7 @@ impl Pump {
     }
 }
 
+// keeps R-PMP-14
 /// How an alarm ends a running bolus, if it does (GIP 1.4.11).
 const fn ends_bolus(kind: AnnunciationKind) -> Option<BolusEnd> {
     match kind {

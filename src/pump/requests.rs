@@ -84,6 +84,7 @@ impl KeyRecord {
         self.refused.iter().find(|refused| refused.id == id).copied()
     }
 
+    // keeps R-PMP-04
     /// Whether this id was never used and may still be: above everything seen, and above the watermark.
     pub(crate) fn is_new(&self, id: RequestId) -> bool {
         id > self.last_id && id > self.watermark
@@ -103,6 +104,7 @@ impl KeyRecord {
         self.refused.push(refused).expect("there is room: the lowest was forgotten if there was none");
     }
 
+    // keeps R-PMP-05
     /// Nothing at or below this id can run any more.
     pub(crate) fn raise_watermark(&mut self, id: RequestId) {
         self.watermark = self.watermark.max(id);

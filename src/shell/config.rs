@@ -13,6 +13,7 @@ use crate::adapters::clock::SPEED_MAX;
 /// The longest configuration file, in bytes.
 const LEN_MAX: u64 = 64 * 1024;
 
+// keeps R-ASK-10
 /// What the file says; whatever it doesn't say has a default that works.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -105,6 +106,7 @@ pub enum ConfigError {
 }
 
 impl Config {
+    // keeps R-DEV-02
     /// Reads the file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let failed = |source| ConfigError::Io { path: path.to_owned(), source };
@@ -183,6 +185,7 @@ mod tests {
     #[test]
     fn a_refusal_names_file_line_and_what_is_allowed() {
         let error = refused("data_dir = \"/tmp/x\"\n\n[pump]\nspeed = 0\n");
+        // proves R-DEV-02
         assert!(error.contains("config.toml") && error.contains("line 4"), "{error}");
         assert!(error.contains("1 to 3600"), "{error}");
         let error = refused("[pump]\nlockout = 60\n");
@@ -196,6 +199,7 @@ mod tests {
     #[test]
     fn the_file_has_no_place_for_a_dose_or_a_limit() {
         for key in ["dose = 50", "demand_dose = 50", "lockout = 5", "allotment = 9", "limit = 400"] {
+            // proves R-ASK-10
             assert!(refused(key).contains("unknown field"), "{key}");
             assert!(refused(&format!("[pump]\n{key}")).contains("unknown field"), "[pump] {key}");
         }

@@ -134,6 +134,7 @@ pub async fn pair<E: Entropy + Send>(
         return Err(PairingError::AnotherPump { paired: other.pump.fingerprint(), serial: keys.serial.clone() });
     }
     let serial = keys.serial.clone();
+    // keeps R-LNK-05
     keys.pin(keys.pins.clone().with_provisional(pump), serial)?;
     let confirm = talk.end.pin_stored().map_err(SessionFailed::from)?;
     talk.send(&confirm).await?;
@@ -263,6 +264,7 @@ impl<'a, E: Entropy + Send> Talk<'a, E> {
                         }
                     }
                     Some(LinkOrder::Hangup(session)) if session == number => return SessionFailed::HungUp,
+                    // keeps R-LNK-06
                     // For a session that is over.
                     Some(LinkOrder::Say(..) | LinkOrder::Hangup(_)) => continue,
                     None => return SessionFailed::HungUp,

@@ -26,6 +26,7 @@ use self::{
 };
 use crate::adapters::clock::Clock;
 
+// keeps R-DEV-03
 /// The most inputs of one kind that wait: a burst of touches, or of pages of history.
 pub const WAITING_MAX: usize = 64;
 /// How long a close waits for the last records.

@@ -96,6 +96,7 @@ fn every_256th_line_is_signed_within_one_batch_too() {
     let long = Batch { entries: (1..=600).map(entry).collect(), kept: vec![] };
     let written = write([long]);
     let signed: Vec<_> = written.checkpoints.iter().map(|checkpoint| checkpoint.head.count).collect();
+    // proves R-REC-04
     assert_eq!(signed, [256, 512]);
     assert_eq!(walk(&written).unwrap().checkpoints, 2);
 }

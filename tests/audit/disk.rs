@@ -17,6 +17,7 @@ use crate::common::{LINES, batch, kept, open, opening, record, sql, tamper, veri
 async fn refused(path: &Path) -> OpenError {
     let before = fs::read(path).unwrap();
     let error = open(path).await.expect_err("must be refused");
+    // proves R-REC-13
     assert_eq!(fs::read(path).unwrap(), before, "{error}");
     error
 }
@@ -55,6 +56,7 @@ async fn a_missing_or_unusable_directory_is_told_apart() {
 async fn a_second_instance_is_locked_out_and_a_reader_is_not() {
     let (_dir, path) = record();
     let first = open(&path).await.unwrap();
+    // proves R-REC-14
     assert!(matches!(open(&path).await, Err(OpenError::InUse { .. })));
     assert!(matches!(set_aside(&path), Err(OpenError::InUse { .. })));
     assert_eq!(verify(&path).await.unwrap().records, LINES);
@@ -68,6 +70,7 @@ async fn a_cut_off_record_is_never_taken_for_an_empty_one() {
         let (_dir, path) = record();
         change_bytes(&path, |bytes| bytes.truncate(len));
         let error = refused(&path).await;
+        // proves R-REC-13
         assert!(matches!(error, OpenError::Truncated { .. }), "{len}: {error}");
         assert!(matches!(View::open(&path).await, Err(OpenError::Truncated { .. })));
     }
@@ -94,6 +97,7 @@ async fn another_pump_s_or_device_s_record_is_told_apart() {
     let (_dir, path) = record();
     let other_pump = Opening { serial: Text::new("SIM-0002").unwrap(), ..opening() };
     let error = Store::open(&path, other_pump).await.unwrap_err();
+    // proves R-REC-12
     assert!(matches!(error, OpenError::OtherPump { .. }), "{error}");
     let other_device = Opening { key: SigningKey::from_bytes(&[8; 32]), ..opening() };
     let error = Store::open(&path, other_device).await.unwrap_err();
@@ -154,8 +158,10 @@ async fn a_full_disk_loses_nothing_and_can_be_mended() {
         number += 1;
         assert!(number < LINES + 1000, "the limit binds");
     };
+    // proves R-REC-07
     assert!(matches!(error, AppendError::Full), "{error}");
     assert!(matches!(store.append(batch(number + 1)).await, Err(AppendError::Full)), "and says so again");
+    // proves R-REC-07
     assert_eq!(verify(&path).await.unwrap().chain.head(), store.head().unwrap());
     store.set_size_max(1 << 30).await.unwrap();
     assert_eq!(store.append(batch(number + 1)).await.unwrap().count, number + 1);

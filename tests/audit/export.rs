@@ -22,6 +22,7 @@ async fn an_export_proves_what_the_record_does() {
         assert!(is_export(&out).unwrap() && !is_export(&path).unwrap());
         let proved = verify_export(&out).unwrap();
         assert_eq!((proved.verified.records, proved.verified.checkpoints), (LINES, 1));
+        // proves R-REC-04, R-REC-09
         assert_eq!(proved.signed, key.is_some());
     }
 }
@@ -37,6 +38,7 @@ async fn any_change_of_a_signed_export_is_found() {
         let mut bytes = whole.clone();
         bytes[offset] ^= 0x01;
         fs::write(&out, bytes).unwrap();
+        // proves R-REC-09
         assert!(verify_export(&out).is_err(), "offset {offset}");
     }
     for len in (19..whole.len()).step_by(997).chain([whole.len() - 1]) {

@@ -12,6 +12,7 @@ fn a_key_is_made_once_and_then_read() {
     let again = device_key(dir.path(), &[8; 32]).unwrap();
     assert_eq!(first, again, "later entropy changes nothing");
     let mode = |name: &str| fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;
+    // proves R-LNK-12
     assert_eq!((mode("keys"), mode(DEVICE_KEY)), (0o700, 0o600));
 }
 

@@ -17,6 +17,7 @@ async fn what_an_append_promised_survives_a_power_cut() {
         let head = store.append(batch(number)).await.unwrap();
         let elsewhere = TempDir::new().unwrap();
         let opened = open(&cut_power(&path, elsewhere.path())).await.unwrap();
+        // proves R-REC-03
         assert_eq!((opened.head, opened.kept), (head, Some(kept(number))));
         assert_eq!(opened.tail, TailVerdict::Sound { records: number });
     }
@@ -40,6 +41,7 @@ async fn a_batch_is_in_as_a_whole_or_not_at_all() {
         log.set_len(len).unwrap();
         let opened = open(&cut).await.unwrap();
         let expected = if len == log_after { last } else { first };
+        // proves R-REC-03
         assert_eq!(opened.head, expected, "log cut to {len} of {log_after}");
         assert!(matches!(opened.tail, TailVerdict::Sound { .. }));
         assert_eq!(verify(&cut).await.unwrap().chain.head(), expected);
@@ -78,6 +80,7 @@ async fn a_clean_close_signs_the_head_once() {
     store.checkpoint(None).await.unwrap();
     store.checkpoint(None).await.unwrap();
     store.close(entry(1).wall()).await.unwrap();
+    // proves R-REC-04
     assert_eq!(verify(&path).await.unwrap().checkpoints, 1);
     assert_eq!(open(&path).await.unwrap().tail, TailVerdict::Sound { records: 1 });
 }

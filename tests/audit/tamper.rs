@@ -20,8 +20,10 @@ async fn found_at_open(statements: &[&str]) -> Finding {
     tamper(&path, statements).await;
     let mut opened = open(&path).await.unwrap();
     let TailVerdict::Bad(finding) = opened.tail else { panic!("{statements:?}: {:?}", opened.tail) };
+    // proves R-REC-15
     assert_eq!(opened.kept, None, "nothing is restored from a state that nobody vouches for");
     let appended = opened.store.append(batch(LINES + 1)).await;
+    // proves R-REC-15
     assert!(matches!(appended, Err(AppendError::Unverified(_))), "{appended:?}");
     finding
 }
@@ -59,6 +61,7 @@ async fn a_change_of_any_field_of_a_line_is_found_there() {
     for change in changes {
         for seq in [1, 17, LINES] {
             let statement = format!("UPDATE record SET {change} WHERE seq = {seq}");
+            // proves R-REC-02
             assert_eq!(found_in_full(&[&statement]).await, Finding::Changed { seq }, "{change}");
         }
     }
@@ -82,6 +85,7 @@ async fn bytes_that_are_no_line_are_named_and_not_fetched() {
 #[tokio::test]
 async fn a_removed_line_is_found() {
     let removed = "DELETE FROM record WHERE seq = 17";
+    // proves R-REC-02
     assert_eq!(found_in_full(&[removed]).await, Finding::Missing { seq: 17, next: 18 });
     let closed_up = ["UPDATE record SET seq = -seq WHERE seq > 17", "UPDATE record SET seq = -seq - 1 WHERE seq < 0"];
     assert_eq!(found_in_full(&[removed, closed_up[0], closed_up[1]]).await, Finding::Changed { seq: 17 });
@@ -102,6 +106,7 @@ async fn an_inserted_line_is_found() {
     // A forger who knows the rule hashes his own line rightly; then the next true one gives him away.
     let (line, hash) = forged_line(17).await;
     let forged = insert(&line, &hash);
+    // proves R-REC-02
     assert_eq!(found_in_full(&[room[0], room[1], &forged]).await, Finding::Changed { seq: 18 });
     let (line, hash) = forged_line(LINES + 1).await;
     let behind = insert(&line, &hash);
@@ -121,6 +126,7 @@ async fn swapped_lines_are_found() {
     for (a, b) in [(17, 18), (17, 200), (1, 300), (299, 300)] {
         let statements = swap(a, b);
         let statements: Vec<_> = statements.iter().map(String::as_str).collect();
+        // proves R-REC-02
         assert_eq!(found_in_full(&statements).await, Finding::Changed { seq: a });
     }
 }
@@ -129,6 +135,7 @@ async fn swapped_lines_are_found() {
 async fn the_newest_lines_can_t_be_taken_away() {
     let removed = "DELETE FROM record WHERE seq = 300";
     let newest = Finding::NewestRemoved { seq: 300, count: LINES };
+    // proves R-REC-02
     assert_eq!(found_in_full(&[removed]).await, newest);
     assert_eq!(found_at_open(&[removed]).await, newest);
     let counted = "UPDATE head SET count = 299";

@@ -46,6 +46,7 @@ async fn the_first_bad_line_is_named() {
     tamper(&path, &["UPDATE record SET body = x'00' WHERE seq IN (17, 18, 200)"]).await;
     let (code, said, complained) = run(&["verify", path.to_str().unwrap()]);
     assert_eq!((code, said.as_str()), (1, ""));
+    // proves R-REC-02
     assert!(complained.starts_with("record 17: its bytes don't match the chain"), "{complained}");
 }
 
@@ -147,6 +148,7 @@ fn an_export_is_signed_with_the_key_and_verified_without_it() {
         run(&["export", path, "--out", signed.to_str().unwrap(), "--key", key.to_str().unwrap()]);
     assert_eq!((code, complained.as_str()), (0, ""));
     assert!(said.contains("300 records") && said.ends_with(", signed\n"), "{said}");
+    // proves R-REC-09
     assert!(run(&["verify", signed.to_str().unwrap()]).1.ends_with("signed by the device\n"));
     assert_eq!(run(&["export", path]).0, 0);
     assert!(run(&["verify", plain.to_str().unwrap()]).1.ends_with("not signed as a whole\n"));

@@ -20,6 +20,7 @@ async fn days_are_counted_from_the_first_that_is_asked_for() {
     let later = view.tally_since(NEW_YEAR + 1).await.unwrap();
     assert_eq!(later.days().next().map(|(day, _)| day), Some(Some(NEW_YEAR + 1)));
     assert_eq!(view.tally_since(i64::MAX).await.unwrap().days().count(), 0);
+    // proves R-CLK-07
     assert_eq!(view.tally_since(i64::MIN).await.unwrap(), tally);
 }
 
@@ -50,6 +51,7 @@ async fn no_wall_clock_however_wrong_stops_the_record() {
             sqlx::query_scalar("SELECT day FROM record WHERE seq = ?").bind(seq).fetch_one(&mut db).await.unwrap();
         let expected =
             wall_ms.map(|unix_ms| pump_protocol::clock::WallTime { unix_ms, utc_offset_min: i16::MIN }.day());
+        // proves R-CLK-07
         assert_eq!(day, expected, "{wall_ms:?}: the table and the protocol agree about the day");
     }
 }

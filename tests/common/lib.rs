@@ -7,12 +7,14 @@
 //! # Promises
 //! - The promises of the machine are checked at every turn, in every test that uses this world: nothing leaves before its
 //!   record, no id is committed twice, no more ids than holds, NOT SURE ends by the pump's word only, a restart brings the
-//!   same open question, and the machine never spins.
+//!   same open question, the machine never spins, and nothing leaves, stands on the page or follows from a hold that the
+//!   tables of [`permitted`] don't name.
 //! - Nothing here is random; whoever wants chance brings a seed.
 #![forbid(unsafe_code)]
 #![expect(clippy::panic, clippy::missing_panics_doc, reason = "a broken promise ends the test where it happens")]
 
 pub mod chronicle;
+pub mod permitted;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -38,7 +40,10 @@ use pump_protocol::{
 };
 use simulated_pump::{Pump, Setup};
 
-use self::chronicle::Chronicle;
+use self::{
+    chronicle::Chronicle,
+    permitted::{Before, Session, assert_may_leave},
+};
 
 /// The key of the remote that the world is about.
 pub const OURS: KeyFingerprint = KeyFingerprint([1; 8]);
@@ -149,6 +154,7 @@ pub struct World {
     turns: (u64, u32),
     others_id: u64,
     waiting: Option<Batch>,
+    session: Session,
     connected: bool,
     reconnect_at: Uptime,
     nonces: u64,
@@ -193,6 +199,7 @@ impl World {
             turns: (0, 0),
             others_id: 0,
             waiting: None,
+            session: Session::Absent,
             connected: false,
             reconnect_at: now.uptime.after(RECONNECTS_AFTER),
             nonces: 0,
@@ -451,6 +458,7 @@ impl World {
         let open_before = self.kept.request.as_ref().map(|request| request.id);
         self.remote = Remote::restore(beginning(&self.kept, self.head()), self.now);
         let open_after = self.remote.request().map(|request| request.id);
+        // proves R-REQ-10
         assert_eq!(open_before, open_after, "promise 2: a restart restores the same open question");
         self.settle();
     }
@@ -493,6 +501,7 @@ impl World {
         let second = self.now.uptime.millis() / 1000;
         let count = if self.turns.0 == second { self.turns.1 + 1 } else { 1 };
         self.turns = (second, count);
+        // proves R-DEV-03
         assert!(
             count <= TURNS_A_SECOND_MAX,
             "the machine wants too many turns: {:?}",
@@ -512,8 +521,12 @@ impl World {
         } else if let Input::Heard(Reply::Hello(hello)) = &input {
             self.heard = Some((hello.report.history_head, hello.report.prescription.hash));
         }
+        self.session = self.session.after(&input, self.kept.pump.as_ref());
+        let stood = Before::of(&self.remote, &input, self.now);
         self.remote.handle(input, self.now);
+        stood.assert_turn(&self.remote, self.now);
         let left = before.is_some() && in_doubt(&self.remote) != before;
+        // proves R-REQ-07
         assert!(spoken || !left, "promise 5: NOT SURE ended without the pump's word");
     }
 
@@ -576,6 +589,7 @@ impl World {
     }
 
     fn carry(&mut self, command: &Command) {
+        assert_may_leave(command, self.session, &self.remote, &self.sent);
         self.check_promises(command);
         self.sent.push(command.clone());
         if !self.connected {
@@ -611,11 +625,14 @@ impl World {
     fn check_promises(&self, command: &Command) {
         match command {
             Command::Prepare { id, .. } => {
+                // proves R-REQ-01, R-REQ-11
                 assert!(self.durable_ids.contains(&id.0), "promise 1: PREPARE {id} before its record");
             }
             Command::Commit { id, .. } => {
+                // proves R-REQ-01, R-REQ-11
                 assert!(self.intended_ids.contains(&id.0), "promise 1: COMMIT {id} before its record");
                 let again = self.sent.iter().any(|sent| matches!(sent, Command::Commit { id: sent, .. } if sent == id));
+                // proves R-REQ-12
                 assert!(!again, "promise 3: a second COMMIT {id}");
                 let committed = self.transmitted(|sent| matches!(sent, Command::Commit { .. }));
                 assert!(committed < self.full_holds, "promise 1: COMMIT {id} without a full hold of its own");
@@ -646,6 +663,7 @@ impl World {
     fn disconnect(&mut self) {
         self.pump.session_closed(OURS);
         self.connected = false;
+        self.session = Session::Absent;
         self.inbound.clear();
         self.reconnect_at = self.now.uptime.after(RECONNECTS_AFTER);
     }

@@ -36,6 +36,7 @@ fn a_damaged_record_is_named_and_left_as_it_was() {
         assert!(!started.status.success(), "{what}: {}", said(&started));
         assert!(said(&started).contains("record"), "{what}: {}", said(&started));
         assert!(!said(&started).contains("panicked"), "{what}: {}", said(&started));
+        // proves R-REC-13
         assert_eq!(fs::read(&record).unwrap(), bytes, "{what}: left as it was");
     }
 }
@@ -54,6 +55,7 @@ fn a_second_instance_on_the_same_record_is_refused() {
     let instance = fs::File::open(dir.path().join("remote/instance.lock")).unwrap();
     rustix::fs::flock(&instance, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let third = remote(&["--socket", &socket], &dir.path().join("remote")).output().unwrap();
+    // proves R-REC-14
     assert!(!third.status.success() && said(&third).contains("another program uses"), "{}", said(&third));
 }
 
@@ -69,6 +71,7 @@ fn a_remote_that_has_a_pump_does_not_take_another_into_its_record() {
     let arguments = ["--socket", &socket, "--pair", &second.secret];
     let refused = remote(&arguments, &dir.path().join("remote")).output().unwrap();
     assert!(!refused.status.success() && said(&refused).contains("--data-dir"), "{}", said(&refused));
+    // proves R-REC-12
     assert_eq!(fs::read(&keys).unwrap(), before, "the old pin stands");
 }
 
@@ -82,6 +85,7 @@ fn a_configuration_that_is_not_allowed_starts_nothing() {
     assert!(!refused.status.success());
     let said = said(&refused);
     assert!(said.contains("config.toml") && said.contains("line 2") && said.contains("lockout_minutes"), "{said}");
+    // proves R-DEV-02
     assert!(!data_dir.exists(), "nothing was made");
 }
 

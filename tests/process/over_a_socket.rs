@@ -22,6 +22,7 @@ fn a_paired_remote_gets_one_dose_and_a_refusal_and_both_sides_remember() {
     let verified = audit(&["verify", record.to_str().unwrap()]);
     assert!(verified.status.success(), "{}", said(&verified));
     let lines = said(&audit(&["lines", record.to_str().unwrap()]));
+    // proves R-DEV-01
     assert!(lines.contains("#1: GIVEN: 50 mcg"), "{lines}");
     assert!(lines.contains("a full hold was refused here: lockout"), "{lines}");
     pump.types("history");
@@ -72,6 +73,7 @@ fn a_socket_that_closes_at_any_byte_costs_time_and_no_dose() {
         let record = data_dir.join("record.db");
         let lines = said(&audit(&["lines", record.to_str().unwrap()]));
         assert!(said(&played).contains("Lockout"), "cut after {cut_after}: {}\n{lines}", said(&played));
+        // proves R-LNK-06
         assert_eq!(lines.matches("GIVEN: 50 mcg").count(), 1, "cut after {cut_after}: {lines}");
         assert!(audit(&["verify", record.to_str().unwrap()]).status.success());
     }

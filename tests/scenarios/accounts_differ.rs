@@ -27,6 +27,7 @@ fn a_pump_that_says_longer_is_believed_and_the_difference_is_announced_once() {
         let wait = wait_of(&world);
         assert!(wait.pump_says && wait.remaining > mins(89), "{wait:?}");
     }
+    // proves R-LIM-02
     assert_eq!(announced(&world), 1);
     world.pass(secs(60));
     assert!(is_ready(&world), "the pump's next word counts: {:?}", world.face());
@@ -50,5 +51,6 @@ fn a_pump_that_says_shorter_is_not_believed() {
     assert_eq!(announced(&world), 1);
     assert_eq!(world.screen().notice, Some(Notice::AccountsDiffer));
     let after = wait_of(&world);
+    // proves R-LIM-01, R-LIM-02
     assert!(after.remaining >= before.saturating_sub(secs(32)) && after.offer.left == 3, "{after:?}");
 }

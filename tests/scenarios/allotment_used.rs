@@ -22,8 +22,10 @@ fn the_allotment_rolls_and_the_next_dose_returns_when_it_said() {
         world.doze(mins(118), secs(20));
     }
     let wait = wait_of(&world);
+    // proves R-LIM-03
     assert_eq!((wait.reasons.as_slice(), wait.offer.left), ([Reason::Allotment].as_slice(), 0));
     let returns = wait.next_returns.expect("the clock is known");
+    // proves R-LIM-03
     assert_eq!(Some(returns), wait.until);
 
     world.hold_dose();
@@ -44,6 +46,7 @@ fn an_allotment_of_zero_means_switched_off() {
     setup.prescription = Prescription::check(programmed).expect("valid");
     let mut world = World::with(setup);
     world.pass(secs(7));
+    // proves R-ANS-15
     assert_eq!(world.reasons(), [Reason::DemandDosesOff]);
     world.hold_dose();
     world.doze(Millis::from_hours(30), secs(30));

@@ -24,6 +24,7 @@ fn a_foreign_pump_is_asked_for_nothing_but_its_name() {
     world.hold_dose();
     assert_eq!(prepares(&world), 0);
     let asked: Vec<&Command> = world.sent[before..].iter().collect();
+    // proves R-LNK-14
     assert!(matches!(asked[..], [Command::Hello { .. }]), "{asked:?}");
     assert_eq!(world.recorded(|event| matches!(event, Event::ForeignPump { .. })), 1);
     world.cut_link();

@@ -20,6 +20,7 @@ fn one_of_two_grants_lives_and_one_dose_is_given() {
     let prescription = world.pump.prescription().hash();
     let answer = world.other_says(&Command::Commit { id, nonce, prescription });
     assert!(matches!(answer, Reply::Accepted { .. }), "{answer:?}");
+    // proves R-PMP-02
     assert_eq!(world.chronicle.boluses().len(), 1);
     world.pass(secs(3));
     world.seen();
@@ -45,6 +46,7 @@ fn a_dose_of_the_other_is_heard_of_at_once_and_locks_ours() {
     assert!(matches!(world.other_doses(), Reply::Accepted { .. }));
     world.pass(secs(2));
     let wait = wait_of(&world);
+    // proves R-LIM-08
     assert!(wait.remaining > mins(119) && wait.offer.left == 3, "{wait:?}");
     assert!(wait.reasons.contains(&Reason::Lockout));
     assert_eq!(world.recorded(|event| matches!(event, Event::DoseOfOthers { .. })), 1);

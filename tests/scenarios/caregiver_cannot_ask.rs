@@ -24,9 +24,12 @@ fn the_button_on_a_page_of_the_caregiver_is_recorded_and_transmits_nothing() {
         assert!(matches!(face, Face::Caregiver(_) | Face::History { .. }));
         let before = world.sent.len();
         world.hold(Control::Dose, Source::Button, Millis::new(2_000));
+        // proves R-CAR-01
         assert_eq!(world.sent.len(), before);
+        // proves R-REC-01
         assert_eq!(world.recorded(|event| matches!(event, Event::AttemptElsewhere)), 1);
         world.visit(Visit::Patient);
+        // proves R-ANS-17
         assert!(is_ready(&world));
     }
 }
@@ -36,8 +39,10 @@ fn a_viewers_key_offers_no_dose() {
     let mut world = World::with(Setup::demonstration());
     world.role = Role::Viewer;
     world.pass(secs(7));
+    // proves R-CAR-02
     assert_eq!(world.reasons(), [Reason::ViewerOnly]);
     world.hold_dose();
+    // proves R-CAR-02
     assert_eq!((prepares(&world), world.started()), (0, 0));
     let refused =
         |event: &Event| matches!(event, Event::AttemptRefused { reasons } if reasons[..] == [Reason::ViewerOnly]);

@@ -29,11 +29,14 @@ fn no_change_of_the_wall_clock_opens_a_lockout() {
         let before = wait_of(&world);
         world.set_wall(hours.and_then(|hours| jump(world.now().wall, hours)));
         let after = wait_of(&world);
+        // proves R-CLK-01
         assert_eq!(after.remaining, before.remaining);
+        // proves R-CLK-06
         assert_eq!(after.until.is_none(), doubt.is_some(), "a clock in doubt shows no clock time");
         assert_eq!(world.screen().clock.err(), doubt);
         world.hold_dose();
         world.pass(mins(30));
+        // proves R-CLK-01
         assert!(!is_ready(&world) && world.started() == 1);
         world.pass(wait_of(&world).remaining.saturating_add(secs(15)));
         assert!(is_ready(&world), "and none closes it for ever: {:?}", world.face());

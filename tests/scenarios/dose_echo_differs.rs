@@ -21,6 +21,7 @@ fn another_dose_than_the_one_shown_is_not_committed() {
     world.hold_dose();
     assert_eq!(world.face(), Face::NotGiven(NotGiven::DoseDiffers { shown: DOSE, echoed }));
     world.pass(secs(3));
+    // proves R-REQ-02
     assert_eq!(commits(&world), 0);
     was_not_given(&world, 1);
     assert_eq!(world.recorded(|event| matches!(event, Event::DoseDiffered { echoed: told, .. } if *told == echoed)), 1);

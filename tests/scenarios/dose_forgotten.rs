@@ -40,10 +40,12 @@ fn forgotten_is_not_never_ran() {
         world.chronicle.observe(&world.pump);
     }
     world.come_back();
+    // proves R-REQ-09
     assert!(matches!(world.face(), Face::AssumedGiven { .. }), "{:?}", world.face());
     assert_eq!(world.recorded(|event| matches!(event, Event::AssumedGiven { .. })), 1);
     assert_eq!(world.recorded(|event| matches!(event, Event::NotGiven { .. })), 0);
     world.seen();
+    // proves R-REQ-09
     assert!(wait_of(&world).remaining > mins(119), "a full lockout from that moment");
 }
 

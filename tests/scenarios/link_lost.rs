@@ -28,6 +28,7 @@ fn a_link_lost_at_prepare_leaves_nothing_given_and_nothing_open() {
         assert_eq!(world.face(), INTERRUPTED, "told at once");
         world.pass(secs(3));
         was_not_given(&world, 1);
+        // proves R-ASK-12
         assert_eq!((prepares(&world), commits(&world)), (1, 0), "never asked again by itself");
         world.seen();
         assert!(is_ready(&world), "{:?}", world.face());
@@ -61,12 +62,14 @@ fn a_commit_that_arrived_is_not_sure_until_the_pump_says_so() {
     world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
     world.in_reach = true;
     world.hold_dose();
+    // proves R-REQ-04
     assert!(is_not_sure(&world), "{:?}", world.face());
     assert_eq!(world.recorded(|event| matches!(event, Event::Uncertain { why: Doubt::LinkLost, .. })), 1);
     world.pass(secs(3));
     assert!(matches!(world.face(), Face::Delivering { .. }), "{:?}", world.face());
     until_it_is_in(&mut world);
     was_delivered_once(&world, 1);
+    // proves R-LNK-06
     assert_eq!(commits(&world), 1, "asked again, never sent again");
     assert!(queries(&world) > 0);
 }
@@ -82,6 +85,7 @@ fn a_commit_that_never_arrived_is_not_sure_until_the_pump_has_sworn_that_it_neve
         assert!(matches!(world.face(), Face::NotGiven(_)), "{:?}", world.face());
         was_not_given(&world, 1);
         assert_eq!(world.recorded(|event| matches!(event, Event::Uncertain { .. })), 1);
+        // proves R-REQ-08
         assert!(world.transmitted(|sent| matches!(sent, Command::Abort { .. })) > 0, "its watermark is what proves it");
         assert_eq!(commits(&world), 1);
         world.seen();
@@ -98,10 +102,12 @@ fn not_sure_stands_while_the_pump_is_away_and_cannot_be_dismissed() {
     world.walk_away();
     world.doze(mins(400), secs(20));
     world.seen();
+    // proves R-REQ-06
     assert!(is_not_sure(&world), "{:?}", world.face());
     world.hold_dose();
     let refused =
         |event: &Event| matches!(event, Event::AttemptRefused { reasons } if reasons.contains(&Reason::Unresolved));
+    // proves R-ANS-12
     assert_eq!(world.recorded(refused), 1);
     world.come_back();
     was_delivered_once(&world, 1);
@@ -116,6 +122,7 @@ fn a_link_lost_while_the_dose_goes_in_ends_with_the_true_amount() {
     world.walk_away();
     assert!(matches!(world.face(), Face::Delivering { .. }), "for a moment the last word stands");
     world.pass(secs(20));
+    // proves R-REQ-04
     assert!(is_not_sure(&world), "{:?}", world.face());
     assert_eq!(world.recorded(|event| matches!(event, Event::Uncertain { why: Doubt::SilentInDelivery, .. })), 1);
     world.pass(mins(10));

@@ -4,7 +4,7 @@
 //! Step: time passes, and nobody touches anything.
 //! Post: it wants to be woken a bounded number of times, each in the future (the world checks both at every turn).
 
-use pump_core::screen::Visit;
+use pump_core::{audit::event::Event, screen::Visit};
 use pump_protocol::{
     history::HistorySeq,
     message::{Denial, HistoryPage, Reply},
@@ -58,6 +58,8 @@ fn a_pump_whose_history_leads_nowhere_is_hung_up_on() {
     world.fault(CommandKind::Other, Point::AfterReceipt, Effect::Answer(Box::new(Reply::History(nowhere))));
     world.pass(secs(5));
     assert_eq!(crate::words::wait_of(&world).offer.left, 3, "the next session reads what is there");
+    // proves R-LNK-03
+    assert_eq!(world.recorded(|event| matches!(event, Event::AnswerOutOfPlace)), 1);
 }
 
 #[test]

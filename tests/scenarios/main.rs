@@ -3,10 +3,13 @@
 //! Each asks three witnesses: the screen, the record, and the pump's own history.
 
 mod accounts_differ;
+mod alarm_inhibits;
 mod allotment_used;
 mod another_pump_answers;
 mod another_remote_asks;
+mod answer_out_of_place;
 mod caregiver_cannot_ask;
+mod caregiver_looks;
 mod clock_changes;
 mod dose_delivered;
 mod dose_echo_differs;
@@ -18,10 +21,14 @@ mod press_expires;
 mod pump_breaks;
 mod pump_denies;
 mod record_cannot_be_written;
+mod record_damaged;
 mod record_lost;
 mod remote_restarts;
+mod remote_wakes;
 mod report_too_old;
+mod reservoir_low;
 mod stop;
 mod too_soon;
 mod touches;
+mod uncertain_counts;
 mod words;

@@ -42,6 +42,7 @@ fn a_change_between_ready_and_prepare_gives_neither_dose() {
         retry_after: Millis::ZERO,
     });
     assert_eq!(world.face(), denied);
+    // proves R-ASK-09, R-LIM-12
     assert_eq!((commits(&world), world.started()), (0, 0));
     world.pass(secs(3));
     world.seen();
@@ -55,6 +56,7 @@ fn a_change_is_told_once() {
     let mut world = World::ready();
     reprogram(&mut world, |programmed| programmed.demand_dose = SIXTY);
     world.pass(secs(2));
+    // proves R-ANS-19
     let told = Face::Changed { changes: vec![Change::DemandDose { from: DOSE, to: SIXTY }] };
     assert_eq!(world.face(), told);
     world.hold_dose();
@@ -86,6 +88,7 @@ fn a_finger_that_held_for_the_old_dose_does_not_ask_for_the_new_one() {
         level(&mut world);
     }
     world.touch(Control::Dose, Source::Touchscreen, Level::Released);
+    // proves R-ASK-13
     assert_eq!(prepares(&world), 0, "{:?}", world.face());
     world.seen();
     world.hold_dose();
@@ -101,6 +104,7 @@ fn a_lockout_made_longer_is_longer_at_once() {
     world.pass(secs(2));
     world.seen();
     let after = wait_of(&world).remaining;
+    // proves R-LIM-12
     assert!(after >= before.saturating_add(Millis::from_mins(119)), "{before} became {after}");
     assert!(after >= world.pump.report().lockout_remaining);
 }
@@ -117,6 +121,7 @@ fn a_prescription_that_contradicts_itself_is_refused_until_the_clinic_programmes
     assert!(world.reasons().contains(&Reason::PrescriptionContradicts), "{:?}", world.face());
     assert_eq!(world.recorded(|event| matches!(event, Event::PrescriptionContradicts { .. })), 1, "told once");
     world.hold_dose();
+    // proves R-LIM-11
     assert_eq!(prepares(&world), 0);
 
     reprogram(&mut world, |programmed| programmed.allotment = 3);

@@ -24,6 +24,7 @@ fn a_press_that_waited_30_seconds_is_not_asked_any_more() {
     world.disk = Disk::Works;
     world.disk_catches_up();
     world.pass(secs(3));
+    // proves R-ASK-11
     assert_eq!((prepares(&world), world.started()), (0, 0));
     was_not_given(&world, 1);
     assert_eq!(world.recorded(|event| matches!(event, Event::NotGiven { why: NothingBecause::Expired, .. })), 1);
@@ -42,6 +43,7 @@ fn a_grant_that_ran_out_is_not_committed() {
     world.disk = Disk::Works;
     world.disk_catches_up();
     world.pass(secs(3));
+    // proves R-REQ-03
     assert_eq!((prepares(&world), commits(&world)), (1, 0));
     was_not_given(&world, 1);
     assert_eq!(world.recorded(|event| matches!(event, Event::CommitWithheld { .. })), 1);

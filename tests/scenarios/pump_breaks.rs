@@ -26,11 +26,13 @@ fn a_reset_in_mid_dose_is_given_in_part_with_a_range_and_a_full_lockout() {
     world.cut_link();
     world.pass(secs(5));
     let Face::GivenInPart { delivered, end: BolusEnd::Reset, .. } = world.face() else { panic!("{:?}", world.face()) };
+    // proves R-REQ-14
     assert!(delivered.at_least < delivered.at_most, "{delivered:?}");
     assert!(delivered.at_least >= Dose::from_micrograms(12) && delivered.at_most <= Dose::from_micrograms(15));
     assert_eq!(world.recorded(|event| matches!(event, Event::PumpReset { epoch: 2 })), 1);
     world.seen();
     let wait = wait_of(&world);
+    // proves R-CLK-05
     assert!(wait.remaining > mins(119), "{wait:?}");
     assert_eq!(wait.offer.left, 3);
     world.doze(mins(122), secs(20));
@@ -77,6 +79,7 @@ fn a_stall_in_mid_dose_is_given_in_part_and_no_more_is_offered() {
     assert_eq!(world.delivered().get(&1), Some(&delivered));
     world.seen();
     let alarms = [Reason::Alarm(Inhibiting::PumpStopped), Reason::Alarm(Inhibiting::MotorStall)];
+    // proves R-ANS-04
     assert_eq!(world.reasons()[..2], alarms, "a motor that stands delivers nothing at all");
     world.doze(mins(130), secs(20));
     assert_eq!(world.reasons(), alarms, "time alone mends no motor");
@@ -90,11 +93,13 @@ fn a_stopped_pump_is_said_and_recorded_and_ends_the_dose() {
     world.pump.stop();
     world.pass(secs(3));
     assert!(matches!(world.face(), Face::GivenInPart { end: BolusEnd::PumpStopped, .. }), "{:?}", world.face());
+    // proves R-CAR-12
     assert_eq!(world.recorded(|event| matches!(event, Event::DeliveryStopped)), 1);
     world.seen();
     assert_eq!(world.reasons()[0], Reason::Alarm(Inhibiting::PumpStopped));
     world.pump.start();
     world.pass(secs(3));
+    // proves R-CAR-12
     assert_eq!(world.recorded(|event| matches!(event, Event::DeliveryStarted)), 1);
     assert!(wait_of(&world).remaining > mins(110), "the part counts in full");
 }

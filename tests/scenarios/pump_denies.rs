@@ -34,8 +34,10 @@ fn a_dose_of_the_clinic_in_between_makes_the_pump_say_wait() {
         panic!("{:?}", world.face())
     };
     assert_eq!(reason, DenyReason::Lockout);
+    // proves R-ANS-18
     assert!(until.is_some() && retry_after == mins(120), "{retry_after}");
     let denied = |event: &Event| matches!(event, Event::Denied { denial, .. } if denial.reasons.contains(DenyReason::BolusRunning));
+    // proves R-LIM-06
     assert_eq!(world.recorded(denied), 1, "with every reason");
     assert_eq!((commits(&world), world.started()), (0, 0));
     world.pass(secs(3));
@@ -59,6 +61,7 @@ fn a_window_limit_that_only_the_pump_knows_of_is_waited_for_and_not_offered_agai
     );
     world.seen();
     let wait = wait_of(&world);
+    // proves R-LIM-05
     assert!(wait.pump_says && wait.reasons == [Reason::WindowLimit], "{wait:?}");
     world.doze(wait.remaining.saturating_sub(mins(2)), secs(30));
     assert!(!is_ready(&world));

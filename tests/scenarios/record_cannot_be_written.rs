@@ -16,6 +16,7 @@ fn a_request_that_cannot_be_recorded_never_leaves() {
     world.hold_dose();
     assert!(matches!(world.face(), Face::NotGiven(_)), "{:?}", world.face());
     world.seen();
+    // proves R-ANS-10
     assert_eq!(world.reasons()[0], Reason::RecordNotWritable);
     world.pass(secs(60));
     assert_eq!((prepares(&world), world.started()), (0, 0));
@@ -23,6 +24,7 @@ fn a_request_that_cannot_be_recorded_never_leaves() {
     world.pass(secs(6));
     was_not_given(&world, 1);
     assert!(is_ready(&world), "{:?}", world.face());
+    // proves R-ASK-12
     assert_eq!(prepares(&world), 0, "the machine never asks again by itself");
 }
 
@@ -59,9 +61,11 @@ fn what_did_not_fit_is_counted_and_the_loss_is_on_record() {
             _ => None,
         })
         .collect();
+    // proves R-REC-06
     assert_eq!(losses.len(), 1, "one loss record for one loss, however long it lasted: {losses:?}");
     let sessions = 2 * 100;
     let kept = world.record().len() - before;
+    // proves R-DEV-03
     assert!(kept + losses[0] as usize > sessions && kept < 140, "{kept} kept, {losses:?} lost");
     assert!(is_ready(&world), "{:?}", world.face());
 }
@@ -73,6 +77,7 @@ fn a_card_that_answers_nothing_is_no_card() {
     world.cut_link();
     world.pass(secs(60));
     assert!(!is_ready(&world), "a press would lapse before its record is there");
+    // proves R-ANS-10
     assert_eq!(world.reasons(), [Reason::RecordNotWritable]);
     world.disk = Disk::Works;
     world.disk_catches_up();

@@ -33,7 +33,9 @@ fn nothing_comes_of_it(world: &mut World, prepared: usize) {
 /// Restarts in doubt, comes to rest, and the dose has gone in once.
 fn it_goes_in_once(world: &mut World) {
     world.crash();
+    // proves R-REQ-10
     assert!(matches!(world.remote.request().map(|request| &request.state), Some(State::Uncertain(_))));
+    // proves R-REQ-04
     assert!(matches!(world.face(), Face::NotSure { .. }), "{:?}", world.face());
     world.in_reach = true;
     until_it_is_in(world);
@@ -195,6 +197,7 @@ fn a_reboot_in_wait_does_not_shorten_it() {
     give_one(&mut world);
     let before = wait_of(&world).remaining;
     world.reboot(secs(60));
+    // proves R-CLK-04
     assert!(
         matches!(world.face(), Face::Checking),
         "nothing is promised before the pump has spoken: {:?}",
@@ -203,6 +206,7 @@ fn a_reboot_in_wait_does_not_shorten_it() {
     world.pass(secs(5));
     let after = wait_of(&world).remaining;
     let passed = secs(65);
+    // proves R-CLK-04
     assert!(after >= before.saturating_sub(passed).saturating_sub(secs(1)), "{before} became {after}");
     let pumps = world.pump.report().lockout_remaining;
     assert!(after >= pumps && after <= pumps.saturating_add(mins(1)), "{after}, the pump says {pumps}");
@@ -218,6 +222,7 @@ fn what_has_not_left_when_the_program_is_told_to_end_never_leaves() {
         world.say(Input::Close);
         world.disk_catches_up();
         world.disk_catches_up();
+        // proves R-REQ-24
         assert_eq!((prepares(&world), commits(&world), world.started()), (prepared, 0, 0), "nobody is left to stop it");
         world.crash();
         world.disk = Disk::Works;

@@ -24,6 +24,7 @@ fn the_told_part_is_the_pumps(world: &World, id: u64) -> Delivered {
         Event::DeliveredInPart { id: told, delivered, end: BolusEnd::Cancelled, .. } if told.0 == id => Some(delivered),
         _ => None,
     });
+    // proves R-REQ-14, R-REQ-17
     assert_eq!(told, Some(pumps));
     pumps
 }
@@ -38,6 +39,7 @@ fn a_dose_is_stopped_and_the_part_that_went_in_is_told() {
     assert!(part.at_least > Dose::from_micrograms(12) && part.at_most < Dose::from_micrograms(14), "{part:?}");
     assert_eq!(world.face(), Face::GivenInPart { dose: DOSE, delivered: part, end: BolusEnd::Cancelled });
     world.seen();
+    // proves R-LIM-07
     assert!(matches!(world.face(), Face::Wait(_)), "a part counts in full: {:?}", world.face());
 }
 
@@ -49,9 +51,11 @@ fn stop_can_be_pressed_twice() {
     world.pass(secs(30));
     world.hold_stop();
     world.hold_stop();
+    // proves R-REQ-15
     assert_eq!(cancels(&world), 2, "each press is sent");
     world.pass(secs(5));
     the_told_part_is_the_pumps(&world, 1);
+    // proves R-REC-01
     assert_eq!(world.recorded(|event| matches!(event, Event::StopAsked { reachable: true, .. })), 2);
 }
 
@@ -64,9 +68,11 @@ fn out_of_reach_it_says_not_stopped_yet_and_is_sent_by_id_when_the_link_is_back(
     world.hold_stop();
     assert!(matches!(world.face(), Face::Delivering { stop: Stop::NotStoppedYet, .. }), "{:?}", world.face());
     world.pass(secs(20));
+    // proves R-REQ-16
     assert!(matches!(world.face(), Face::NotSure { stop: Stop::NotStoppedYet, .. }), "{:?}", world.face());
     assert_eq!(cancels(&world), 0);
     world.come_back();
+    // proves R-REQ-16
     assert_eq!(cancels(&world), 1);
     the_told_part_is_the_pumps(&world, 1);
 }
@@ -80,6 +86,7 @@ fn a_stop_outlives_a_restart() {
     world.hold_stop();
     world.crash();
     world.pass(secs(10));
+    // proves R-REQ-16
     assert!(matches!(world.face(), Face::NotSure { stop: Stop::NotStoppedYet, .. }), "{:?}", world.face());
     world.come_back();
     the_told_part_is_the_pumps(&world, 1);
@@ -92,6 +99,7 @@ fn stop_needs_no_record() {
     world.pass(secs(30));
     world.disk = Disk::Refuses;
     world.hold_stop();
+    // proves R-REQ-15
     assert_eq!(cancels(&world), 1);
     assert!(matches!(world.face(), Face::GivenInPart { .. }), "{:?}", world.face());
     world.disk = Disk::Works;
@@ -108,6 +116,7 @@ fn a_stop_that_loses_to_completion_shows_the_whole_dose() {
     world.hold_stop();
     world.pass(secs(5));
     world.come_back();
+    // proves R-REQ-17
     assert!(matches!(world.face(), Face::Given { dose: DOSE, .. }), "{:?}", world.face());
     was_delivered_once(&world, 1);
 }
@@ -117,6 +126,7 @@ fn a_commit_that_was_lost_is_stopped_before_anything_went_in() {
     let mut world = World::ready();
     world.fault(CommandKind::Commit, Point::BeforeReceipt, Effect::Drop);
     world.hold_dose();
+    // proves R-REQ-15
     assert!(matches!(world.face(), Face::Asking { stop: Some(Stop::Offered), .. }), "{:?}", world.face());
     world.hold_stop();
     world.pass(secs(10));
@@ -151,6 +161,7 @@ fn a_bolus_stopped_before_its_first_drop_is_not_given_and_known_to_the_record() 
     assert_eq!(world.recorded(|event| matches!(event, Event::DoseUnknownToRecord { .. })), 0, "it is known very well");
     assert_eq!(world.face(), Face::NotGiven(NotGiven::StoppedInTime));
     world.seen();
+    // proves R-LIM-07
     assert!(matches!(world.face(), Face::Ready(_)), "it doesn't count: {:?}", world.face());
 }
 

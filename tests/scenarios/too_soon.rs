@@ -18,14 +18,18 @@ fn a_press_in_the_lockout_is_refused_with_its_reason_and_transmits_nothing() {
     let wait = wait_of(&world);
     assert_eq!(wait.reasons, [Reason::Lockout]);
     let until = wait.until.expect("the clock is known");
+    // proves R-ANS-03
     assert!(until.unix_ms >= world.now().wall.expect("known").after(wait.remaining).unix_ms - 1000);
     assert!(!wait.pump_says, "both accounts agree");
 
     world.hold_dose();
 
+    // proves R-ASK-18
     assert_eq!(world.screen().notice, Some(Notice::Refused));
     let refused = |event: &Event| matches!(event, Event::AttemptRefused { reasons } if reasons.contains(&Reason::Lockout) && reasons.len() == 1);
+    // proves R-ASK-07, R-LIM-06
     assert_eq!(world.recorded(refused), 1);
+    // proves R-ASK-18
     assert_eq!((prepares(&world), commits(&world), world.started()), (1, 1, 1));
 }
 

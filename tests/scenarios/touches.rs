@@ -20,8 +20,10 @@ fn short_touches_ask_for_nothing_and_are_counted() {
         world.hold(Control::Dose, Source::Touchscreen, Millis::new(900));
     }
     assert_eq!(world.screen().notice, Some(Notice::HoldLonger));
+    // proves R-ASK-01
     assert_eq!(prepares(&world), 0);
     world.hold_dose();
+    // proves R-ASK-07
     assert_eq!(world.recorded(|event| matches!(event, Event::ShortTouches { count: 3 })), 1);
     assert_eq!((prepares(&world), commits(&world)), (1, 1));
 }
@@ -35,6 +37,7 @@ fn a_finger_that_slides_off_asks_for_nothing() {
     }
     world.touch(Control::Dose, Source::Touchscreen, Level::SlidOff);
     world.pass(Millis::from_secs(5));
+    // proves R-ASK-02
     assert_eq!(prepares(&world), 0);
     assert!(is_ready(&world));
 }
@@ -49,6 +52,7 @@ fn a_display_that_hangs_completes_no_hold() {
         world.touch(Control::Dose, Source::Touchscreen, Level::Pressed);
         world.step(Millis::new(100));
     }
+    // proves R-ASK-03
     assert_eq!(prepares(&world), 0, "the finger was never seen lifted");
 }
 

@@ -1,6 +1,6 @@
 //! What several scenarios say.
 
-use pump_core::{audit::event::Event, screen::Face, screen::Wait};
+use pump_core::{annunciation::AlarmCondition, audit::event::Event, screen::Face, screen::Wait};
 use pump_protocol::{
     history::Delivered,
     message::Command,
@@ -80,4 +80,9 @@ pub(crate) fn cancels(world: &World) -> usize {
 
 pub(crate) fn queries(world: &World) -> usize {
     world.transmitted(|sent| matches!(sent, Command::Query { .. }))
+}
+
+/// Every alarm condition that stands, the most urgent first.
+pub(crate) fn alarms(world: &World) -> Vec<AlarmCondition> {
+    world.screen().alarms.iter().map(|alarm| alarm.condition).collect()
 }

@@ -124,6 +124,7 @@ fn a_second_finger_ends_the_press_as_slid_off() {
     finger(&display, 1, LogicalPosition::new(at.x + 30.0, at.y), TouchPhase::Started);
     assert_eq!(display.heard(), [touch(Control::Dose, Level::SlidOff)]);
     display.pass(1000);
+    // proves R-ASK-14
     assert_eq!(display.heard(), [], "two fingers are no press");
 }
 
@@ -212,6 +213,7 @@ fn the_ring_moves_only_while_the_machine_counts_a_hold() {
     display.apply(&Screen { hold: Some(counted), ..story::ready() });
     display.pass(300);
     let early = display.snapshot();
+    // proves R-ASK-06
     assert_ne!(early.as_bytes(), pressed.as_bytes(), "the ring has begun");
     display.pass(600);
     let later = display.snapshot();

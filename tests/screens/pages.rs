@@ -71,6 +71,7 @@ fn nothing_leaves_the_window() {
             for element in everything(&display) {
                 let (at, size) = (element.absolute_position(), element.size());
                 let inside = at.x >= -0.5 && at.y >= -0.5 && at.x + size.width <= width && at.y + size.height <= height;
+                // proves R-DSP-06
                 assert!(inside || size.width * size.height == 0.0, "{shape} {page}: {}", name(&element));
             }
         }
@@ -128,6 +129,7 @@ fn no_words_are_drawn_over_a_control_or_over_other_words() {
             for (index, one) in words.iter().enumerate() {
                 for other in &words[index + 1..] {
                     let same = contains(one, other) && contains(other, one);
+                    // proves R-DSP-06
                     assert!(same || !overlap(one, other), "{shape} {page}: {} over {}", name(one), name(other));
                 }
             }
@@ -152,7 +154,9 @@ fn targets_are_large_enough_for_a_shaking_hand() {
                 let id = element.id().unwrap_or_default();
                 let least = if id.ends_with("dose-control") || id.ends_with("stop-control") { 20.0 } else { least };
                 let (width, height) = (millimetres(element.size().width), millimetres(element.size().height));
+                // proves R-DSP-04
                 assert!(width >= least && height >= least, "{shape} {page}: {width} x {height} mm: {}", name(&element));
+                // proves R-DSP-04
                 assert!(element.accessible_label().is_some_and(|label| !label.is_empty()), "{}", name(&element));
             }
         }
@@ -190,9 +194,54 @@ fn the_dose_control_is_on_the_patients_pages_and_on_no_other() {
                 | Face::History { .. }
                 | Face::Fault(_) => (0, 0, 0),
             };
+            // proves R-CAR-01
             assert_eq!((on, off, stop), expected, "{page}: dose controls that are on, that are off, and Stop");
             assert_eq!(of_kind("HoldArea"), on + off + stop, "{page}: nothing else can be held");
         }
+    }
+}
+
+/// Whether a sign stands at the height of a word, before it or within it.
+fn is_beside(sign: &ElementHandle, word: &ElementHandle) -> bool {
+    let (s, w) = (sign.absolute_position(), word.absolute_position());
+    let middle = s.y + sign.size().height / 2.0;
+    middle > w.y && middle < w.y + word.size().height && s.x < w.x + word.size().width
+}
+
+#[test]
+fn every_state_is_told_by_a_word_and_a_sign_beside_its_colour() {
+    let is_word = |element: &&ElementHandle| {
+        let kind = element.type_name().unwrap_or_default();
+        let is_head = kind == "StateHead" || kind == "DeliveryHead";
+        (is_head || element.id().is_some_and(|id| id == "WaitPage::state-word"))
+            && element.accessible_label().is_some_and(|label| !label.is_empty())
+    };
+    let is_sign = |element: &&ElementHandle| element.type_name().is_some_and(|kind| kind == "Icon");
+    for (shape, panel) in PANELS {
+        let mut display = Display::new(panel);
+        // The history is a table of days, and no state.
+        for (page, screen) in story::all().iter().filter(|(_, screen)| !matches!(screen.face, Face::History { .. })) {
+            display.apply(screen);
+            let all = everything(&display);
+            let signs: Vec<_> = all.iter().filter(is_sign).collect();
+            let told = all.iter().filter(is_word).any(|word| signs.iter().any(|sign| is_beside(sign, word)));
+            // proves R-ANS-05
+            assert!(told, "{shape} {page}: a word without a sign, or none");
+        }
+    }
+}
+
+#[test]
+fn the_caregivers_page_says_that_the_level_is_estimated_and_whose_remote_it_is() {
+    for (shape, panel) in PANELS {
+        let mut display = Display::new(panel);
+        display.apply(&story::screen(Face::Caregiver(story::caregiver())));
+        let all = everything(&display);
+        let says = |words: &str| all.iter().any(|it| it.accessible_label().is_some_and(|label| label.contains(words)));
+        // proves R-CAR-06
+        assert!(says("14.2\u{a0}mL of 20\u{a0}mL, 71 %, estimated"), "{shape}");
+        // proves R-CAR-09
+        assert!(says("For the patient’s own use only"), "{shape}");
     }
 }
 
@@ -209,6 +258,7 @@ fn a_notice_moves_no_control() {
             let before = display.elements(id)[0].absolute_position();
             display.apply(&Screen { notice: Some(Notice::AccountsDiffer), ..screen });
             let after = display.elements(id)[0].absolute_position();
+            // proves R-DSP-07
             assert!((before.x - after.x).abs() < 0.6 && (before.y - after.y).abs() < 0.6, "{shape} {id}");
         }
     }
@@ -227,6 +277,7 @@ fn words_of_state_and_countdown_have_their_height() {
                 let word = element.accessible_label().unwrap_or_default();
                 let line = element.size().height / 1.3 * CAPITALS / panel.pixels_per_mm;
                 if kind == "Countdown" {
+                    // proves R-DSP-05
                     assert!(line >= 8.9, "{shape} {page}: digits of {line} mm");
                 }
                 if id == "StateHead::word-line" && word.chars().count() <= 8 {

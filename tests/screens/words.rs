@@ -19,6 +19,7 @@ fn every_reason_says_what_is_so_and_what_to_do() {
         let title = app.global::<Words>().invoke_reason_title(code);
         assert!(!title.is_empty() && !titles.contains(&title), "{reason:?} has a title of its own: {title}");
         titles.push(title);
+        // proves R-ANS-04
         assert!(!app.global::<Words>().invoke_reason_advice(code).is_empty(), "{reason:?} says what to do");
     }
 }
@@ -38,6 +39,7 @@ fn every_outcome_without_a_dose_says_why() {
         assert!(!title.is_empty() && !titles.contains(&title), "{why:?} has a title of its own: {title}");
         titles.push(title);
         let advice = words.invoke_not_given_advice(code, deny, request.get_dose(), request.get_echoed());
+        // proves R-REQ-18
         assert!(!advice.is_empty(), "{why:?} says what to do");
     }
     assert_eq!(titles.len(), story::DENIALS.len() + 5);
@@ -57,6 +59,7 @@ fn the_pumps_word_names_the_moment_or_the_time_to_wait() {
         let wait = words.invoke_span(request.get_span(), request.get_major(), request.get_minor());
         words.invoke_not_given_title(NotGivenCode::Denied, request.get_deny(), request.get_until(), wait).to_string()
     };
+    // proves R-ANS-18
     assert_eq!(title(true), "Your pump says wait until 18:40");
     assert_eq!(title(false), "Your pump says wait 25 min 00 s");
 }
@@ -67,6 +70,7 @@ fn amounts_can_not_be_misread() {
     display.apply(&story::delivering(pump_core::screen::Stop::Offered));
     let request = display.window.component().global::<Request>();
     assert_eq!(request.get_dose(), "50\u{a0}mcg");
+    // proves R-DSP-01
     assert_eq!(request.get_delivered(), "12.5\u{a0}mcg");
 }
 
@@ -110,6 +114,7 @@ fn every_ink_stands_out_seven_to_one() {
     for ((ink, above), (ground, below)) in pairs {
         let (lighter, darker) = (luminance(above).max(luminance(below)), luminance(above).min(luminance(below)));
         let contrast = (lighter + 0.05) / (darker + 0.05);
+        // proves R-DSP-03
         assert!(contrast >= 7.0, "{ink} on {ground}: {contrast:.1} to 1");
     }
 }

@@ -30,7 +30,9 @@ pub(crate) fn hold(story: &mut Story) {
 fn delivered_doses_are_committed_ids_are_full_holds(world: &World) {
     let committed: BTreeSet<u64> = committed(world).collect();
     let started = ours(world).len();
+    // proves R-REQ-20
     assert!(started <= committed.len(), "{started} boluses of {} committed ids", committed.len());
+    // proves R-REQ-20
     assert!(committed.len() <= world.full_holds, "{} ids of {} full holds", committed.len(), world.full_holds);
     assert_eq!(committed.len(), self::committed(world).count(), "an id was committed twice");
 }
@@ -39,6 +41,7 @@ fn no_id_is_started_twice(world: &World) {
     let mut started = BTreeSet::new();
     for bolus in world.chronicle.boluses() {
         if let Origin::Remote { key, id } = bolus.origin {
+            // proves R-REQ-12
             assert!(started.insert((key, id)), "{id} of {key:?} was started twice");
         }
     }
@@ -61,6 +64,7 @@ fn the_pump_keeps_lockout_allotment_and_window(world: &World) {
         let earlier: Vec<&ToldBolus> = boluses.iter().filter(counted).collect();
         let since = |moment: Millis| told.at.saturating_sub(moment);
         for other in &earlier {
+            // proves R-PMP-08
             assert!(since(other.started) >= rules.lockout_interval, "{bolus:?} within the lockout of {other:?}");
         }
         let resets = world.chronicle.iter().filter(|entry| matches!(entry.entry.event, HistoryEvent::Reset));
@@ -69,6 +73,7 @@ fn the_pump_keeps_lockout_allotment_and_window(world: &World) {
         }
         let demanded = earlier.iter().filter(|other| matches!(other.origin, Origin::Remote { .. }));
         let used = demanded.filter(|other| since(other.started) < DAY).count();
+        // proves R-PMP-09
         assert!(used < usize::from(rules.allotment), "{bolus:?} is one more than the allotment of {}", rules.allotment);
         let window = rules.window_limit.window;
         let least_basal =
@@ -101,6 +106,7 @@ fn the_page_promises_no_more_than_the_pump(world: &World) {
             }
         }
         Face::Wait(wait) => {
+            // proves R-ANS-03
             assert!(wait.remaining >= report.lockout_remaining, "{wait:?}, the pump: {}", report.lockout_remaining);
             if report.allotment.used == allotment {
                 assert!(wait.remaining >= report.allotment.next_return, "{wait:?}, the pump: {:?}", report.allotment);
@@ -124,6 +130,7 @@ fn every_outcome_on_record_agrees_with_the_pumps_history(world: &World, judged: 
             }
             Event::NotGiven { id, .. } | Event::Denied { id, .. } | Event::Rejected { id, .. } => {
                 let nothing = ended(id).is_some_and(|(_, delivered, _)| delivered == Delivered::exactly(Dose::ZERO));
+                // proves R-REQ-08
                 assert!(nothing || !ours.contains_key(&id.0), "{id} NOT GIVEN: {:?}", ours.get(&id.0));
             }
             _ => {}
@@ -145,12 +152,14 @@ fn the_accounts_differ_only_for_a_reason(world: &World) {
     };
     let reason = world.chronicle.iter().any(|told_of| told(&told_of.entry.event)) || world.recorded(recorded) > 0;
     let differ = world.record().iter().find(|happened| matches!(happened.event, Event::AccountsDiffer { .. }));
+    // proves R-REQ-22
     assert!(reason || differ.is_none(), "the accounts differ for no reason: {differ:?}");
 }
 
 /// Liveness: with all faults off for ten minutes, nothing is open, and the record tells what the pump's history tells.
 pub(crate) fn every_question_is_answered_in_the_end(story: &Story) {
     let world = &story.world;
+    // proves R-REQ-21
     assert_eq!(
         world.remote.request(),
         None,
@@ -174,6 +183,7 @@ pub(crate) fn every_question_is_answered_in_the_end(story: &Story) {
         _ => None,
     });
     for id in asked {
+        // proves R-REC-01
         assert!(once.contains(&id), "{id} was asked for, and the record holds no outcome");
     }
     let disowned = |event: &Event| matches!(event, Event::DoseUnknownToRecord { .. } | Event::RecordWentBack { .. });

@@ -85,7 +85,8 @@ impl Tally {
             | Event::PumpReplaced { .. }
             | Event::LiquidChanged { .. }
             | Event::ConfigurationChanged
-            | Event::Paired => return,
+            | Event::Paired
+            | Event::Pruned { .. } => return,
         };
         *counter += 1;
     }

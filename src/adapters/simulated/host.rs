@@ -198,6 +198,7 @@ impl Host {
     fn answer(&mut self, from: KeyFingerprint, role: Role, command: &Command) -> Vec<Act> {
         let nonce = Nonce(random());
         let answered = faults::answer(&mut self.state.pump, &mut self.script, from, role, command, nonce);
+        // keeps R-PMP-17
         if self.state.pump.must_persist()
             && let Err(error) = self.store()
         {

@@ -17,6 +17,7 @@ use slint::SharedString;
 
 const NO_BREAK: &str = "\u{a0}";
 
+// keeps R-DSP-02
 /// An amount with its unit: `50 mcg`.
 pub(super) fn amount(amount: impl Display) -> SharedString {
     amount.to_string().replace(' ', NO_BREAK).into()
@@ -32,6 +33,7 @@ pub(super) fn clock(at: Option<WallTime>) -> SharedString {
     at.map(count).unwrap_or_default()
 }
 
+// keeps R-DSP-08
 /// Time left by its two largest units, rounded up.
 pub(super) fn span(left: Millis) -> (Span, SharedString, SharedString) {
     let seconds = left.secs_ceil();
@@ -87,6 +89,7 @@ mod tests {
             (span, major.to_string(), minor.to_string())
         };
         assert_eq!(shown(1), (Span::Seconds, String::new(), "1".into()));
+        // proves R-DSP-08
         assert_eq!(shown(59_001), (Span::MinutesSeconds, "1".into(), "00".into()));
         assert_eq!(shown(3_599_000), (Span::MinutesSeconds, "59".into(), "59".into()));
         assert_eq!(shown(3_601_000), (Span::HoursMinutes, "1".into(), "01".into()));
@@ -94,6 +97,7 @@ mod tests {
 
     #[test]
     fn a_number_stays_with_its_unit() {
+        // proves R-DSP-02
         assert_eq!(amount(Dose::from_micrograms(50)), "50\u{a0}mcg");
         assert_eq!(amount(Dose::from_nanograms(500)), "0.5\u{a0}mcg");
     }

@@ -193,6 +193,7 @@ mod tests {
         let heard = heard.take();
         let touch = |level| Intent::Touch { control: Control::Dose, level, source: Source::Touchscreen };
         assert!(heard.iter().filter(|intent| **intent == touch(Level::Pressed)).count() > 15, "{heard:?}");
+        // proves R-DEV-01
         assert_eq!(heard.last(), Some(&touch(Level::Released)));
 
         let folder = tempfile::tempdir().expect("a folder");

@@ -44,6 +44,7 @@ pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
     })
 }
 
+// keeps R-REC-13
 /// Refuses what is no record, before anything could change it.
 pub(super) fn inspect(path: &Path) -> Result<(), OpenError> {
     let mut file = File::open(path).map_err(|error| OpenError::from_io(path.to_owned(), &error))?;

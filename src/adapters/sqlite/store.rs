@@ -38,6 +38,7 @@ use super::{
 use crate::adapters::lock::Lock;
 
 /// The newest schema that this program knows.
+// keeps R-REC-07
 const SCHEMA_VERSION: i64 = 2;
 /// How a file gets there from any older one, each step in one transaction.
 static MIGRATIONS: Migrator = sqlx::migrate!("src/adapters/sqlite/migrations");
@@ -134,12 +135,14 @@ impl Store {
             Ok(verified) => (Ok(verified.chain), TailVerdict::Sound { records: verified.records }),
             Err(finding) => (Err(finding), TailVerdict::Bad(finding)),
         };
+        // keeps R-REC-15
         let kept = kept.filter(|_| chain.is_ok());
         let (key, path) = (opening.key, path.to_owned());
         let store = Self { db, chain, key, newest_checkpoint, writing: false, path, _lock: lock };
         Ok(Opened { store, head, kept, tail, created })
     }
 
+    // keeps R-REC-03
     /// Makes a batch durable: all of it, or nothing. On an error it can be tried again, as the error says.
     ///
     /// Must be polled to its end. If it is dropped before, the batch may be in or not, and every further append is refused:
@@ -485,6 +488,7 @@ pub(super) async fn check_version(path: &Path, db: &mut SqliteConnection) -> Res
     Ok(found)
 }
 
+// keeps R-REC-12
 fn check_owner(path: &Path, genesis: &Genesis, opening: &Opening) -> Result<(), OpenError> {
     if genesis.serial != opening.serial {
         let (found, expected) = (genesis.serial.to_string(), opening.serial.to_string());

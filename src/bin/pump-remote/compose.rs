@@ -119,6 +119,7 @@ fn beginning(opened: &Opened, keys: &SessionKeys) -> anyhow::Result<Beginning> {
     Ok(Beginning { key: keys.own.public().fingerprint(), bonded: keys.paired(), kept, head: opened.head, tail_good })
 }
 
+// keeps R-DEV-01
 /// The pump in this process, paired through the same frames as any other.
 async fn simulated_pump_of(data_dir: &Path, keys: &mut SessionKeys, clock: &Clock) -> anyhow::Result<SharedHost> {
     let host = Host::open(&data_dir.join(PUMP), Setup::demonstration_at(clock.now().wall), 1, clock.now().uptime)?;

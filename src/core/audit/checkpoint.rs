@@ -35,6 +35,7 @@ pub struct Checkpoint {
 wire_struct!(Checkpoint { head, wall, signature });
 
 impl Checkpoint {
+    // keeps R-REC-04
     pub(super) fn sign(id: RecordId, head: AuditHead, wall: Option<WallTime>, key: &SigningKey) -> Self {
         let signature = key.sign(&signed_bytes(id, head, wall)).to_bytes();
         Self { head, wall, signature }

@@ -45,6 +45,7 @@ pub struct Moment {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+// keeps R-REC-01
 pub enum Event {
     /// The remote started.
     Started,
@@ -265,7 +266,6 @@ pub enum Event {
         /// How many.
         count: u32,
     },
-<<<<<<< HEAD
     /// The drug in the window of the dose limit differs between our account and the pump's; the stricter one counts.
     WindowAccountsDiffer {
         /// By our account.
@@ -343,7 +343,6 @@ pub enum Event {
     ConfigurationChanged,
     /// This remote was paired: new keys on both sides.
     Paired,
-=======
     /// The oldest lines were exported and left the record.
     Pruned {
         /// The last line that is gone.
@@ -353,7 +352,6 @@ pub enum Event {
         /// SHA-256 over the export.
         export_digest: [u8; 32],
     },
->>>>>>> record
 }
 
 /// Why a session ended.
@@ -480,7 +478,6 @@ wire_enum!(Event: u8 {
     35 => AnswerOutOfPlace,
     36 => RecordsLost { count },
     37 => PrescriptionContradicts { version, hash },
-<<<<<<< HEAD
     38 => WindowAccountsDiffer { ours, pumps },
     39 => ClockStepped { by_ms },
     40 => OffsetChanged { from_min, to_min },
@@ -499,9 +496,7 @@ wire_enum!(Event: u8 {
     57 => LiquidChanged { from, to },
     58 => ConfigurationChanged,
     59 => Paired,
-=======
     60 => Pruned { until, exported, export_digest },
->>>>>>> record
 });
 
 impl Event {
@@ -545,7 +540,6 @@ impl Event {
             Self::AccountsDiffer { .. } => "accounts_differ",
             Self::AnswerOutOfPlace => "answer_out_of_place",
             Self::RecordsLost { .. } => "records_lost",
-<<<<<<< HEAD
             Self::WindowAccountsDiffer { .. } => "window_accounts_differ",
             Self::ClockStepped { .. } => "clock_stepped",
             Self::OffsetChanged { .. } => "offset_changed",
@@ -564,9 +558,7 @@ impl Event {
             Self::LiquidChanged { .. } => "liquid_changed",
             Self::ConfigurationChanged => "configuration_changed",
             Self::Paired => "paired",
-=======
             Self::Pruned { .. } => "pruned",
->>>>>>> record
         }
     }
 
@@ -610,7 +602,6 @@ impl Event {
             | Self::AccountsDiffer { .. }
             | Self::AnswerOutOfPlace
             | Self::RecordsLost { .. }
-<<<<<<< HEAD
             | Self::WindowAccountsDiffer { .. }
             | Self::ClockStepped { .. }
             | Self::OffsetChanged { .. }
@@ -629,9 +620,7 @@ impl Event {
             | Self::LiquidChanged { .. }
             | Self::ConfigurationChanged
             | Self::Paired => None,
-=======
-            | Self::Pruned { .. } => None,
->>>>>>> record
+            Self::Pruned { .. } => None,
         }
     }
 }
@@ -718,7 +707,6 @@ impl fmt::Display for Event {
             ),
             Self::AnswerOutOfPlace => write!(f, "an answer fitted nothing that was asked; the session was ended"),
             Self::RecordsLost { count } => write!(f, "{count} records could not be written and are gone"),
-<<<<<<< HEAD
             Self::WindowAccountsDiffer { ours, pumps } => {
                 write!(f, "accounts differ: {ours} in the window here, {pumps} in the pump; the stricter counts")
             }
@@ -743,11 +731,9 @@ impl fmt::Display for Event {
             Self::LiquidChanged { from, to } => write!(f, "the liquid changed from {from} to {to}"),
             Self::ConfigurationChanged => write!(f, "the configuration differs from the one at the last start"),
             Self::Paired => write!(f, "paired; the keys are new"),
-=======
             Self::Pruned { until, exported, .. } => {
                 write!(f, "{exported} records up to {until} were exported and left this record")
             }
->>>>>>> record
         }
     }
 }

@@ -241,6 +241,7 @@ impl ExportReader {
         Ok((self, walked))
     }
 
+    // keeps R-REC-09
     /// What it proves, when the file is over.
     pub fn finish(self) -> Result<Proved, BadExport> {
         let seq = self.next_line();

@@ -196,6 +196,7 @@ impl Verifier {
     }
 
     /// Walks one record, with the checkpoint found for it.
+    // keeps R-REC-02
     pub fn step(&mut self, stored: &Stored, checkpoint: Option<&Checkpoint>) -> Result<(), Finding> {
         let seq = self.head.count.saturating_add(1);
         let found = stored.record.seq;

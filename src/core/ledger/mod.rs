@@ -53,6 +53,7 @@ pub struct Request {
     pub stop_asked: bool,
 }
 
+// keeps R-REQ-13
 /// Where an open request stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
@@ -167,6 +168,7 @@ impl Request {
         }
     }
 
+    // keeps R-REQ-10
     /// The same question after a restart: what was under way is in doubt, what had not left is taken back.
     #[must_use]
     pub fn restarted(mut self) -> Self {

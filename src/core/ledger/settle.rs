@@ -26,6 +26,7 @@ pub enum Step {
 /// What the pump's word on this request means, heard at `heard`.
 ///
 /// `stopped` tells a dose that the patient stopped in time from one that never ran.
+// keeps R-REQ-07
 pub fn settle(id: RequestId, state: &State, fate: Fate, watermark: RequestId, stopped: bool, heard: Uptime) -> Step {
     match fate {
         Fate::Delivering { bolus, delivered, remaining } => {
@@ -44,6 +45,7 @@ pub fn settle(id: RequestId, state: &State, fate: Fate, watermark: RequestId, st
 }
 
 /// What the end of a bolus is for the request that asked for it.
+// keeps R-REQ-14
 pub fn bolus_ended(bolus: BolusRef, delivered: Delivered, end: BolusEnd) -> Outcome {
     match end {
         BolusEnd::Complete => Outcome::Delivered { bolus },
@@ -63,6 +65,7 @@ pub fn bolus_ended(bolus: BolusRef, delivered: Delivered, end: BolusEnd) -> Outc
 }
 
 /// What the pump's history, complete up to its head and without this request in it, adds to the verdict.
+// keeps R-REQ-08
 pub fn settle_by_silence_of_history(state: &State) -> Option<Outcome> {
     match state {
         State::Withdrawing { why, confirmed: true } => Some(Outcome::NotGiven(*why)),
@@ -88,6 +91,7 @@ fn could_still_run(state: &State) -> State {
 }
 
 /// The pump had accepted it and now denies it: its word on it is worth no more than if it had forgotten.
+// keeps R-REQ-09
 const fn contradicted() -> State {
     State::Uncertain(Verdict::Forgotten)
 }

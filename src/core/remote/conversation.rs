@@ -22,8 +22,10 @@ use crate::{
     ledger::{Outcome, PRESS_EXPIRES, Request, State, Verdict},
 };
 
+// keeps R-LNK-15
 /// How long the pump may take to answer: ten connection intervals of a slow link, and a retry of the radio for each.
 pub(super) const ANSWER_MAX: Millis = Millis::from_secs(5);
+// keeps R-LNK-19
 /// How often the pump is asked how it is while somebody looks: its battery pays for each.
 const REPORT_EVERY: Millis = Millis::from_secs(30);
 /// How often the same question about a request's fate is asked again, while the dose goes in too.
@@ -189,6 +191,7 @@ impl Remote {
         }
     }
 
+    // keeps R-ASK-11
     /// Takes back what is too old to be the patient's wish any more, or would come after its grant's deadline.
     pub(super) fn expire_press(&mut self, now: Now) {
         let Some(request) = &self.kept.request else { return };
@@ -246,6 +249,7 @@ impl Remote {
         request.and_then(|request| self.about_request(talk, request, now)).or_else(|| self.about_pump(talk, now))
     }
 
+    // keeps R-ASK-12
     /// What to ask about the open request.
     fn about_request(&self, talk: &Conversation, request: &Request, now: Now) -> Option<Command> {
         let (id, prescription) = (request.id, request.prescription);
@@ -286,6 +290,7 @@ impl Remote {
     }
 }
 
+// keeps R-REQ-12
 /// What settles an open request, once it is past PREPARE and COMMIT; `None` where no question does.
 fn fate_question(request: &Request) -> Option<Command> {
     let id = request.id;

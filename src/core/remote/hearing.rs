@@ -35,6 +35,7 @@ impl Remote {
             return self.status_changed(changed);
         }
         let Some(talk) = &mut self.conversation else { return };
+        // keeps R-LNK-03
         let Some((asked, at, passed_over)) = talk.answered_by(&reply) else {
             self.note(Event::AnswerOutOfPlace, now);
             return self.hang_up(LinkLoss::OutOfPlace, now);
@@ -130,6 +131,7 @@ impl Remote {
 
     fn greeted(&mut self, hello: Hello, asked: Uptime, now: Now) {
         match &self.kept.pump {
+            // keeps R-LNK-14
             Some(serial) if *serial != hello.serial => {
                 self.foreign = true;
                 self.note(Event::ForeignPump { serial: hello.serial }, now);
@@ -142,6 +144,7 @@ impl Remote {
             }
         }
         let ours = self.journal.head();
+        // keeps R-REC-05
         if let Some(witness) = hello
             .witness
             .filter(|witness| witness.count > 0)
@@ -161,6 +164,7 @@ impl Remote {
         self.take_report(hello.report, asked, now);
     }
 
+    // keeps R-REQ-02
     fn granted(&mut self, id: RequestId, nonce: Nonce, echoed: Dose, life: Millis, asked: Uptime, now: Now) {
         let asking = |request: &&Request| request.id == id && matches!(request.state, State::Created { .. });
         let Some(request) = self.kept.request.as_ref().filter(asking) else { return };
@@ -173,10 +177,12 @@ impl Remote {
             }
             return;
         }
+        // keeps R-REQ-03
         let deadline = asked.after(life.min(GRANT_LIFE_MAX));
         let Some(word) = self.word.as_ref().filter(|_| now.uptime < deadline) else {
             return self.withdraw(NothingBecause::TooLate, now);
         };
+        // keeps R-REQ-05
         // The pump counts the grant's life from when it granted, which was no later than now.
         let latest_start = word.clock.at_most(now.uptime).after(life);
         let uptime = Some((now.boot, now.uptime.after(life)));
@@ -249,6 +255,7 @@ impl Remote {
         }
     }
 
+    // keeps R-LIM-07
     /// Counts a bolus from its true start on the pump's clock, and on ours from no later than what was counted before.
     fn count_bolus(&mut self, request: &Request, bolus: BolusRef, now: Now) {
         let same_boot = request.pressed.boot == now.boot;
@@ -265,6 +272,7 @@ impl Remote {
         self.kept.prescription.as_ref().map_or(Millis::ZERO, |known| known.programmed().bolus_duration)
     }
 
+    // keeps R-REQ-09
     fn count_from_now(&mut self, request: &Request, now: Now) {
         let pump = self.word.as_ref().map_or_else(Default::default, |word| word.clock.at_most(now.uptime));
         let since = Since { pump, carried: Millis::ZERO, uptime: Some((now.boot, now.uptime)) };
@@ -276,6 +284,7 @@ impl Remote {
         self.watch_pump_clock(&report, now);
         self.watch_history(&report, now);
         self.watch_delivery(&report, now);
+        // keeps R-LIM-12
         let same_prescription =
             self.kept.prescription.as_ref().is_some_and(|known| known.hash() == report.prescription.hash);
         let history_known = report.history_head <= self.kept.history_read;
@@ -300,12 +309,14 @@ impl Remote {
         let backwards = |seen: pump_protocol::clock::PumpTime| {
             seen.epoch == report.time.epoch && report.time.since_epoch < seen.since_epoch
         };
+        // keeps R-ANS-09
         self.clock_in_doubt = seen.is_some_and(backwards);
         if !self.clock_in_doubt {
             self.kept.pump_seen = Some(report.time);
         }
     }
 
+    // keeps R-CAR-12
     fn watch_delivery(&mut self, report: &PumpReport, now: Now) {
         let stopped = matches!(report.delivery, Delivery::Stopped { .. });
         if stopped != self.kept.stopped {
@@ -317,6 +328,7 @@ impl Remote {
     fn take_prescription(&mut self, programmed: Programmed, now: Now) {
         let (version, hash) = (programmed.version, programmed.hash());
         let Ok(prescription) = Prescription::check(programmed) else {
+            // keeps R-LIM-11
             // Fail closed (OPCA EC19): nothing is offered until the clinic has programmed another.
             let Some(talk) = &mut self.conversation else { return };
             if talk.contradictory.replace(now.uptime).is_none() {
@@ -335,7 +347,9 @@ impl Remote {
             },
             now,
         );
+        // keeps R-ASK-13
         let changed = self.kept.prescription.as_ref().map(|before| change::between(before, &prescription));
+        // keeps R-ANS-19
         for change in changed.into_iter().flatten() {
             // A finger that held for what stood there before doesn't ask for what stands there now.
             self.hold.spoil();

@@ -9,8 +9,10 @@ use pump_protocol::{clock::Uptime, quantity::Millis};
 
 use crate::screen::{Control, Hold, Level, Source};
 
+// keeps R-ASK-01
 /// How long the dose control is held: GIP 2.3.2 asks for at least 1 s; a tremor's touches are shorter than this.
 pub const DOSE_HOLD: Millis = Millis::new(1_500);
+// keeps R-ASK-15
 /// How long Stop is held: short, because stopping is always safe.
 pub const STOP_HOLD: Millis = Millis::new(500);
 /// The longest silence between two levels of one press: three of the 100 ms at which they are told.
@@ -48,6 +50,7 @@ impl HoldTracker {
     pub(super) fn feel(&mut self, control: Control, source: Source, level: Level, now: Uptime) -> Felt {
         match level {
             Level::Pressed => self.pressed(control, source, now),
+            // keeps R-ASK-02
             Level::Released | Level::SlidOff => self.lifted(source),
         }
     }
@@ -92,6 +95,7 @@ impl HoldTracker {
             return Felt::Nothing;
         };
         let same = press.control == control && press.source == source;
+        // keeps R-ASK-03, R-ASK-14
         press.spent |= !same || now.since(press.last) > LEVEL_GAP_MAX;
         press.last = now;
         if press.spent || now.since(press.since) < needed(control) {
@@ -145,6 +149,7 @@ mod tests {
         for level in [Level::Released, Level::SlidOff] {
             let mut levels = held(0, 1_400);
             levels.push((1_450, DOSE.0, DOSE.1, level));
+            // proves R-ASK-01, R-ASK-02
             assert_eq!(play(&levels), [Felt::TooShort]);
         }
     }
@@ -164,6 +169,7 @@ mod tests {
         let mut levels = held(0, 700);
         levels.push((750, Control::Stop, DOSE.1, Level::Pressed));
         levels.extend(held(800, 3_000));
+        // proves R-ASK-14
         assert_eq!(play(&levels), []);
         let mut levels = held(0, 700);
         levels.push((750, Control::Dose, Source::Button, Level::Pressed));
@@ -176,12 +182,14 @@ mod tests {
         let mut levels = held(0, 700);
         let button = |ms| (ms, Control::Dose, Source::Button, Level::Pressed);
         levels.extend((2_000..=3_500).step_by(100).map(button));
+        // proves R-ASK-04
         assert_eq!(play(&levels), [Felt::Complete(Control::Dose)]);
     }
 
     #[test]
     fn stop_needs_half_a_second() {
         let stop = |ms| (ms, Control::Stop, Source::Touchscreen, Level::Pressed);
+        // proves R-ASK-15
         assert_eq!(play(&[stop(0), stop(200), stop(400)]), []);
         assert_eq!(play(&[stop(0), stop(200), stop(400), stop(500)]), [Felt::Complete(Control::Stop)]);
     }

@@ -61,6 +61,7 @@ impl Remote {
         }
     }
 
+    // keeps R-REQ-21
     /// The pump's history is complete here: what it doesn't hold, did not run.
     pub(super) fn settle_by_history(&mut self, now: Now) {
         let complete = self.conversation.as_ref().is_some_and(|talk| talk.greeted && talk.history_known);
@@ -110,11 +111,13 @@ impl Remote {
                 if delivered == Delivered::exactly(Dose::ZERO) {
                     self.kept.account.discount(source);
                 }
+                // keeps R-REQ-17
                 self.kept.account.ended(source, entry.at);
                 if let Some(bolus) = self.open_bolus(source).filter(|open| open.bolus == bolus) {
                     self.finish(bolus_ended(bolus, delivered, end), now);
                 }
             }
+            // keeps R-REC-19
             HistoryEvent::Refilled { volume, concentration } => self.refilled(volume, concentration, now),
             HistoryEvent::Reprogrammed { hash, .. } => {
                 let known = self.kept.prescription.as_ref().is_some_and(|known| known.hash() == hash);
@@ -126,6 +129,7 @@ impl Remote {
         }
     }
 
+    // keeps R-REQ-25, R-LIM-08
     /// Told to the patient if it is news, and not the history of a pump that this remote has just met.
     fn refilled(&mut self, volume: Volume, concentration: Concentration, now: Now) {
         self.note(Event::Refilled { volume }, now);

@@ -16,6 +16,7 @@ use crate::audit::{
     event::{Event, Happened, Moment},
 };
 
+// keeps R-DEV-03
 /// The most events that wait: every alarm condition changing twice in one turn, and minutes of the busiest hour.
 const WAITING_MAX: usize = 128;
 /// Each entry of a page may make two records, and what is said around it a few more.
@@ -48,6 +49,7 @@ impl Journal {
         self.head
     }
 
+    // keeps R-ANS-10
     /// Whether the last write failed, or takes too long.
     pub(super) fn failing(&self, now: Uptime) -> bool {
         self.failed.is_some() || self.handed_out.is_some_and(|handed_out| now.since(handed_out) >= WRITE_MAX)
@@ -68,6 +70,7 @@ impl Journal {
         self.waiting.is_empty() && self.under_way.is_empty() && self.lost == 0
     }
 
+    // keeps R-REC-06
     /// Puts an event behind the others.
     pub(super) fn note(&mut self, at: Moment, event: Event) {
         if self.waiting.len() + self.under_way.len() >= WAITING_MAX {
@@ -126,6 +129,7 @@ impl Journal {
     }
 }
 
+// keeps R-CLK-07
 fn entry(happened: &Happened) -> Entry {
     Entry {
         kind: happened.event.kind(),

@@ -22,6 +22,7 @@ use crate::{
 /// The version of [`Kept`]'s encoding.
 const KEPT_VERSION: u8 = 2;
 
+// keeps R-REQ-11
 /// What survives a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Kept {

@@ -52,6 +52,7 @@ use crate::{
     therapy::account::PumpClock,
 };
 
+// keeps R-ANS-02
 /// How long CHECKING stands before the remote says what it is missing.
 const CHECKING_MAX: Millis = Millis::from_secs(5);
 /// How long GIVEN stands before the page answers the next question again.
@@ -189,6 +190,7 @@ impl Remote {
             kept: beginning.kept,
             journal: Journal::new(beginning.head),
             record_good: beginning.tail_good,
+            // keeps R-CLK-04
             conversation: None,
             word: None,
             foreign: false,
@@ -243,6 +245,7 @@ impl Remote {
             Input::Heard(reply) => self.hear(reply, now),
             Input::Stored(head) => self.stored(head),
             Input::NotStored => self.not_stored(now),
+            // keeps R-ANS-11
             Input::RecordChecked { good } => self.record_checked(good, now),
             Input::Trouble { which, holds } => self.set_trouble(which, holds, now),
             Input::Days(days) => self.days = Some(days),
@@ -355,6 +358,7 @@ impl Remote {
         self.kept.request = Some(request);
     }
 
+    // keeps R-REQ-04
     /// COMMIT may have left and nobody here knows what it did.
     fn doubt(&mut self, why: Doubt, now: Now) {
         let Some(request) = &mut self.kept.request else { return };
@@ -375,6 +379,7 @@ impl Remote {
         self.notice = Some((notice, now.uptime));
     }
 
+    // keeps R-CAR-02
     fn role_allows(&self) -> bool {
         self.conversation.as_ref().is_none_or(|talk| talk.role != Some(Role::Viewer))
     }
@@ -384,6 +389,7 @@ impl Remote {
         self.word.as_ref().map(|word| word.clock.at_least(now.uptime))
     }
 
+    // keeps R-REQ-20, R-REQ-23
     /// The id for a new request: above everything in our record and everything that the pump has seen of our key.
     fn next_id(&self) -> RequestId {
         RequestId(self.kept.last_id.0.saturating_add(1))

@@ -42,6 +42,7 @@ impl Remote {
         }
     }
 
+    // keeps R-REQ-01
     /// What was noted is durable: what waited for it may leave.
     pub(super) fn stored(&mut self, head: AuditHead) {
         for happened in self.journal.stored(head) {
@@ -111,11 +112,14 @@ impl Remote {
     }
 
     /// A full hold on the dose control.
+    // keeps R-ASK-07, R-LIM-06
     fn attempt(&mut self, now: Now) {
         self.note_short_touches(now);
         match self.face(now) {
             Face::Ready(offer) if self.code_wanted().is_some() => self.ask_code(offer, now),
+            // keeps R-ASK-08
             Face::Ready(offer) => self.request_dose(offer, now),
+            // keeps R-CAR-01
             Face::Caregiver(_) | Face::History { .. } | Face::Alarms | Face::Fault(_) => {
                 self.note(Event::AttemptElsewhere, now)
             }
@@ -129,6 +133,7 @@ impl Remote {
             | Face::GivenInPart { .. }
             | Face::NotGiven(_)
             | Face::NotSure { .. }
+                // keeps R-ASK-18
             | Face::AssumedGiven { .. }
             | Face::Changed { .. } => {
                 let reasons = self.reasons(now);
@@ -139,6 +144,7 @@ impl Remote {
         }
     }
 
+    // keeps R-ASK-09
     pub(super) fn request_dose(&mut self, offer: Offer, now: Now) {
         let Some(prescription) = self.kept.prescription.as_ref().map(Prescription::hash) else { return };
         let (id, dose) = (self.next_id(), offer.dose);
@@ -149,6 +155,7 @@ impl Remote {
         self.note(Event::Requested { id, dose, prescription }, now);
     }
 
+    // keeps R-REQ-15
     fn stop(&mut self, now: Now) {
         let reachable = self.conversation.as_ref().is_some_and(|talk| talk.greeted);
         let Some(request) = self.kept.request.as_mut().filter(|request| request.may_run()) else { return };
@@ -167,6 +174,7 @@ impl Remote {
         }
     }
 
+    // keeps R-REQ-24
     /// The last records before the program ends. What has not left stays here: nobody would be left to stop it.
     pub(super) fn close(&mut self, now: Now) {
         match self.kept.request.as_ref().map(|request| &request.state) {

@@ -36,6 +36,7 @@ impl Remote {
         Screen {
             face: self.face(now),
             hold: self.hold.shown(now.uptime),
+            // keeps R-CLK-06
             clock: wall.map(to_the_minute),
             link: self.link_health(now),
             heard_min_ago: age.map(whole_minutes),
@@ -81,6 +82,7 @@ impl Remote {
 
     /// How long the dose limit lasts for which the pump denied the last dose. Only this is remembered: of every other
     /// reason the next report says more.
+    // keeps R-LIM-05
     fn denied_for(&self, now: Now) -> Option<(Reason, Millis)> {
         let (denial, heard) = self.denied?;
         let left = denial.retry_after.saturating_sub(shortened(now.uptime.since(heard)));
@@ -120,6 +122,7 @@ impl Remote {
         [shown, heard, clock, link].into_iter().flatten().filter(later).min()
     }
 
+    // keeps R-ANS-01
     fn patients_face(&self, now: Now) -> Face {
         let open = self.kept.request.as_ref().and_then(|request| self.open_face(request, now));
         let ended = || self.kept.ended.map(|ended| ended_face(&ended, now));
@@ -139,6 +142,7 @@ impl Remote {
                 Some(Face::Asking { dose, stop: sent.then(|| self.stop_shown(request)) })
             }
             State::Delivering(progress) => Some(self.delivering(request, progress, now)),
+            // keeps R-REQ-06
             State::Uncertain(_) => Some(Face::NotSure {
                 dose,
                 asked_at: request.pressed.wall.filter(|_| now.wall.is_some()),
@@ -169,11 +173,13 @@ impl Remote {
     }
 
     /// What speaks against a dose, apart from what the pump's report and the accounts say.
+    // keeps R-ANS-17
     fn known_against(&self, now: Now) -> Vec<Reason> {
         let talk = self.conversation.as_ref().filter(|talk| talk.greeted);
         let holds = [
             (self.journal.failing(now.uptime), Reason::RecordNotWritable),
             (!self.record_good, Reason::RecordDamaged),
+            // keeps R-ANS-14
             (self.troubles.contains(&Trouble::SelfTestFailed), Reason::SelfTestFailed),
             (self.key_stuck(now.uptime), Reason::StuckKey),
             (self.troubles.contains(&Trouble::ToneFailed), Reason::ToneFailed),
@@ -187,8 +193,10 @@ impl Remote {
                 Reason::PrescriptionContradicts,
             ),
             (self.clock_in_doubt, Reason::ClockInDoubt),
+            // keeps R-ANS-12
             (self.kept.request.is_some(), Reason::Unresolved),
             (talk.is_none() && !self.foreign, Reason::OutOfReach),
+            // keeps R-ANS-13
             (talk.is_some_and(|talk| !talk.caught_up()), Reason::HistoryNotImported),
         ];
         holds.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)).collect()
@@ -198,6 +206,7 @@ impl Remote {
         self.awake_since.max(self.link_since)
     }
 
+    // keeps R-LNK-16
     fn link_health(&self, now: Now) -> LinkHealth {
         match &self.conversation {
             Some(_) => LinkHealth::Near,
@@ -213,6 +222,7 @@ impl Remote {
         }
     }
 
+    // keeps R-ANS-03
     fn wait(&self, remaining: Millis, reasons: Vec<Reason>, offer: Offer, now: Now) -> Wait {
         let (until, longest) = (now.wall.map(|wall| up_to_the_minute(wall.after(remaining))), remaining);
         let remaining = Millis::from_secs(remaining.secs_ceil());
@@ -233,6 +243,7 @@ impl Remote {
         }
     }
 
+    // keeps R-REQ-19
     fn delivering(&self, request: &Request, progress: &Progress, now: Now) -> Face {
         let remaining = Millis::from_secs(self.delivery_remaining(now).secs_ceil());
         let lasts = self.kept.prescription.as_ref().map_or(remaining, |known| known.programmed().bolus_duration);
@@ -242,6 +253,7 @@ impl Remote {
         Face::Delivering { dose, delivered, remaining, permille, stop: self.stop_shown(request) }
     }
 
+    // keeps R-REQ-16
     fn stop_shown(&self, request: &Request) -> Stop {
         match (request.stop_asked, self.conversation.as_ref().is_some_and(|talk| talk.greeted)) {
             (false, _) => Stop::Offered,
@@ -250,10 +262,12 @@ impl Remote {
         }
     }
 
+    // keeps R-CAR-03
     fn caregiver(&self, now: Now) -> Caregiver {
         let word = self.word.as_ref();
         let report = word.map(|word| &word.report);
         let heard = word.map_or(Millis::ZERO, |word| now.uptime.since(word.clock.heard));
+        // keeps R-ALM-01
         Caregiver {
             delivery: report.map(|report| delivery_view(report.delivery, heard, now)),
             reservoir: report.and_then(|report| self.reservoir(report.reservoir, now)),
@@ -261,6 +275,7 @@ impl Remote {
         }
     }
 
+    // keeps R-CAR-05
     fn reservoir(&self, volume: Volume, now: Now) -> Option<ReservoirView> {
         let prescription = self.kept.prescription.as_ref()?;
         let programmed = prescription.programmed();
@@ -303,6 +318,7 @@ fn ended_face(ended: &Ended, now: Now) -> Face {
     }
 }
 
+// keeps R-ANS-18
 fn denied(denial: Denial, ended: &Ended, now: Now) -> NotGiven {
     let Some(reason) = denial.reasons.iter().next() else { return NotGiven::Interrupted };
     let passed = now.uptime.since(ended.at);
@@ -321,6 +337,7 @@ fn not_given(why: NothingBecause, shown: Dose, echoed: Dose) -> NotGiven {
     }
 }
 
+// keeps R-CAR-04
 fn delivery_view(delivery: Delivery, heard: Millis, now: Now) -> DeliveryView {
     match delivery {
         Delivery::Delivering { rate } => DeliveryView::Delivering { rate },

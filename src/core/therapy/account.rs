@@ -110,6 +110,7 @@ impl PumpClock {
     }
 }
 
+// keeps R-CLK-08
 /// A span of our clock as the slowest pump clock would count it.
 pub fn shortened(span: Millis) -> Millis {
     span.saturating_sub(drift(span))
@@ -124,6 +125,7 @@ fn drift(span: Millis) -> Millis {
 }
 
 impl Since {
+    // keeps R-CLK-02
     /// No less than this has passed; nothing across a reset that was not carried over.
     fn age(&self, pump_now: PumpTime, now: Now) -> Millis {
         let by_pump = pump_now.since(self.pump).unwrap_or(Millis::ZERO).saturating_add(self.carried);
@@ -148,6 +150,7 @@ impl Since {
 }
 
 impl Account {
+    // keeps R-REQ-22, R-LIM-10
     /// Counts a dose, or moves it if it is counted already. Without room the allotment counts as used up from its start.
     pub fn count(&mut self, counted: CountedDose) {
         if let Some(known) = self.doses.as_mut_slice().iter_mut().find(|dose| dose.source == counted.source) {
@@ -185,12 +188,14 @@ impl Account {
         self.doses.iter().any(|dose| dose.source == source)
     }
 
+    // keeps R-LIM-09
     /// A stretch of history is gone: it counts as fully used up to its end.
     pub fn count_gap(&mut self, until: Since) {
         self.lockout_from = Some(until.later_of(self.lockout_from));
         self.used_up_from = Some(until.later_of(self.used_up_from));
     }
 
+    // keeps R-CLK-05
     /// The pump lost its clock: what was known of ages is carried over, and a full lockout began with the new epoch.
     pub fn pump_was_reset(&mut self, last_seen: Option<PumpTime>, restarted: PumpTime) {
         let seen = last_seen.unwrap_or_default();
@@ -227,6 +232,7 @@ impl Account {
         self.used_up_from.map(|since| since.age(pump_now, now))
     }
 
+    // keeps R-LIM-01
     /// How long until the lockout interval since the last dose is over.
     pub fn lockout_remaining(&self, prescription: &Prescription, pump_now: PumpTime, now: Now) -> Millis {
         let interval = prescription.programmed().lockout_interval;
@@ -235,6 +241,7 @@ impl Account {
         youngest.map_or(Millis::ZERO, |age| interval.saturating_sub(age))
     }
 
+    // keeps R-LIM-03
     /// How many demand doses count in the last 24 hours.
     pub fn used(&self, prescription: &Prescription, pump_now: PumpTime, now: Now) -> u8 {
         let allotment = prescription.programmed().allotment;
@@ -250,6 +257,7 @@ impl Account {
         u8::try_from(returning.count()).unwrap_or(u8::MAX)
     }
 
+    // keeps R-LIM-03
     /// How long until the oldest of them no longer counts; `None` if none counts.
     pub fn next_return(&self, pump_now: PumpTime, now: Now) -> Option<Millis> {
         let used_up = self.gap_age(pump_now, now).filter(|age| *age < ALLOTMENT_WINDOW);
@@ -299,6 +307,7 @@ mod tests {
         account.count(ours(1, hours(10)));
         account.count(ours(2, hours(11)));
         let remaining = account.lockout_remaining(&morphine(), pump_at(12), now_at(hours(99)));
+        // proves R-LIM-01
         assert_eq!(remaining, hours(1));
     }
 
@@ -307,6 +316,7 @@ mod tests {
         let mut account = Account::default();
         account.count(ours(1, hours(10)));
         account.count(ours(1, hours(11)));
+        // proves R-REQ-22
         assert_eq!(account.used(&morphine(), pump_at(12), now_at(hours(99))), 1);
         assert_eq!(account.lockout_remaining(&morphine(), pump_at(12), now_at(hours(99))), hours(1));
     }
@@ -319,6 +329,7 @@ mod tests {
         dose.since.uptime = Some((pressed_at.boot, pressed_at.uptime));
         account.count(dose);
         let an_hour_later = now_at(hours(51));
+        // proves R-CLK-02
         assert_eq!(account.lockout_remaining(&morphine(), pump_at(20), an_hour_later), hours(1));
     }
 
@@ -353,6 +364,7 @@ mod tests {
         account.pump_was_reset(Some(pump_at(15)), restarted);
         let now = now_at(hours(51));
         let pump_now = restarted.after(hours(1));
+        // proves R-CLK-05
         assert_eq!(
             account.lockout_remaining(&morphine(), pump_now, now),
             hours(1),
@@ -371,6 +383,7 @@ mod tests {
         let mut account = Account::default();
         (0..=DOSES_MAX as u64).for_each(|id| account.count(ours(id, Millis::from_secs(id))));
         let late = PumpTime::new(1, hours(24).saturating_add(Millis::from_secs(DOSES_MAX as u64 - 1)));
+        // proves R-LIM-10
         assert_eq!(account.used(&morphine(), late, now_at(hours(99))), 4, "the one that didn't fit");
     }
 
@@ -378,6 +391,7 @@ mod tests {
     fn the_radio_may_have_held_the_pumps_word() {
         let at = |secs: u64| Uptime::from_millis(secs * 1000);
         let clock = PumpClock { said: pump_at(1), asked: at(10), heard: at(14) };
+        // proves R-CLK-08
         assert!(clock.at_least(at(14)).since(pump_at(1)) <= Some(Millis::ZERO));
         assert!(clock.at_most(at(14)).since(pump_at(1)) >= Some(Millis::from_secs(4)));
     }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::screen::Offer;
 
+// keeps R-ANS-08
 /// How old a report may be, counted from when it was asked for, for READY to stand: four times the 30 s between
 /// two of them, so that three may be lost.
 pub const REPORT_AGE_MAX: Millis = Millis::from_secs(120);
@@ -90,6 +91,7 @@ pub struct TwoAccounts<T> {
 }
 
 impl<T: Ord + Copy> TwoAccounts<T> {
+    // keeps R-LIM-02
     /// The one that allows less.
     pub fn stricter(self) -> T {
         self.ours.max(self.pumps)
@@ -196,9 +198,11 @@ fn not_available(mut reasons: Vec<Reason>) -> Availability {
 fn spoken_against(word: &PumpWord<'_>, prescription: &Prescription) -> Vec<Reason> {
     let report = word.report;
     let alarms = report.annunciations.iter().filter_map(|a| Inhibiting::from_annunciation(a.kind)).map(Reason::Alarm);
+    // keeps R-ANS-07
     let low = level(prescription, report.reservoir) > ReservoirLevel::Enough;
     let holds = [
         (matches!(report.delivery, Delivery::Stopped { .. }), Reason::Alarm(Inhibiting::PumpStopped)),
+        // keeps R-ANS-15
         (!prescription.demand_doses_on(), Reason::DemandDosesOff),
         (low, Reason::LowReservoir),
         (word.age > REPORT_AGE_MAX, Reason::ReportTooOld),

@@ -9,6 +9,7 @@ use pump_protocol::{
     wire::{Malformed, Reader, Wire, wire_enum},
 };
 
+// keeps R-ANS-04
 /// A reason why no request is offered. The order of the variants is the order of limiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -62,6 +63,7 @@ pub enum Reason {
     BolusRunning,
 }
 
+// keeps R-ANS-06
 /// The alarms that inhibit demand doses: an explicit list (GIP 1.4.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Inhibiting {

@@ -120,6 +120,7 @@ mod tests {
     #[test]
     fn both_dates_are_counted_down_to_the_reserve() {
         // 18.2 mL less 1 mL of reserve at 2 mg/mL are 34.4 mg; a day takes 96 mcg of basal, and 200 mcg of doses.
+        // proves R-CAR-05
         let projection = project(&morphine(), Volume::from_microlitres(18_200), MIDNIGHT);
         assert_eq!(projection.basal_alone, hours(358 * 24 + 8), "34.4 mg / 96 mcg = 358 days and a third");
         assert_eq!(projection.every_dose.get() / (24 * 3_600_000), 116);

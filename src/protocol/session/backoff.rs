@@ -26,6 +26,7 @@ impl Backoff {
         }
     }
 
+    // keeps R-LNK-08
     /// One more failure.
     pub(super) fn failed(&mut self, now: Uptime) {
         let doubled = BACKOFF_FIRST.get().saturating_mul(1_u64.checked_shl(self.failures).unwrap_or(u64::MAX));
@@ -57,6 +58,7 @@ mod tests {
             })
             .collect();
         assert_eq!(waits[..6], [250, 500, 1000, 2000, 4000, 4000]);
+        // proves R-LNK-08
         assert!(waits[5..].iter().all(|wait| *wait == BACKOFF_MAX.get()), "capped however often it fails");
         assert_eq!(backoff.check(now.after(BACKOFF_MAX)), Ok(()));
         backoff.proved();

@@ -77,6 +77,7 @@ impl<'a> Frame<'a> {
             [version, kind, rest @ ..] if bytes.len() <= FRAME_LEN_MAX => (*version, *kind, rest),
             _ => return Err(SessionError::FrameLen { len: bytes.len() }),
         };
+        // keeps R-LNK-11
         if version != VERSION {
             return Err(SessionError::Version { found: version });
         }
@@ -101,6 +102,7 @@ impl<T: Transport> Channel<T> {
         Self { transport, sent: 0, heard: 0 }
     }
 
+    // keeps R-LNK-10
     /// Seals a message, padded to this length.
     pub(super) fn seal(&mut self, message: &[u8], padded: usize) -> Result<Vec<u8>, SessionError> {
         let length = match u16::try_from(message.len()) {
@@ -125,11 +127,13 @@ impl<T: Transport> Channel<T> {
     pub(super) fn open(&mut self, frame: &Frame<'_>, lens: &[usize]) -> Result<Zeroizing<Vec<u8>>, SessionError> {
         let (counter, sealed) = frame.rest.split_first_chunk().ok_or(SessionError::NotGenuine)?;
         let counter = u64::from_le_bytes(*counter);
+        // keeps R-LNK-02
         let plain = self.transport.open(counter, sealed).ok_or(SessionError::NotGenuine)?;
         let (inside, padded) = plain.split_first_chunk().ok_or(SessionError::Padding)?;
         if *inside != header(counter) {
             return Err(SessionError::HeaderMismatch);
         }
+        // keeps R-LNK-01
         if counter <= self.heard {
             return Err(SessionError::Replayed { counter, last: self.heard });
         }

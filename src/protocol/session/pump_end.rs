@@ -188,6 +188,7 @@ impl<S: Suite> PumpEnd<S> {
     }
 
     /// Takes a remote's key back: it pairs anew or never. Its session has ended; the pins are to be stored.
+    // keeps R-LNK-13
     pub fn revoke(&mut self, remote: KeyFingerprint) {
         self.pins = self.pins.without(remote);
         self.live = self.live.take().filter(|live| live.remote.remote.fingerprint() != remote);
@@ -226,6 +227,7 @@ impl<S: Suite> PumpEnd<S> {
         entropy: &mut dyn Entropy,
         now: Uptime,
     ) -> Result<Turn<PumpEvent>, SessionError> {
+        // keeps R-LNK-04
         let role = window.ok_or(SessionError::WindowClosed)?;
         self.backoff.check(now)?;
         self.give_up_beside(now);
@@ -321,6 +323,7 @@ impl<S: Suite> PumpEnd<S> {
     }
 
     /// The session beside the live one has proved itself.
+    // keeps R-LNK-07
     fn replace_live(&mut self, command: Command) -> Turn<PumpEvent> {
         let replaced = self.live_key();
         if let Beside::Unproven { session, .. } = mem::replace(&mut self.beside, Beside::Nothing) {

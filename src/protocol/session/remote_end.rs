@@ -180,6 +180,7 @@ impl<S: Suite> RemoteEnd<S> {
                 Ok(Turn::sends(pair_3))
             }
             (State::Proving { mut channel, pump, .. }, Kind::Transport) => {
+                // keeps R-LNK-04
                 let proof = channel.open(&frame, &[ANSWER_LEN])?;
                 if !proof.is_empty() {
                     return Err(SessionError::Padding);

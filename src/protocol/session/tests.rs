@@ -294,6 +294,7 @@ stories! {
                         let pins: PumpPins = decode(&pair.pump_pins).expect("readable");
                         assert_eq!(pins.confirmed.len(), 1, "{cut:?}: one remote, one key");
                         let (ours, theirs) = (&pair.remote_pins.confirmed, &pins.confirmed[0]);
+                        // proves R-LNK-05
                         assert_eq!(ours.as_ref().map(|pin| &pin.psk), Some(&theirs.psk), "{cut:?}: both sides agree");
                     }
                     if window_open_again {
@@ -312,6 +313,7 @@ stories! {
             let old = pair.remote_pins.confirmed.clone().expect("paired");
             pair.pair_until(*cut);
             pair.restart();
+            // proves R-LNK-05
             assert!(pair.reconnects_with(&old) && pair.asks(&command(1)), "{cut:?}");
         }
         let mut pair = Pair::<S>::paired(14);
@@ -379,6 +381,7 @@ stories! {
         let pair_2 = sent(pair.pump_hears(&pair_1, OPEN));
         let pair_3 = sent(pair.remote.hear(&pair_2, pair.now));
         let refusal = refused(pair.pump_hears(&pair_3, OPEN));
+        // proves R-LNK-04
         assert_eq!(refusal, Refused { why: HandshakeFailed.into(), ended: None });
         assert_eq!(pair.pump.pins().provisional, None);
         assert!(pair.pump.live_key().is_some(), "the live session goes on");
@@ -393,6 +396,7 @@ stories! {
         let pair_3 = sent(pair.remote.hear(&pair_2, pair.now));
         assert!(thief.hear(&pair_3, OPEN, &mut pair.entropy, pair.now).is_err(), "it can't even read it");
         let mut proof = vec![0; 10 + 12 + ANSWER_LEN + TAG_LEN];
+        // proves R-LNK-04
         proof[..3].copy_from_slice(&[VERSION, Kind::Transport as u8, 1]);
         assert_eq!(pair.remote.hear(&proof, pair.now), Err(SessionError::NotGenuine));
         assert_eq!(pair.remote.pin_stored(), Err(SessionError::NoPairing));
@@ -402,6 +406,7 @@ stories! {
         let mut pair = Pair::<S>::paired(20);
         let pair_1 = pair.remote.pair(&pair.card, &mut pair.entropy, pair.now).expect("begins");
         let refusal = refused(pair.pump_hears(&pair_1, None));
+        // proves R-LNK-04
         assert_eq!(refusal, Refused { why: SessionError::WindowClosed, ended: None });
 
         let pair_2 = sent(pair.pump_hears(&pair_1, OPEN));
@@ -474,6 +479,7 @@ stories! {
         let frame = pair.remote.say(&command(1)).expect("open");
         pair.pump.revoke(remote_key().public().fingerprint());
         assert_eq!(refused(pair.pump_hears(&frame, None)).why, SessionError::NoSession);
+        // proves R-LNK-13
         assert!(!pair.reconnects());
         assert_eq!(pair.pump.pins(), &PumpPins::default());
     }
@@ -484,6 +490,7 @@ stories! {
         assert!(pair.pump_hears(&frame, None).is_ok());
         let key = pair.pump.live_key();
         let refusal = refused(pair.pump_hears(&frame, None));
+        // proves R-LNK-01
         assert_eq!(refusal, Refused { why: SessionError::Replayed { counter: 2, last: 2 }, ended: key });
         assert_eq!(pair.pump.say(&Reply::PairingConfirmed), Err(SessionError::NoSession));
 
@@ -499,6 +506,7 @@ stories! {
         let first = pair.remote.say(&command(1)).expect("open");
         let second = pair.remote.say(&command(2)).expect("open");
         assert!(pair.pump_hears(&second, None).is_ok(), "a frame that was lost on the way doesn't matter");
+        // proves R-LNK-01
         assert_eq!(refused(pair.pump_hears(&first, None)).why, SessionError::Replayed { counter: 2, last: 3 });
         assert_eq!(pair.pump.live_key(), None);
 
@@ -517,6 +525,7 @@ stories! {
             let mut frame = pair.remote.say(&command(1)).expect("open");
             frame.resize(wrong_len, 0);
             let refusal = refused(pair.pump_hears(&frame, None));
+            // proves R-LNK-02
             assert!(refusal.ended.is_some(), "{wrong_len}: {refusal}");
 
             let mut pair = Pair::<S>::paired(32);
@@ -536,6 +545,7 @@ stories! {
                 let mut frame = pair.remote.say(&command(1)).expect("open");
                 frame[byte] ^= 1 << bit;
                 let refusal = refused(pair.pump_hears(&frame, None));
+                // proves R-LNK-02
                 assert!(refusal.ended.is_some(), "byte {byte} bit {bit}: {refusal}");
                 assert_eq!(pair.pump.live_key(), None);
 
@@ -583,6 +593,7 @@ stories! {
         let old_reply = pair.pump.say(&Reply::PairingConfirmed).expect("live");
         assert!(pair.reconnects(), "the same two ends, a new session");
         let refusal = refused(pair.pump_hears(&old_command, None));
+        // proves R-LNK-02
         assert_eq!((refusal.why, refusal.ended.is_some()), (SessionError::NotGenuine, true));
         assert_eq!(pair.remote.hear(&old_reply, pair.now), Err(SessionError::NotGenuine));
         assert!(!pair.remote.is_open());
@@ -608,6 +619,7 @@ stories! {
             }
             let wrong = SessionError::Version { found: version };
             assert_eq!(refused(pair.pump_hears(&pair_1, OPEN)), Refused { why: wrong, ended: None });
+            // proves R-LNK-11
             assert_eq!(refused(pair.pump_hears(&first, OPEN)), Refused { why: wrong, ended: None });
             let refusal = refused(pair.pump_hears(&frame, OPEN));
             assert_eq!((refusal.why, refusal.ended.is_some()), (wrong, true));
@@ -639,6 +651,7 @@ stories! {
         for number in 2..40 {
             pair.now = pair.now.after(BACKOFF_MAX);
             assert!(pair.pump_hears(&recorded, None).is_ok(), "it is answered: it can't be told from a new one");
+            // proves R-LNK-07
             assert!(pair.asks(&command(number)), "and the live session goes on");
             assert!(pair.answers(&status(StatusChanged::DELIVERY)));
         }
@@ -698,6 +711,7 @@ stories! {
             };
             assert!(retry_after >= longest && retry_after <= BACKOFF_MAX, "{retry_after}");
             longest = retry_after;
+            // proves R-LNK-07
             assert!(pair.asks(&command(number)), "the live session goes on");
             pair.now = pair.now.after(retry_after);
         }
@@ -736,6 +750,7 @@ stories! {
             commands().iter().map(|command| pair.remote.say(command).expect("open").len()).collect();
         assert!(lens.windows(2).all(|pair| pair[0] == pair[1]), "{lens:?}");
         let read = pair.remote.say(&Command::ReadHistory { from: HistorySeq(1) }).expect("open");
+        // proves R-LNK-10
         assert_eq!(read.len(), lens[0]);
         assert_eq!(lens[0], 10 + 12 + COMMAND_LEN + TAG_LEN);
     }
@@ -908,6 +923,7 @@ fn secrets_are_not_printed() {
     let (key, card) = (StaticKey::generate(&mut entropy), CardSecret::generate(&mut entropy));
     let pin = PairedPump { pump: key.public(), psk: card.psk() };
     let shown = format!("{card:?} {:?} {pin:?}", card.psk());
+    // proves R-LNK-12
     assert!(shown.starts_with("CardSecret(..) Psk(..) PairedPump"), "{shown}");
     let private = format!("{:?}", key.to_bytes().as_slice());
     assert!(!format!("{key:?}").contains(&private[1..private.len() - 1]));

@@ -319,6 +319,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_a_decoder_panic_or_have_a_second_spelling(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        // proves R-LNK-17
         prop_assert!(is_refused_or_canonical::<Command>(&bytes));
         prop_assert!(is_refused_or_canonical::<Reply>(&bytes));
         prop_assert!(is_refused_or_canonical::<PumpPins>(&bytes));

@@ -400,6 +400,7 @@ fn version_2_looks_as_it_always_has() {
     }
     let frozen = include_str!("frozen/v2.txt");
     for (was, is) in frozen.lines().zip(now.lines()) {
+        // proves R-LNK-18
         assert_eq!(is, was);
     }
     assert_eq!(now.lines().count(), frozen.lines().count(), "no row is missing and none is new");

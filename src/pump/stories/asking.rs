@@ -58,6 +58,7 @@ fn the_pump_says_where_our_record_stood_when_we_last_told_it() {
     assert_eq!(hello.witness, Some(heads[0]));
     assert_eq!((hello.last_id, hello.last_fate), (RequestId(4), Fate::Voided));
     assert_eq!(bench.hello(PATIENT).witness, Some(heads[1]));
+    // proves R-PMP-21
     assert_eq!(bench.hello(PATIENT).witness, Some(heads[1]), "a record that went back is noticed again and again");
     assert_eq!(bench.greet(SECOND).witness, None, "the other remote's record is its own");
 }
@@ -69,6 +70,7 @@ fn two_remotes_cannot_both_hold_a_grant() {
     let nonce = bench.grant(PATIENT, 1);
     let reply = bench.prepare(SECOND, 1);
     let Reply::Denied { denial, .. } = reply else { unreachable!("{reply:?}") };
+    // proves R-PMP-02
     assert_eq!((denial.reasons, denial.retry_after), (only(DenyReason::GrantLive), GRANT_LIFE_MAX));
     assert!(matches!(bench.commit(SECOND, 1, nonce), Reply::Rejected { .. }), "another's nonce buys nothing");
     assert!(matches!(bench.commit(PATIENT, 1, nonce), Reply::Accepted { .. }));
@@ -91,6 +93,7 @@ fn the_same_id_with_other_content_is_denied_for_good() {
     let other = prepare(1, pump_protocol::prescription::PrescriptionHash([9; 32]));
     let reply = bench.say(PATIENT, &other);
     let Reply::Denied { denial, .. } = reply else { unreachable!("{reply:?}") };
+    // proves R-PMP-04
     assert!(denial.reasons.contains(DenyReason::IdUsed) && denial.reasons.contains(DenyReason::PrescriptionChanged));
     let rejected = bench.commit(PATIENT, 1, nonce);
     assert!(matches!(rejected, Reply::Rejected { .. }), "DENIED was final: {rejected:?}");
@@ -105,8 +108,10 @@ fn the_same_commit_again_is_answered_again_and_gives_nothing_more() {
     bench.pass(Millis::from_hours(3));
     assert_eq!(bench.commit(PATIENT, 1, nonce), first);
     let other = bench.commit(PATIENT, 1, Nonce([99; 16]));
+    // proves R-PMP-06
     assert!(matches!(other, Reply::Fate { fate: Fate::Done { .. }, .. }), "never REJECTED: {other:?}");
     assert!(matches!(bench.prepare(PATIENT, 1), Reply::Fate { fate: Fate::Done { .. }, .. }));
+    // proves R-PMP-04
     assert_eq!(bench.started(PATIENT, 1), 1);
 }
 
@@ -139,6 +144,7 @@ fn a_commit_in_another_session_finds_no_grant() {
     bench.greet(PATIENT);
     assert_eq!(bench.fate(PATIENT, 1), Fate::Voided);
     assert!(matches!(bench.commit(PATIENT, 1, nonce), Reply::Rejected { .. }));
+    // proves R-PMP-03
     assert_eq!(bench.started(PATIENT, 1), 0);
 }
 
@@ -159,6 +165,7 @@ fn a_wrong_nonce_burns_the_grant() {
     let nonce = bench.grant(PATIENT, 1);
     assert!(matches!(bench.commit(PATIENT, 1, Nonce([99; 16])), Reply::Rejected { .. }));
     assert!(matches!(bench.commit(PATIENT, 1, nonce), Reply::Rejected { .. }));
+    // proves R-PMP-03
     assert_eq!(bench.started(PATIENT, 1), 0);
 }
 
@@ -189,6 +196,7 @@ fn every_change_at_the_pump_kills_the_grant() {
         let mut bench = bench();
         let nonce = bench.grant(PATIENT, 1);
         change(&mut bench);
+        // proves R-PMP-02
         assert_eq!(bench.fate(PATIENT, 1), Fate::Voided, "after {what}");
         assert!(matches!(bench.commit(PATIENT, 1, nonce), Reply::Rejected { .. }), "after {what}");
         assert_eq!(bench.started(PATIENT, 1), 0, "after {what}");
@@ -208,6 +216,7 @@ fn commit_checks_everything_again() {
     let reply = bench.commit(PATIENT, 1, nonce);
     // Post: no bolus; the nonce is burnt.
     let Reply::Rejected { denial, .. } = reply else { unreachable!("{reply:?}") };
+    // proves R-PMP-01
     assert_eq!(denial.reasons, only(DenyReason::LowReservoir));
     assert_eq!((bench.fate(PATIENT, 1), bench.started(PATIENT, 1)), (Fate::Rejected, 0));
 }
@@ -219,6 +228,7 @@ fn a_key_that_became_a_viewers_between_prepare_and_commit_gets_no_dose() {
     let command = Command::Commit { id: RequestId(1), nonce, prescription: bench.hash() };
     let reply = bench.pump.handle(PATIENT, Role::Viewer, &command, Nonce::default());
     let Reply::Rejected { denial, .. } = reply else { unreachable!("{reply:?}") };
+    // proves R-PMP-24
     assert_eq!(denial.reasons, only(DenyReason::NotPermitted));
 }
 
@@ -238,6 +248,7 @@ fn an_aborted_id_never_runs_nor_does_any_below_it() {
     assert_eq!(bench.fate(PATIENT, 7), Fate::NeverRan);
     let nonce = bench.grant(PATIENT, 5);
     assert_eq!(bench.abort(7), Fate::Voided);
+    // proves R-PMP-05
     assert!(matches!(bench.commit(PATIENT, 5, nonce), Reply::Rejected { .. }), "5 is below 7");
     for id in [4, 6, 7] {
         assert!(bench.denied(id).reasons.contains(DenyReason::IdUsed), "{id}");
@@ -303,6 +314,7 @@ fn refusals_never_push_a_dose_out() {
         bench.denied(id);
     }
     bench.pass(Millis::from_hours(24));
+    // proves R-PMP-07
     assert_eq!(bench.fate(PATIENT, 1), Fate::Done { bolus });
     assert_eq!(bench.fate(PATIENT, 100), Fate::Forgotten, "a refusal may be forgotten, but it can never run");
     assert!(bench.denied(100).reasons.contains(DenyReason::IdUsed));
@@ -316,6 +328,7 @@ fn a_dose_that_no_limit_reaches_any_more_is_forgotten_and_cannot_run_again() {
     bench.pass(Millis::from_hours(7 * 24));
     assert!(matches!(bench.fate(PATIENT, 1), Fate::Done { .. }));
     bench.pass(Millis::from_mins(4));
+    // proves R-PMP-07
     assert_eq!(bench.fate(PATIENT, 1), Fate::Forgotten);
     let commit = bench.commit(PATIENT, 1, Nonce([2; 16]));
     assert!(matches!(commit, Reply::Fate { fate: Fate::Forgotten, .. }), "not REJECTED, for it ran: {commit:?}");
@@ -328,6 +341,7 @@ fn ids_only_rise() {
     bench.commit(PATIENT, 10, nonce);
     bench.pass(Millis::from_hours(3));
     for id in [0, 9] {
+        // proves R-PMP-04
         assert!(bench.denied(id).reasons.contains(DenyReason::IdUsed), "{id}");
     }
     assert_eq!(bench.hello(PATIENT).last_id, RequestId(10));

@@ -30,6 +30,7 @@ fn a_pump_restored_in_mid_bolus_is_the_same_running_pump() {
     bench.pump.session_closed(PATIENT);
     bench.pump.persisted();
     let mut restored = Pump::restore(&bench.pump.durable()).expect("intact");
+    // proves R-PMP-13
     assert_eq!(restored, bench.pump);
     restored.advance(Millis::from_secs(140));
     bench.pump.advance(Millis::from_secs(140));
@@ -56,8 +57,10 @@ fn what_must_be_on_disk_before_the_answer_leaves_is_said() {
         bench.pump.must_persist()
     };
     assert!(!changes(&|bench| _ = bench.fate(PATIENT, 1)), "a question changes nothing");
+    // proves R-PMP-17
     assert!(changes(&|bench| _ = bench.prepare(PATIENT, 1)), "an id was used");
     assert!(changes(&|bench| _ = bench.abort(1)), "the watermark rose");
+    // proves R-PMP-17
     assert!(changes(&|bench| _ = bench.dose(2)), "a dose was committed");
     assert!(!changes(&|bench| bench.pass(Millis::from_mins(1))), "time can be counted again");
     assert!(changes(&|bench| _ = bench.cancel(2)), "the bolus ended");
@@ -84,6 +87,7 @@ fn bytes_that_were_cut_or_changed_are_refused_and_named() {
             4 => matches!(damage, DamagedPump::Version { .. }),
             _ => damage == DamagedPump::Hash,
         };
+        // proves R-PMP-26
         assert!(named, "bit {flipped}: {damage}");
     }
     let longer = [bytes.as_slice(), &[0]].concat();
@@ -95,6 +99,7 @@ fn an_intact_record_that_contradicts_itself_is_no_pump() {
     let mut bench = bench();
     bench.pump.epoch_began = Millis::MAX;
     let impossible = Pump::restore(&bench.pump.durable());
+    // proves R-PMP-26
     assert_eq!(impossible, Err(DamagedPump::Impossible("an epoch that begins in the future")));
 }
 

@@ -41,11 +41,13 @@ fn every_reason_for_denying_a_dose_is_named() {
     }
     let mut low = bench();
     low.pump.refill(Volume::from_nanolitres(2_024_999), liquid).expect("fits");
+    // proves R-PMP-15
     assert_eq!(low.denied(9).reasons, only(DenyReason::LowReservoir));
     let mut other = bench();
     let reply = other.say(PATIENT, &prepare(9, PrescriptionHash([9; 32])));
     assert!(matches!(reply, Reply::Denied { denial, .. } if denial.reasons == only(DenyReason::PrescriptionChanged)));
     let viewer = other.pump.handle(PATIENT, Role::Viewer, &prepare(10, other.hash()), Nonce::default());
+    // proves R-PMP-24
     assert!(matches!(viewer, Reply::Denied { denial, .. } if denial.reasons == only(DenyReason::NotPermitted)));
     let imposed = |reason| {
         let mut bench = bench();
@@ -61,11 +63,13 @@ fn all_reasons_are_told_and_the_wait_is_the_longest() {
     bench.dose(1);
     bench.pass(Millis::from_mins(1));
     let waiting = bench.denied(2);
+    // proves R-PMP-18
     assert_eq!(waiting.reasons, only(DenyReason::Lockout).with(DenyReason::BolusRunning));
     assert_eq!(waiting.retry_after, Millis::from_mins(119));
     bench.pump.stop();
     let stopped = bench.denied(3);
     assert_eq!(stopped.reasons, only(DenyReason::Lockout).with(DenyReason::Alarm));
+    // proves R-PMP-18
     assert_eq!(stopped.retry_after, Millis::ZERO, "time alone won't start the pump");
 }
 
@@ -76,6 +80,7 @@ fn the_lockout_runs_from_the_start_of_a_dose_to_the_millisecond() {
     bench.pass(Millis::from_hours(2).saturating_sub(Millis::new(1)));
     assert_eq!(bench.pump.report().lockout_remaining, Millis::new(1));
     let denial = bench.denied(2);
+    // proves R-PMP-08
     assert_eq!((denial.reasons, denial.retry_after), (only(DenyReason::Lockout), Millis::new(1)));
     bench.pass(Millis::new(1));
     bench.dose(3);
@@ -101,6 +106,7 @@ fn the_allotment_returns_dose_by_dose() {
     let report = bench.pump.report();
     assert_eq!((report.allotment.used, report.allotment.next_return), (4, Millis::from_hours(16)));
     let denial = bench.denied(5);
+    // proves R-PMP-09
     assert_eq!((denial.reasons, denial.retry_after), (only(DenyReason::Allotment), Millis::from_hours(16)));
     bench.pass(Millis::from_hours(16));
     assert_eq!(bench.pump.report().allotment.used, 3);
@@ -141,6 +147,7 @@ fn a_dose_just_before_a_basal_step_up_is_judged_by_the_window_ahead() {
     bench.reprogram(|p| p.lockout_interval = Millis::from_mins(30));
     let denial = bench.denied(2);
     // Post: the two hours from 19:04 would hold both doses and an hour of the evening's rate, 122 mcg.
+    // proves R-PMP-10
     assert_eq!(denial.reasons, only(DenyReason::WindowLimit));
     assert_eq!(denial.retry_after, Millis::from_mins(69), "until no two hours hold them both: 21:04");
     bench.pass(denial.retry_after);
@@ -153,6 +160,7 @@ fn the_window_counts_basal_as_programmed_although_the_pump_stood_still() {
     bench.pump.stop();
     bench.pass(Millis::from_hours(24));
     bench.pump.start();
+    // proves R-PMP-10
     assert_eq!(bench.pump.report().window_used, Dose::from_nanograms(98_200), "a day of basal, though none was given");
 }
 
@@ -177,6 +185,7 @@ fn a_clinicians_bolus_counts_towards_lockout_and_window_but_not_the_allotment() 
     bench.pump.clinician_bolus(mcg(260)).expect("runs");
     bench.pass(Millis::from_hours(1));
     let denial = bench.denied(1);
+    // proves R-PMP-11
     assert_eq!(denial.reasons, only(DenyReason::Lockout).with(DenyReason::WindowLimit));
     assert_eq!(denial.retry_after, Millis::from_mins(23 * 60 + 4), "until its last drop has left the window");
     assert_eq!(bench.pump.report().allotment.used, 0);
@@ -191,6 +200,7 @@ fn a_dose_that_could_not_be_recorded_is_not_given() {
     }
     assert_eq!(bench.pump.clinician_bolus(mcg(1)), Err(ClinicRefused::RecordFull));
     bench.pass(Millis::from_hours(100));
+    // proves R-PMP-25
     assert_eq!(bench.denied(1).reasons, only(DenyReason::WindowLimit));
     bench.pass(Millis::from_hours(100));
     bench.dose(2);
@@ -216,6 +226,7 @@ fn a_part_of_a_dose_counts_in_full_unless_it_is_proven_zero() {
     bench.cancel(1);
     bench.pass(Millis::from_mins(4));
     let report = bench.pump.report();
+    // proves R-PMP-12
     assert_eq!((report.allotment.used, bench.denied(2).reasons), (1, only(DenyReason::Lockout)));
 
     let mut unhurt = super::bench();
@@ -232,6 +243,7 @@ fn a_reset_begins_a_full_lockout_even_if_no_dose_was_ever_given() {
     bench.pump.reset();
     bench.greet(PATIENT);
     let denial = bench.denied(1);
+    // proves R-PMP-13
     assert_eq!((denial.reasons, denial.retry_after), (only(DenyReason::Lockout), Millis::from_hours(2)));
     bench.pass(Millis::from_hours(2));
     bench.dose(2);
@@ -246,6 +258,7 @@ fn a_reset_frees_no_allotment() {
     }
     bench.pump.reset();
     bench.greet(PATIENT);
+    // proves R-PMP-13
     assert_eq!(bench.pump.report().allotment.used, 4);
     assert!(bench.denied(5).reasons.contains(DenyReason::Allotment));
 }
@@ -257,6 +270,7 @@ fn a_civil_clock_that_jumps_opens_no_lockout() {
     bench.pass(Millis::from_mins(5));
     let civil = bench.pump.civil().after(Millis::from_hours(14));
     bench.pump.set_civil(civil);
+    // proves R-PMP-19
     assert_eq!(bench.denied(2).retry_after, Millis::from_mins(115));
 }
 

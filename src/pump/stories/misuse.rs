@@ -262,6 +262,7 @@ impl World {
             }
             Reply::Denied { id, .. } | Reply::Rejected { id, .. } => {
                 let forgotten = self.bench.pump.fate(key, id) == Fate::Forgotten;
+                // proves R-PMP-06
                 assert!(forgotten || !self.was_given(key, id.0), "{id} was given, and is called refused");
                 self.refused.insert((key, id.0));
             }
@@ -320,8 +321,10 @@ impl World {
         let lockout = ms(p.lockout_interval);
         let counted = || self.given.iter().filter(|given| !given.nothing_went_in);
         let starts = counted().map(|given| given.start).chain(self.reset);
+        // proves R-PMP-08
         starts.for_each(|start| assert!(self.now - start >= lockout, "within the lockout"));
         let demand_doses = counted().filter(|given| given.request.is_some() && self.now - given.start < DAY).count();
+        // proves R-PMP-09
         assert!(demand_doses < usize::from(p.allotment), "over the allotment");
         self.check_windows(p);
     }
@@ -337,6 +340,7 @@ impl World {
             let doses: i64 = self.given.iter().filter(touched).map(|given| given.micrograms * 1000).sum();
             let basal: i64 = (minute..minute + window / MINUTE).map(|minute| per_hour(p, minute)).sum();
             let total = 60 * (doses + 10_000) + basal;
+            // proves R-PMP-10
             assert!(total <= 60 * limit, "{total} in the window from {from}, at {}", self.now);
         }
     }

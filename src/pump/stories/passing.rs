@@ -83,6 +83,7 @@ fn the_basal_rate_follows_the_civil_clock() {
     assert_eq!(rate(&bench), BasalRate::from_nanograms_per_hour(3_500), "nine in the morning");
     bench.pass(Millis::from_hours(11));
     assert_eq!(rate(&bench), BasalRate::from_nanograms_per_hour(4_800), "eight in the evening");
+    // proves R-PMP-19
     bench.pump.set_civil(CivilTime::default());
     assert_eq!(rate(&bench), BasalRate::from_nanograms_per_hour(5_000));
 }
@@ -96,6 +97,7 @@ fn a_low_reservoir_is_announced_once_and_an_empty_one_ends_everything() {
     assert_eq!(kinds(&bench), [AnnunciationKind::LowReservoir]);
     assert_eq!(bench.fate(PATIENT, 1), Fate::Done { bolus }, "low is no reason to break a dose off");
     bench.pass(Millis::from_hours(24 * 30));
+    // proves R-PMP-16
     assert_eq!(kinds(&bench), [AnnunciationKind::LowReservoir, AnnunciationKind::EmptyReservoir]);
     assert!(matches!(bench.pump.report().delivery, Delivery::Stopped { .. }));
     let left = bench.pump.reservoir();
@@ -136,6 +138,7 @@ fn a_bolus_ends_with_the_reason_that_ended_it() {
         bench.pass(Millis::from_mins(2));
         happens(&mut bench);
         let delivered = Delivered::exactly(mcg(25));
+        // proves R-PMP-14
         assert_eq!(bench.fate(PATIENT, 1), Fate::Stopped { bolus, delivered, end });
     }
 }
@@ -151,6 +154,7 @@ fn a_reset_in_mid_bolus_leaves_a_range_and_nothing_is_resumed() {
     let stopped = Fate::Stopped { bolus, delivered, end: BolusEnd::Reset };
     assert_eq!(bench.fate(PATIENT, 1), stopped, "26.458 mcg went in");
     bench.pass(Millis::from_hours(3));
+    // proves R-PMP-12
     assert_eq!(bench.fate(PATIENT, 1), stopped);
     assert_eq!(bench.pump.time().epoch, 2);
     let entries: Vec<HistoryEvent> = bench.pump.history().map(|entry| entry.event).collect();
@@ -193,6 +197,7 @@ fn a_snoozed_annunciation_is_pending_again_after_a_quarter_of_an_hour() {
     bench.pass(Millis::from_mins(15).saturating_sub(Millis::new(1)));
     assert_eq!(bench.pump.report().annunciations[0].state, AnnunciationState::Snoozed);
     bench.pass(Millis::new(1));
+    // proves R-PMP-20
     assert_eq!(bench.pump.report().annunciations[0].state, AnnunciationState::Pending);
 }
 
@@ -201,6 +206,7 @@ fn another_liquid_is_another_prescription() {
     let mut bench = bench();
     let stronger = Concentration::from_micrograms_per_millilitre(4000);
     bench.pump.refill(Volume::from_microlitres(19_000), stronger).expect("fits");
+    // proves R-PMP-22
     assert_eq!(bench.pump.prescription().programmed().version, 2);
     assert_eq!(bench.pump.reservoir(), Volume::from_microlitres(19_000));
     assert!(bench.pump.refill(Volume::from_microlitres(20_001), stronger).is_err());

@@ -1,0 +1,63 @@
+//! A caregiver looks at the pump.
+//!
+//! Pre:  a dose was given an hour ago.
+//! Step: the caregiver's page is opened; later somebody stops the pump, and days pass.
+//! Post: delivering or stopped and since when, the reservoir, the last dose, the alarms with the most serious first; out of
+//!       reach the age of the pump's last word grows, and STOPPED goes on counting.
+
+use pump_core::{
+    annunciation::AlarmCondition,
+    screen::{Caregiver, DeliveryView, Face, Visit},
+};
+use pump_protocol::quantity::{Millis, Volume};
+use pump_tests::World;
+
+use crate::words::{DOSE, alarms, give_one, mins, secs};
+
+fn looked_at(world: &World) -> Caregiver {
+    let Face::Caregiver(page) = world.face() else { unreachable!("{:?}", world.face()) };
+    page
+}
+
+#[test]
+fn the_page_says_what_a_caregiver_came_for() {
+    let mut world = World::ready();
+    give_one(&mut world);
+    world.doze(mins(56), secs(20));
+    world.visit(Visit::Caregiver);
+    let page = looked_at(&world);
+    // proves R-CAR-03
+    assert!(matches!(page.delivery, Some(DeliveryView::Delivering { .. })), "{page:?}");
+    let last = page.last_dose.expect("one was given");
+    // proves R-CAR-03
+    assert!(last.dose == DOSE && (59..=61).contains(&last.min_ago) && last.at.is_some(), "{last:?}");
+    let reservoir = page.reservoir.expect("the pump has said");
+    // proves R-CAR-05
+    assert!(reservoir.volume < Volume::from_microlitres(18_200) && reservoir.percent == 90, "{reservoir:?}");
+    assert!(reservoir.low > reservoir.reserve && reservoir.every_dose.days_left > 100, "{reservoir:?}");
+    assert_eq!(alarms(&world), []);
+}
+
+#[test]
+fn a_stopped_pump_is_said_with_since_when_and_goes_on_counting_out_of_reach() {
+    let mut world = World::ready();
+    world.visit(Visit::Caregiver);
+    world.pump.eri();
+    world.pump.stop();
+    world.chronicle.observe(&world.pump);
+    world.pass(secs(3));
+    // proves R-ALM-01
+    assert_eq!(alarms(&world), [AlarmCondition::PumpStopped, AlarmCondition::Eri]);
+    world.walk_away();
+    world.doze(Millis::from_hours(48), mins(5));
+    let page = looked_at(&world);
+    let two_days = 48 * 60;
+    let counts = |since_min: u32| (two_days - 5..=two_days + 5).contains(&since_min);
+    // proves R-CAR-04
+    assert!(
+        matches!(page.delivery, Some(DeliveryView::Stopped { since_min, since: Some(_) }) if counts(since_min)),
+        "{page:?}"
+    );
+    // proves R-LNK-16
+    assert!(world.screen().heard_min_ago.is_some_and(counts), "{:?}", world.screen().heard_min_ago);
+}

@@ -1,0 +1,57 @@
+//! The record can't be vouched for, or no pump is paired.
+//!
+//! Pre:  a remote that would be READY.
+//! Step: the newest part of its record doesn't verify at the start, or the background check fails, or there is no bond.
+//! Post: no dose is offered, whatever the pump says; a hold leaves nothing.
+
+use pump_core::{
+    remote::{Beginning, Input, Kept, Remote},
+    screen::Face,
+    therapy::reason::Reason,
+};
+use pump_protocol::message::AuditHead;
+use pump_tests::{OURS, World};
+
+use crate::words::{mins, prepares};
+
+fn started_with(bonded: bool, tail_good: bool) -> Face {
+    let now = World::ready().now();
+    let beginning = Beginning {
+        key: OURS,
+        bonded,
+        kept: Kept::default(),
+        head: AuditHead::default(),
+        tail_good,
+        paired_now: false,
+        configuration: None,
+    };
+    Remote::restore(beginning, now).screen(now).face
+}
+
+fn says(face: &Face, reason: Reason) -> bool {
+    matches!(face, Face::NotAvailable { reasons } if reasons.contains(&reason))
+}
+
+#[test]
+fn a_tail_that_does_not_verify_and_a_missing_bond_are_said_at_once() {
+    // proves R-ANS-11
+    assert!(says(&started_with(true, false), Reason::RecordDamaged));
+    // proves R-ANS-14
+    assert!(says(&started_with(false, true), Reason::NoBond));
+    assert_eq!(started_with(true, true), Face::Checking, "otherwise the pump is asked first");
+}
+
+#[test]
+fn a_background_check_that_fails_ends_all_offers() {
+    let mut world = World::ready();
+    world.say(Input::RecordChecked { good: true });
+    assert!(crate::words::is_ready(&world));
+    world.say(Input::RecordChecked { good: false });
+    // proves R-ANS-11
+    assert_eq!(world.reasons(), [Reason::RecordDamaged]);
+    world.hold_dose();
+    assert_eq!((prepares(&world), world.started()), (0, 0));
+    world.say(Input::RecordChecked { good: true });
+    world.pass(mins(5));
+    assert_eq!(world.reasons(), [Reason::RecordDamaged], "a record that was bad once is not good again by itself");
+}
