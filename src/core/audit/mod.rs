@@ -30,6 +30,7 @@ pub mod export;
 pub mod story;
 pub mod tally;
 pub mod verify;
+mod words;
 
 pub use base::Base;
 pub use chain::{Chain, Genesis, Record, RecordId, Sealed, SealedBatch, Unsealable};

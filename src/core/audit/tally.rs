@@ -16,7 +16,8 @@ use pump_protocol::wire::Text;
 use super::{
     Record,
     chain::KIND_LEN_MAX,
-    event::{self, Event, reason_words},
+    event::{self, Event},
+    words::reason_words,
 };
 
 /// The most days held; lines of further days count as undated. A hundred years: beyond it a clock was wrong.

@@ -30,8 +30,8 @@ const ANCHOR_MAX: Millis = Millis::from_hours(1);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct WallWatch {
     anchor: Option<(Uptime, WallTime)>,
-    /// The doubt that is on record; `None` until the first look.
-    told: Option<Option<WallDoubt>>,
+    /// The doubt that is on record.
+    doubted: Option<WallDoubt>,
 }
 
 impl Remote {
@@ -78,13 +78,11 @@ impl Remote {
         if let Ok(wall) = self.wall(now) {
             self.kept.wall_seen_ms = Some(wall.unix_ms);
         }
-        let told = self.wall_watch.told.replace(doubt);
-        match (told, doubt) {
-            (Some(told), doubt) if told == doubt => {}
-            (None, None) => {}
-            (_, Some(why)) => self.note(Event::WallDoubted { why }, self.believed(now)),
-            (Some(_), None) => self.note(Event::WallTrusted, self.believed(now)),
+        if core::mem::replace(&mut self.wall_watch.doubted, doubt) == doubt {
+            return;
         }
+        let event = doubt.map_or(Event::WallTrusted, |why| Event::WallDoubted { why });
+        self.note(event, self.believed(now));
     }
 
     /// Records that the clinic set the pump's calendar. Lockouts don't follow it.

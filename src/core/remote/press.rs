@@ -121,7 +121,7 @@ impl Remote {
             Face::Ready(offer) => self.request_dose(offer, now),
             // keeps R-CAR-01
             Face::Caregiver(_) | Face::History { .. } | Face::Alarms | Face::Fault(_) => {
-                self.note(Event::AttemptElsewhere, now)
+                self.note(Event::AttemptElsewhere, now);
             }
             Face::Checking
             | Face::Wait(_)

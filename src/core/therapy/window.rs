@@ -149,11 +149,11 @@ impl Programme {
     fn new(basal: &[BasalSegment]) -> Self {
         let mut segments = Vec::with_capacity(basal.len());
         let mut given = 0;
-        let ends = basal.iter().skip(1).map(begins_ms).chain([DAY_MS]);
+        let ends = basal.iter().skip(1).copied().map(begins_ms).chain([DAY_MS]);
         for (segment, end) in basal.iter().zip(ends) {
             let rate = i128::from(segment.rate.nanograms_per_hour());
-            segments.push((begins_ms(segment), given, rate));
-            given += rate * (end - begins_ms(segment));
+            segments.push((begins_ms(*segment), given, rate));
+            given += rate * (end - begins_ms(*segment));
         }
         Self { segments, a_day: given }
     }
@@ -172,7 +172,7 @@ impl Programme {
     }
 }
 
-fn begins_ms(segment: &BasalSegment) -> i128 {
+fn begins_ms(segment: BasalSegment) -> i128 {
     i128::from(segment.from_minute) * 60_000
 }
 
