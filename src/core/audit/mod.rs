@@ -27,6 +27,8 @@ pub mod chain;
 pub mod checkpoint;
 pub mod event;
 pub mod export;
+#[cfg(test)]
+mod frozen;
 pub mod story;
 pub mod tally;
 pub mod verify;

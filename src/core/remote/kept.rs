@@ -166,3 +166,98 @@ impl Ended {
         matches!(self.outcome, Outcome::Delivered { .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pump_protocol::{
+        clock::{BootId, WallTime},
+        history::BolusEnd,
+        message::BolusRef,
+        wire::Bounded,
+    };
+
+    use super::*;
+    use crate::{
+        fixtures::morphine,
+        ledger::{State, Verdict},
+        therapy::change::Change,
+    };
+
+    fn moment() -> Moment {
+        Moment {
+            boot: BootId([7; 16]),
+            uptime: Uptime::from_millis(60_000),
+            pump: Some(PumpTime::new(2, Millis::from_hours(3))),
+            wall: Some(WallTime { unix_ms: 1_790_000_000_000, utc_offset_min: 120 }),
+        }
+    }
+
+    /// A machine's state with something in every field.
+    fn full() -> Kept {
+        let dose = Dose::from_micrograms(50);
+        let pump = PumpTime::new(2, Millis::from_hours(3));
+        let since =
+            Since { pump, carried: Millis::from_mins(1), uptime: Some((BootId([7; 16]), Uptime::from_millis(5))) };
+        let mut account = Account::default();
+        let (source, lasts) = (DoseSource::Ours { id: RequestId(7) }, Millis::from_mins(4));
+        account.count(CountedDose { source, dose, since, lasts });
+        account.count_gap(since);
+        let bolus = BolusRef { bolus: Default::default(), history_seq: HistorySeq(11), start: pump, dose };
+        let mut request = Request::new(RequestId(8), dose, morphine().hash(), moment());
+        request.state = State::Uncertain(Verdict::Started(bolus));
+        let delivered = pump_protocol::history::Delivered::exactly(dose);
+        let outcome = Outcome::DeliveredInPart { bolus, delivered, end: BolusEnd::Cancelled };
+        Kept {
+            pump: Text::new("SIM-000042").ok(),
+            prescription: Some(morphine()),
+            last_id: RequestId(8),
+            account,
+            history_read: HistorySeq(11),
+            history_imported: true,
+            pump_seen: Some(pump),
+            civil_seen: CivilTime::from_millis(1_790_000_000_000),
+            stopped: true,
+            request: Some(request),
+            ended: Some(Ended { outcome, dose, echoed: dose, pressed: moment(), at: Uptime::from_millis(61_000) }),
+            changes: Bounded::filled_from([Change::Allotment { from: 4, to: 3 }]),
+            alarms: KeptAlarms::default(),
+            wrong_codes: 2,
+            wall_seen_ms: Some(1_790_000_000_000),
+            configuration: Some([0x3C; 32]),
+        }
+    }
+
+    #[test]
+    fn what_survives_a_restart_has_these_bytes_for_ever() {
+        let hex = full().to_bytes().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        assert_eq!(hex, include_str!("frozen/kept-2.hex").trim(), "another version, or the same bytes");
+        assert_eq!(Kept::from_bytes(&full().to_bytes()), Ok(full()));
+    }
+
+    #[test]
+    fn bytes_that_are_cut_changed_in_version_or_longer_are_refused() {
+        let bytes = full().to_bytes();
+        for len in 0..bytes.len() {
+            assert!(Kept::from_bytes(&bytes[..len]).is_err(), "cut to {len}");
+        }
+        assert_eq!(Kept::from_bytes(&[1]), Err(Malformed::Version { found: 1 }));
+        assert!(Kept::from_bytes(&[bytes.as_slice(), &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn another_pump_brings_no_fresh_allotment() {
+        let now = Now { boot: BootId([7; 16]), uptime: Uptime::from_millis(70_000), wall: None };
+        let (kept, events) = full().for_another_pump(now);
+        let replaced = Event::PumpReplaced { from: Text::new("SIM-000042").expect("fits"), doses: 2 };
+        assert_eq!(events, [Event::AssumedGiven { id: RequestId(8) }, replaced]);
+        assert_eq!((kept.pump, kept.prescription, kept.request), (None, None, None));
+        // The next pump's clock, whatever it shows, is another: ages are carried, and a full lockout runs.
+        let mut account = kept.account;
+        let first_word = PumpTime::new(1, Millis::from_hours(900));
+        account.pump_was_reset(kept.pump_seen, first_word);
+        let later = first_word.after(Millis::from_hours(1));
+        let an_hour_on = Now { uptime: now.uptime.after(Millis::from_hours(1)), ..now };
+        assert_eq!(account.used(&morphine(), later, an_hour_on), 4, "and the gap counts as before");
+        assert_eq!(account.lockout_remaining(&morphine(), later, an_hour_on), Millis::from_hours(1));
+    }
+}
