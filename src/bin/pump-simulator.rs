@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser;
+use pump_protocol::message::Role;
 use pump_remote::{
     adapters::{
         clock::Clock,
@@ -95,8 +96,11 @@ async fn console(host: SharedHost, clock: Clock) {
                 println!("{said}");
                 host.drop_links();
             }
-            ConsoleAnswer::OpenPairing => {
+            ConsoleAnswer::OpenPairing(Role::Patient) => {
                 println!("The pairing window is open for five minutes, for a patient's remote.");
+            }
+            ConsoleAnswer::OpenPairing(Role::Viewer) => {
+                println!("The pairing window is open for five minutes, for a remote that may only look.");
             }
             ConsoleAnswer::Quit => return,
         }

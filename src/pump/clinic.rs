@@ -152,10 +152,19 @@ impl Pump {
 
     /// Gives a bolus of the clinic's choice. It counts towards the patient's lockout and window limit.
     pub fn clinician_bolus(&mut self, dose: Dose) -> Result<(), ClinicRefused> {
+        self.bolus_of(Origin::Clinician, dose)
+    }
+
+    /// Gives a bolus that nobody is known to have asked for: it counts like the clinic's, and is named as unknown.
+    pub fn unaccounted_bolus(&mut self, dose: Dose) -> Result<(), ClinicRefused> {
+        self.bolus_of(Origin::Unknown, dose)
+    }
+
+    fn bolus_of(&mut self, origin: Origin, dose: Dose) -> Result<(), ClinicRefused> {
         self.check_clinician_bolus(dose)?;
         let on = self.prescription.demand_doses_on();
         let duration = if on { self.prescription.programmed().bolus_duration } else { CLINICIAN_BOLUS_DURATION };
-        self.start_bolus(Origin::Clinician, dose, duration, None).map(|_| ()).ok_or(ClinicRefused::RecordFull)
+        self.start_bolus(origin, dose, duration, None).map(|_| ()).ok_or(ClinicRefused::RecordFull)
     }
 
     /// The pump loses its clock and everything volatile: the bolus under way, the grant, the sessions. The host drops its

@@ -7,11 +7,11 @@ use core::fmt::Write as _;
 use pump_protocol::{
     clock::CivilTime,
     history::{BolusEnd, Delivered, HistoryEntry, HistoryEvent, Origin},
-    message::DenyReason,
+    message::{DenyReason, Role},
     prescription::{BASAL_SEGMENTS_MAX, BasalSegment, PatientCode, Prescription, Programmed},
     quantity::{BasalRate, Concentration, Dose, Millis, Volume},
     report::{AnnunciationKind, Delivery},
-    wire::Bounded,
+    wire::{Bounded, Text},
 };
 
 use crate::{
@@ -28,9 +28,9 @@ status                          how the pump is
 history [N]                     its newest entries
 refill [ML [MCG_PER_ML]]        fill the reservoir; full, with the same liquid, unless told
 program [dose=MCG] [duration=MIN] [lockout=MIN] [allotment=N] [limit=MCG] [window=MIN]
-        [basal=HH:MM/MCG_PER_H,...] [code=DDDD|off]
+        [basal=HH:MM/MCG_PER_H,...] [code=DDDD|off] [drug=NAME] [capacity=ML] [low=ML] [reserve=ML]
                                 change the prescription
-bolus MCG                       a clinician's bolus
+bolus MCG [unknown]             a clinician's bolus, or one that nobody is known to have asked for
 stop / start                    all delivery, basal included
 stall / unstall                 the motor
 occlusion on|off                the catheter
@@ -44,7 +44,7 @@ echo MCG                        let grants name another dose
 deny REASON                     hold a reason against every dose: alarm, bolus, reservoir, lockout, allotment,
                                 limit, off, changed, grant
 calm                            forget all faults and imposed reasons
-magnet                          open the pairing window
+magnet [viewer]                 open the pairing window, for a patient's remote or one that may only look
 quit                            leave";
 
 /// What the host is to do with a line's answer.
@@ -54,8 +54,8 @@ pub enum ConsoleAnswer {
     Say(String),
     /// Show it, and drop every link: the pump was reset.
     DropLinks(String),
-    /// A magnet is at the pump: open the pairing window.
-    OpenPairing,
+    /// A magnet is at the pump: open the pairing window for a remote of this role.
+    OpenPairing(Role),
     /// Leave.
     Quit,
 }
@@ -66,7 +66,8 @@ pub fn run(pump: &mut Pump, script: &mut Script, line: &str) -> ConsoleAnswer {
     ConsoleAnswer::Say(match *words.as_slice() {
         [] => String::new(),
         ["help"] => HELP.to_owned(),
-        ["magnet"] => return ConsoleAnswer::OpenPairing,
+        ["magnet"] => return ConsoleAnswer::OpenPairing(Role::Patient),
+        ["magnet", "viewer"] => return ConsoleAnswer::OpenPairing(Role::Viewer),
         ["quit"] => return ConsoleAnswer::Quit,
         ["reset"] => return reset(pump),
         ["status"] => status(pump, script),
@@ -74,7 +75,8 @@ pub fn run(pump: &mut Pump, script: &mut Script, line: &str) -> ConsoleAnswer {
         ["history", count] => number(count).map_or_else(|| not_a_number(count), |count| history(pump, count)),
         ["refill", ref rest @ ..] => refill(pump, rest),
         ["program", ref changes @ ..] => program(pump, changes),
-        ["bolus", dose] => bolus(pump, dose),
+        ["bolus", dose] => bolus(pump, dose, Origin::Clinician),
+        ["bolus", dose, "unknown"] => bolus(pump, dose, Origin::Unknown),
         ["clock", time] => clock(pump, time),
         ["deny", reason] => deny(pump, reason),
         ["calm"] => calm(pump, script),
@@ -246,7 +248,7 @@ fn program(pump: &mut Pump, changes: &[&str]) -> String {
         if reprogram(&mut programmed, change).is_none() {
             return format!(
                 "No change \"{}\"; there are dose=MCG, duration=MIN, lockout=MIN, allotment=N, limit=MCG, window=MIN, \
-                 basal=HH:MM/MCG_PER_H,... and code=DDDD or code=off.",
+                 basal=HH:MM/MCG_PER_H,..., code=DDDD, code=off, drug=NAME, capacity=ML, low=ML and reserve=ML.",
                 quoted(change)
             );
         }
@@ -270,6 +272,10 @@ fn reprogram(programmed: &mut Programmed, change: &str) -> Option<()> {
         ("duration", minutes) => programmed.bolus_duration = Millis::from_mins(minutes.parse().ok()?),
         ("window", minutes) => programmed.window_limit.window = Millis::from_mins(minutes.parse().ok()?),
         ("basal", segments) => programmed.basal = basal(segments)?,
+        ("drug", name) => programmed.drug = Text::new(name).ok()?,
+        ("capacity", volume) => programmed.capacity = millilitres(volume)?,
+        ("low", volume) => programmed.low_reservoir = millilitres(volume)?,
+        ("reserve", volume) => programmed.reserve = millilitres(volume)?,
         ("code", "off") => programmed.patient_code = None,
         ("code", digits) if digits.len() == 4 => programmed.patient_code = Some(PatientCode(digits.parse().ok()?)),
         _ => return None,
@@ -296,10 +302,14 @@ fn time_of_day(word: &str) -> Option<u16> {
     }
 }
 
-fn bolus(pump: &mut Pump, word: &str) -> String {
+fn bolus(pump: &mut Pump, word: &str, origin: Origin) -> String {
     let Some(dose) = micrograms(word) else { return not_a_number(word) };
-    match pump.clinician_bolus(dose) {
-        Ok(()) => format!("A clinician's bolus of {dose} is running."),
+    let given = match origin {
+        Origin::Unknown => pump.unaccounted_bolus(dose),
+        Origin::Clinician | Origin::Remote { .. } => pump.clinician_bolus(dose),
+    };
+    match given {
+        Ok(()) => format!("A bolus of {dose} is running, asked for by {}.", asker(origin)),
         Err(refused) => format!("Refused: {refused}."),
     }
 }

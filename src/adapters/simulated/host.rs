@@ -135,8 +135,8 @@ impl Host {
     pub fn console(&mut self, line: &str, now: Uptime) -> ConsoleAnswer {
         self.live_until(now);
         let answer = console::run(&mut self.state.pump, &mut self.script, line);
-        if let ConsoleAnswer::OpenPairing = answer {
-            self.magnet(Role::Patient, now);
+        if let ConsoleAnswer::OpenPairing(role) = answer {
+            self.magnet(role, now);
         }
         match self.store() {
             Ok(()) => answer,

@@ -171,7 +171,7 @@ impl Ended {
 mod tests {
     use pump_protocol::{
         clock::{BootId, WallTime},
-        history::BolusEnd,
+        history::{BolusEnd, BolusId},
         message::BolusRef,
         wire::Bounded,
     };
@@ -202,7 +202,7 @@ mod tests {
         let (source, lasts) = (DoseSource::Ours { id: RequestId(7) }, Millis::from_mins(4));
         account.count(CountedDose { source, dose, since, lasts });
         account.count_gap(since);
-        let bolus = BolusRef { bolus: Default::default(), history_seq: HistorySeq(11), start: pump, dose };
+        let bolus = BolusRef { bolus: BolusId(0), history_seq: HistorySeq(11), start: pump, dose };
         let mut request = Request::new(RequestId(8), dose, morphine().hash(), moment());
         request.state = State::Uncertain(Verdict::Started(bolus));
         let delivered = pump_protocol::history::Delivered::exactly(dose);

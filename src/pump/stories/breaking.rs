@@ -27,7 +27,7 @@ fn ask(bench: &mut Bench, script: &mut Script, command: &Command) -> Answered {
 fn typed(bench: &mut Bench, line: &str) -> String {
     match run(&mut bench.pump, &mut Script::default(), line) {
         ConsoleAnswer::Say(said) | ConsoleAnswer::DropLinks(said) => said,
-        ConsoleAnswer::OpenPairing | ConsoleAnswer::Quit => String::new(),
+        ConsoleAnswer::OpenPairing(_) | ConsoleAnswer::Quit => String::new(),
     }
 }
 
@@ -126,7 +126,8 @@ fn the_console_does_what_it_is_told_and_says_so() {
     assert!(typed(&mut bench, "deny alarm").contains("until calm"));
     assert!(typed(&mut bench, "reset prepare after").starts_with("Set: reset at the next Prepare"));
     assert!(typed(&mut bench, "reset").contains("full lockout"));
-    assert_eq!(run(&mut bench.pump, &mut Script::default(), "magnet"), ConsoleAnswer::OpenPairing);
+    assert_eq!(run(&mut bench.pump, &mut Script::default(), "magnet"), ConsoleAnswer::OpenPairing(Role::Patient));
+    assert_eq!(run(&mut bench.pump, &mut Script::default(), "magnet viewer"), ConsoleAnswer::OpenPairing(Role::Viewer));
     assert_eq!(run(&mut bench.pump, &mut Script::default(), "quit"), ConsoleAnswer::Quit);
 }
 
