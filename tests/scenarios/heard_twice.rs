@@ -6,9 +6,9 @@
 
 use pump_core::audit::event::Event;
 use pump_protocol::quantity::Millis;
-use pump_tests::World;
+use pump_tests::{CommandKind, Effect, Point, World};
 
-use crate::words::{secs, wait_of};
+use crate::words::{mins, secs, wait_of};
 
 fn settled_once(world: &mut World, moment: u64) {
     world.pass(secs(10));
@@ -49,4 +49,15 @@ fn a_part_that_is_told_twice_is_taken_off_once() {
         world.cut_link();
         settled_once(&mut world, moment);
     }
+}
+
+#[test]
+fn a_dose_whose_whole_life_was_missed_is_told_by_fate_and_is_no_stranger_in_the_history() {
+    let mut world = World::ready();
+    world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
+    world.hold_dose();
+    world.walk_away();
+    world.pass(mins(10));
+    world.come_back();
+    settled_once(&mut world, 0);
 }
