@@ -1,4 +1,4 @@
-//! The same dose is heard of again and again (OmniBLE PR 144).
+//! The same dose is heard of again and again (`OmniBLE` PR 144).
 //!
 //! Pre:  a dose was given, or stopped with a part in.
 //! Step: the remote restarts and the link comes and goes at every moment around its end, so that fate and history tell of it twice.

@@ -1,4 +1,4 @@
-//! The patient presses again, because nothing seems to happen (AndroidAPS #830, #1768).
+//! The patient presses again, because nothing seems to happen (`AndroidAPS` #830, #1768).
 //!
 //! Pre:  COMMIT has left, and its answer is lost.
 //! Step: the control is held again and again, in doubt and afterwards, while the link comes and goes and the remote restarts.
