@@ -2,4 +2,5 @@
 
 mod bad_files;
 mod common;
+mod log;
 mod over_a_socket;

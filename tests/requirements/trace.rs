@@ -196,25 +196,26 @@ fn judge_tag(tag: &Tag<'_>, requirements: &BTreeMap<String, Requirement>, found:
     }
 }
 
-/// Each id in the hazards exists, with `(open)` behind it exactly if it is open; each test named in a row's last cell exists.
+/// Each test named in a row's last cell exists, and each id is what the page says of it.
 fn judge_hazards(tree: &Tree, requirements: &BTreeMap<String, Requirement>, found: &mut Vec<String>) {
     let functions = tree.test_functions();
     for (index, line) in tree.text(HAZARDS).lines().enumerate() {
         let place = format!("{HAZARDS}:{}", index + 1);
-        for (id, behind) in ids_in(line) {
-            let marked = behind.starts_with(" (open)");
-            match requirements.get(id) {
-                None => found.push(format!("{place}: there is no requirement {id}")),
-                Some(requirement) if requirement.open != marked => {
-                    let is = if requirement.open { "open" } else { "not open" };
-                    found.push(format!("{place}: {id} is {is}"));
-                }
-                Some(_) => {}
-            }
-        }
+        let wrong = ids_in(line).filter_map(|(id, behind)| misjudged(id, behind, requirements.get(id)));
+        found.extend(wrong.map(|why| format!("{place}: {why}")));
         let last_cell = line.trim_end_matches('|').rsplit('|').next().filter(|_| line.starts_with('|')).unwrap_or("");
         let missing = last_cell.split('`').skip(1).step_by(2).filter(|name| !functions.contains(name));
         found.extend(missing.map(|name| format!("{place}: there is no test {name}")));
+    }
+}
+
+/// What is wrong with an id in the hazards: `(open)` stands behind it exactly if it is open.
+fn misjudged(id: &str, behind: &str, requirement: Option<&Requirement>) -> Option<String> {
+    match (requirement.map(|requirement| requirement.open), behind.starts_with(" (open)")) {
+        (None, _) => Some(format!("there is no requirement {id}")),
+        (Some(true), false) => Some(format!("{id} is open")),
+        (Some(false), true) => Some(format!("{id} is not open")),
+        (Some(_), _) => None,
     }
 }
 
