@@ -47,5 +47,6 @@ fn a_prescription_that_was_replaced_offers_nothing_before_the_other_is_read() {
     assert_eq!(prepares(&world), 0);
     world.faults.clear();
     world.pass(secs(10));
+    world.seen();
     assert!(is_ready(&world), "{:?}", world.face());
 }
