@@ -90,7 +90,7 @@ impl Remote {
         if let Some(passed) = seen.and_then(|seen| report.time.since(seen)) {
             let expected = self.kept.civil_seen.after(passed);
             let by_ms = report.civil.millis().saturating_sub(expected.millis());
-            if by_ms != 0 {
+            if by_ms.unsigned_abs() > STEP_MIN_MS {
                 self.note(Event::PumpClockSet { by_ms }, now);
             }
         }

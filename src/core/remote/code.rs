@@ -92,7 +92,7 @@ impl Remote {
 
     /// Whether what was held for still stands there, and nothing else asks to be read first.
     fn still_offered(&self, entry: CodeEntry, now: Now) -> bool {
-        let same = matches!(self.availability(now), Availability::Ready(offer) if offer == entry.offer);
+        let same = matches!(self.availability(now), Availability::Ready(offer) if offer.dose == entry.offer.dose);
         same && self.kept.changes.is_empty()
     }
 

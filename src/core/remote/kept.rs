@@ -180,7 +180,7 @@ mod tests {
     use crate::{
         fixtures::morphine,
         ledger::{State, Verdict},
-        therapy::change::Change,
+        therapy::{account::DOSES_MAX, change::Change},
     };
 
     fn moment() -> Moment {
@@ -242,6 +242,18 @@ mod tests {
         }
         assert_eq!(Kept::from_bytes(&[1]), Err(Malformed::Version { found: 1 }));
         assert!(Kept::from_bytes(&[bytes.as_slice(), &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn the_fullest_account_fits_into_what_a_batch_may_carry() {
+        let mut kept = full();
+        let most =
+            kept.account.counted(PumpTime::default(), Now::default()).next().map(|(dose, _)| *dose).expect("one");
+        for id in 0..DOSES_MAX as u64 {
+            kept.account.count(CountedDose { source: DoseSource::Ours { id: RequestId(id) }, ..most });
+        }
+        let len = kept.to_bytes().len();
+        assert!(kept.account.len() == DOSES_MAX && 2 * len <= crate::audit::chain::KEPT_LEN_MAX + 4096, "{len} bytes");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What stands on the display, derived from what is known at this moment.
 //!
 //! # Promises
-//! - READY is shown exactly when a full hold would make a request: both ask [`Remote::face`].
+//! - READY is shown exactly when a full hold would make a request, or ask for the patient's code: both ask [`Remote::face`].
 //! - An open question is shown before anything else on the patient's page; it can't be dismissed.
 //! - Nothing here changes the machine.
 
