@@ -11,10 +11,10 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use pump_protocol::{
     clock::WallTime,
     message::AuditHead,
-    wire::{VERSION, Wire, wire_struct},
+    wire::{Wire, wire_struct},
 };
 
-use super::RecordId;
+use super::{RecordId, chain::RECORD_VERSION};
 
 const BASE_DOMAIN: &[u8] = b"pump-remote audit base\0";
 
@@ -57,7 +57,7 @@ impl Base {
 
     fn signed_bytes(&self, id: RecordId) -> Vec<u8> {
         let mut bytes = BASE_DOMAIN.to_vec();
-        VERSION.put(&mut bytes);
+        RECORD_VERSION.put(&mut bytes);
         id.put(&mut bytes);
         self.head.put(&mut bytes);
         self.exported.put(&mut bytes);
