@@ -93,7 +93,12 @@ pub struct Programmed {
 
 /// A prescription whose fields agree.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Prescription(Programmed);
+pub struct Prescription {
+    programmed: Programmed,
+    /// Computed once, because they are asked for at every turn: the hash of all fields, and the basal of the fullest window.
+    hash: PrescriptionHash,
+    fullest_window: Dose,
+}
 
 wire_newtype!(PrescriptionHash([u8; 32]), PatientCode(u16));
 wire_struct!(BasalSegment { from_minute, rate });
@@ -232,39 +237,44 @@ impl Prescription {
         if basal.saturating_add(dose) > p.window_limit.amount {
             return Err(Contradiction::AboveWindowLimit { basal, dose, limit: p.window_limit.amount });
         }
-        Ok(Self(programmed))
+        Ok(Self { hash: programmed.hash(), fullest_window: basal, programmed })
     }
 
     /// Every field, as programmed.
     pub const fn programmed(&self) -> &Programmed {
-        &self.0
+        &self.programmed
     }
 
     /// SHA-256 over the encoding of every field.
-    pub fn hash(&self) -> PrescriptionHash {
-        self.0.hash()
+    pub const fn hash(&self) -> PrescriptionHash {
+        self.hash
+    }
+
+    /// The most that the basal programme gives in any window of the dose limit.
+    pub const fn fullest_window(&self) -> Dose {
+        self.fullest_window
     }
 
     /// Whether the clinic lets the patient ask at all.
     pub const fn demand_doses_on(&self) -> bool {
-        self.0.allotment > 0
+        self.programmed.allotment > 0
     }
 
     /// The most that the basal programme gives in any stretch of this length.
     pub fn most_basal_in(&self, window: Millis) -> Dose {
-        most_basal_in(&self.0.basal, window)
+        most_basal_in(&self.programmed.basal, window)
     }
 
     /// The programmed rate at this minute of the pump's civil day.
     pub fn basal_at(&self, minute_of_day: u16) -> BasalRate {
-        let begun = self.0.basal.iter().take_while(|segment| segment.from_minute <= minute_of_day);
+        let begun = self.programmed.basal.iter().take_while(|segment| segment.from_minute <= minute_of_day);
         begun.last().map_or(BasalRate::default(), |segment| segment.rate)
     }
 }
 
 impl Wire for Prescription {
     fn put(&self, out: &mut Vec<u8>) {
-        self.0.put(out);
+        self.programmed.put(out);
     }
     fn take(input: &mut Reader<'_>) -> Result<Self, Malformed> {
         Self::check(Programmed::take(input)?).map_err(|_| input.unknown("prescription that contradicts itself", 0_u8))

@@ -21,7 +21,9 @@ use pump_protocol::{
 
 use super::account::Account;
 
-const DAY_MS: i128 = 24 * 3_600_000;
+const DAY_MS: i64 = 24 * 3_600_000;
+/// No offset is longer: ages and spans beyond it are cut to it. A thousand years, so that no sum of a few of them overflows.
+const OFFSET_MAX_MS: i64 = 1000 * 366 * DAY_MS;
 /// One nanogram in the unit of every sum here: nanograms an hour for a millisecond.
 const NANOGRAM: i128 = 3_600_000;
 
@@ -29,10 +31,10 @@ const NANOGRAM: i128 = 3_600_000;
 #[derive(Debug)]
 pub struct Windows<'a> {
     known: &'a Prescription,
-    /// What the pump's civil clock shows now, at least and at most.
-    civil: [i128; 2],
+    /// The pump's time of day now, at least and at most.
+    time_of_day: [i64; 2],
     /// For each counted dose, latest end first: its end's offset, and the drug of all doses that end then or later.
-    doses: Vec<(i128, i128)>,
+    doses: Vec<(i64, i128)>,
     /// How long a gap in the history still counts as a window used up.
     gap: Millis,
 }
@@ -41,7 +43,7 @@ pub struct Windows<'a> {
 #[derive(Debug)]
 struct Programme {
     /// When each segment begins, what was given since midnight by then, and its rate.
-    segments: Vec<(i128, i128, i128)>,
+    segments: Vec<(i64, i128, i128)>,
     a_day: i128,
 }
 
@@ -60,7 +62,7 @@ impl<'a> Windows<'a> {
         let programmed = known.programmed();
         let reach = programmed.window_limit.window.saturating_add(programmed.bolus_duration);
         let gap = account.gap_age(pump_now, now).map_or(Millis::ZERO, |age| reach.saturating_sub(age));
-        Self { known, civil: civil.map(|civil| i128::from(civil.millis())), doses, gap }
+        Self { known, time_of_day: civil.map(|civil| ms(civil.of_day())), doses, gap }
     }
 
     /// How long until one more demand dose fits into every window with it in; nothing if it fits now.
@@ -68,12 +70,15 @@ impl<'a> Windows<'a> {
     /// Tried are now and the moments at which an older dose leaves the last window. Behind the last of them no older dose is
     /// left, and basal with one dose always fits (`Prescription::check`).
     pub fn wait(&self) -> Millis {
+        if self.fits_anywhere() {
+            return self.gap;
+        }
         let programme = Programme::new(&self.known.programmed().basal);
-        if self.fits_anywhere() || self.fits(&programme, 0) {
+        if self.fits(&programme, 0) {
             return self.gap;
         }
         let length = self.length();
-        let mut leaves: Vec<i128> = self.doses.iter().map(|(end, _)| end + length).filter(|at| *at > 0).collect();
+        let mut leaves: Vec<i64> = self.doses.iter().map(|(end, _)| end + length).filter(|at| *at > 0).collect();
         leaves.reverse();
         // The longer one waits the less is in the way, apart from the time of day: by halving, then one by one.
         let likely = leaves.partition_point(|at| !self.fits(&programme, *at));
@@ -85,31 +90,31 @@ impl<'a> Windows<'a> {
     /// All drug in the window that ends now, basal as programmed; doses that left it less than `slack` ago still counted.
     pub fn used(&self, slack: Millis) -> Dose {
         let (from, programme) = (-self.length(), Programme::new(&self.known.programmed().basal));
-        let most = self.civil.map(|civil| programme.between(civil + from, civil)).into_iter().max();
+        let most = self.time_of_day.map(|civil| programme.between(civil + from, civil)).into_iter().max();
         dose_of(self.doses_after(from - ms(slack)) + most.unwrap_or(0))
     }
 
     /// The same, doses that leave it in less than `slack` not counted any more.
     pub fn used_at_least(&self, slack: Millis) -> Dose {
         let (from, programme) = (-self.length(), Programme::new(&self.known.programmed().basal));
-        let least = self.civil.map(|civil| programme.between(civil + from, civil)).into_iter().min();
+        let least = self.time_of_day.map(|civil| programme.between(civil + from, civil)).into_iter().min();
         dose_of(self.doses_after(from + ms(slack)) + least.unwrap_or(0))
     }
 
     /// Whether even the fullest hours with every counted dose in them hold one more: true nearly always, and quick to see.
     fn fits_anywhere(&self) -> bool {
         let programmed = self.known.programmed();
-        let basal = drug(self.known.most_basal_in(programmed.window_limit.window));
+        let basal = drug(self.known.fullest_window());
         let all = self.doses.last().map_or(0, |(_, sum)| *sum);
         basal + all + drug(programmed.demand_dose) <= drug(programmed.window_limit.amount)
     }
 
     /// Whether a demand dose that starts at this offset exceeds no window with any of it in.
-    fn fits(&self, programme: &Programme, start: i128) -> bool {
+    fn fits(&self, programme: &Programme, start: i64) -> bool {
         let (demand_dose, limit) =
             (drug(self.known.programmed().demand_dose), drug(self.known.programmed().window_limit.amount));
-        self.civil.into_iter().all(|civil| {
-            let fits = |from: i128| {
+        self.time_of_day.into_iter().all(|civil| {
+            let fits = |from: i64| {
                 let basal = programme.between(civil + from, civil + from + self.length());
                 basal + self.doses_after(from) + demand_dose <= limit
             };
@@ -119,10 +124,10 @@ impl<'a> Windows<'a> {
 
     /// Where a window with the new dose in it can hold the most: its content changes evenly between the points at which it
     /// begins or ends at a segment's border or lets go of a dose, so one of those is the fullest.
-    fn turning_points(&self, programme: &Programme, start: i128, civil: i128) -> impl Iterator<Item = i128> {
+    fn turning_points(&self, programme: &Programme, start: i64, civil: i64) -> impl Iterator<Item = i64> {
         let (length, duration) = (self.length(), ms(self.known.programmed().bolus_duration).max(1));
         let (first, last) = (start - length + 1, start + duration - 1);
-        let borders = |from: i128, to: i128| {
+        let borders = |from: i64, to: i64| {
             let days = (civil + from).div_euclid(DAY_MS)..=(civil + to).div_euclid(DAY_MS);
             let segments = &programme.segments;
             days.flat_map(move |day| segments.iter().map(move |(begins, ..)| day * DAY_MS + begins - civil))
@@ -134,12 +139,12 @@ impl<'a> Windows<'a> {
         inner.chain([first, last])
     }
 
-    fn length(&self) -> i128 {
+    fn length(&self) -> i64 {
         ms(self.known.programmed().window_limit.window)
     }
 
     /// The drug of all counted doses that end behind this offset.
-    fn doses_after(&self, from: i128) -> i128 {
+    fn doses_after(&self, from: i64) -> i128 {
         let behind = self.doses.partition_point(|(end, _)| *end > from);
         behind.checked_sub(1).and_then(|last| self.doses.get(last)).map_or(0, |(_, sum)| *sum)
     }
@@ -153,35 +158,35 @@ impl Programme {
         for (segment, end) in basal.iter().zip(ends) {
             let rate = i128::from(segment.rate.nanograms_per_hour());
             segments.push((begins_ms(*segment), given, rate));
-            given += rate * (end - begins_ms(*segment));
+            given += rate * i128::from(end - begins_ms(*segment));
         }
         Self { segments, a_day: given }
     }
 
     /// What is given between two readings of the civil clock.
-    fn between(&self, from: i128, to: i128) -> i128 {
+    fn between(&self, from: i64, to: i64) -> i128 {
         self.until(to) - self.until(from)
     }
 
-    /// What is given from the calendar's beginning until this reading.
-    fn until(&self, civil: i128) -> i128 {
+    /// What is given from today's midnight until this reading; less than nothing for one of yesterday.
+    fn until(&self, civil: i64) -> i128 {
         let of_day = civil.rem_euclid(DAY_MS);
         let begun = self.segments.iter().rev().find(|(begins, ..)| *begins <= of_day);
-        let today = begun.map_or(0, |(begins, given, rate)| given + rate * (of_day - begins));
-        civil.div_euclid(DAY_MS) * self.a_day + today
+        let today = begun.map_or(0, |(begins, given, rate)| given + rate * i128::from(of_day - begins));
+        i128::from(civil.div_euclid(DAY_MS)) * self.a_day + today
     }
 }
 
-fn begins_ms(segment: BasalSegment) -> i128 {
-    i128::from(segment.from_minute) * 60_000
+fn begins_ms(segment: BasalSegment) -> i64 {
+    i64::from(segment.from_minute) * 60_000
 }
 
 fn drug(dose: Dose) -> i128 {
     i128::from(dose.nanograms()) * NANOGRAM
 }
 
-fn ms(millis: Millis) -> i128 {
-    i128::from(millis.get())
+fn ms(millis: Millis) -> i64 {
+    i64::try_from(millis.get()).unwrap_or(OFFSET_MAX_MS).min(OFFSET_MAX_MS)
 }
 
 /// Rounded up: a started nanogram counts.
@@ -300,10 +305,10 @@ mod tests {
             let programme = Programme::new(&prescription.programmed().basal);
             assert!(windows.fits(&programme, ms(windows.wait())), "{ago:?}");
             // Judged the slow way, minute by minute through every window, as the prescription's text says it.
-            let slow = (-119..4).all(|from: i128| {
+            let slow = (-119..4).all(|from: i64| {
                 let (from, to) = (from * 60_000, from * 60_000 + 7_200_000);
-                let basal: i128 = programme.between(windows.civil[0] + from, windows.civil[0] + to);
-                let inside = |ago: &u64| (4 - i128::from(*ago)) * 60_000 > from;
+                let basal: i128 = programme.between(windows.time_of_day[0] + from, windows.time_of_day[0] + to);
+                let inside = |ago: &u64| (4 - i64::try_from(*ago).expect("small")) * 60_000 > from;
                 let doses = ago.iter().filter(|ago| inside(ago)).count() + 1;
                 basal + i128::try_from(doses).expect("few") * 40_000 * NANOGRAM
                     <= drug(prescription.programmed().window_limit.amount)
