@@ -25,5 +25,5 @@ pub use error::{AppendError, OpenError, ReadError};
 pub use export::{ExportError, is_export, read_export, verify_export, write_export};
 pub use file::set_aside;
 pub use store::{Opened, Opening, SIZE_MAX_BYTES, Store, TailVerdict};
-pub use verification::{Progress, Verification};
+pub use verification::{Progress, Show, Verification};
 pub use view::{PAGE_MAX, View};

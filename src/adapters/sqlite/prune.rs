@@ -14,23 +14,20 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
 use ed25519_dalek::SigningKey;
 use pump_core::{
-    audit::{
-        Checkpoint,
-        export::{BadExport, Exporter},
-    },
+    audit::{Checkpoint, export::BadExport},
     remote::Kept,
 };
 use pump_protocol::message::AuditHead;
 use thiserror::Error;
 
-use super::{ExportError, ReadError, Verification, View, file, read_export, rows};
+use super::{ExportError, ReadError, View, export::write_part, file, rows, verify_export};
 
 /// No younger line is pruned, in days: events must be kept for 30 (OPCA R6.6.0), and no limit reaches back further than seven.
 pub const AGE_MIN_DAYS: i64 = 30;
@@ -103,7 +100,7 @@ pub async fn export_cut(view: View, cut: &Cut, key: &SigningKey, out: &Path) -> 
     let new = file::beside(out, ".new");
     let begun = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
     let written = begun.map_err(ExportError::from)?;
-    write_part(view, cut, key, &written).await?;
+    write_part(view, cut.to.head, key, &mut BufWriter::new(&written)).await?;
     written.sync_all().map_err(ExportError::from)?;
     drop(written);
     let exported = read_back(&new, cut)?;
@@ -111,27 +108,8 @@ pub async fn export_cut(view: View, cut: &Cut, key: &SigningKey, out: &Path) -> 
     Ok(exported)
 }
 
-async fn write_part(view: View, cut: &Cut, key: &SigningKey, out: &File) -> Result<(), ExportError> {
-    let walk = Verification::start(view).await?;
-    if key.verifying_key().as_bytes() != &walk.genesis().device_key {
-        return Err(ExportError::Key);
-    }
-    let mut out = BufWriter::new(out);
-    let (mut exporter, first) = Exporter::begin(walk.genesis(), walk.base());
-    let mut written = out.write_all(&first);
-    let walked = walk.run_to(cut.to.head, |line, checkpoint| {
-        if written.is_ok() {
-            written = out.write_all(&exporter.line(line, checkpoint));
-        }
-    });
-    let verified = walked.await?;
-    written?;
-    out.write_all(&exporter.end_part(&verified, Some(key)))?;
-    Ok(out.flush()?)
-}
-
 fn read_back(path: &Path, cut: &Cut) -> Result<Exported, PruneError> {
-    let proved = match read_export(path, |_| {}) {
+    let proved = match verify_export(path) {
         Ok(proved) => proved,
         Err(ExportError::Bad(BadExport::Found(_) | BadExport::CutOff { .. })) => return Err(PruneError::NotReadBack),
         Err(error) => return Err(error.into()),

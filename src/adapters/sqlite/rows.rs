@@ -4,17 +4,18 @@
 //! - A row of any content is a value or a [`Finding`], never a panic.
 //! - A length is checked by SQLite before the bytes are fetched.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use pump_core::audit::{Base, Checkpoint, Ending, Finding, Genesis, Record, RecordId, Stored, chain};
 use pump_protocol::{clock::WallTime, message::AuditHead, wire::Text};
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{ColumnIndex, Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::ReadError;
 
-const PAGE: &str = "SELECT seq, CASE WHEN length(kind) <= ?1 THEN kind END AS kind, request, wall_ms, utc_offset_min, \
-     CASE WHEN length(kept_digest) = 32 THEN kept_digest END AS kept_digest, kept_digest IS NOT NULL AS has_digest, \
-     CASE WHEN length(body) <= ?2 THEN body END AS body, CASE WHEN length(hash) = 32 THEN hash END AS hash \
+/// The columns of a line in the order of [`stored`]. A digest of another length than none or 32 comes as an empty one.
+const PAGE: &str = "SELECT seq, CASE WHEN length(kind) <= ?1 THEN kind END, request, wall_ms, utc_offset_min, \
+     CASE WHEN kept_digest IS NULL OR length(kept_digest) = 32 THEN kept_digest ELSE x'' END, \
+     CASE WHEN length(body) <= ?2 THEN body END, CASE WHEN length(hash) = 32 THEN hash END \
      FROM record WHERE seq > ?3 ORDER BY seq LIMIT ?4";
 const CHECKPOINTS: &str = "SELECT seq, CASE WHEN length(hash) = 32 THEN hash END AS hash, wall_ms, utc_offset_min, \
      CASE WHEN length(signature) = 64 THEN signature END AS signature \
@@ -118,14 +119,22 @@ pub(super) async fn page(
     Ok(rows.iter().zip(after.saturating_add(1)..).map(named).collect())
 }
 
-/// The checkpoints of lines behind `after`, up to `to`; one that is none has an empty signature, which nobody made.
+/// The checkpoints of lines behind `after`, up to `to`, in order; one that is none has an empty signature, which nobody made.
 pub(super) async fn checkpoints(
     db: &mut SqliteConnection,
     after: u64,
     to: u64,
-) -> Result<BTreeMap<u64, Checkpoint>, sqlx::Error> {
+) -> Result<VecDeque<Checkpoint>, sqlx::Error> {
     let rows = sqlx::query(CHECKPOINTS).bind(signed(after)).bind(signed(to)).fetch_all(db).await?;
-    Ok(rows.iter().filter_map(checkpoint).map(|found| (found.head.count, found)).collect())
+    Ok(rows.iter().filter_map(checkpoint).collect())
+}
+
+/// The checkpoint of this line, if it is the next.
+pub(super) fn take_checkpoint(checkpoints: &mut VecDeque<Checkpoint>, seq: u64) -> Option<Checkpoint> {
+    while checkpoints.front().is_some_and(|next| next.head.count < seq) {
+        checkpoints.pop_front();
+    }
+    checkpoints.pop_front_if(|next| next.head.count == seq)
 }
 
 /// The newest checkpoint; `None` if there is none.
@@ -156,21 +165,21 @@ async fn newest_checkpoint_seq(db: &mut SqliteConnection) -> Result<u64, sqlx::E
 }
 
 fn stored(row: &SqliteRow) -> Option<Stored> {
-    let kept_digest = array(row, "kept_digest");
-    // A digest of another length is not the same as none.
-    if kept_digest.is_some() != row.try_get("has_digest").ok()? {
-        return None;
-    }
-    let record = Record {
-        seq: u64::try_from(integer(row, "seq")?).ok()?,
-        kind: text(row, "kind")?,
-        request: row.try_get::<Option<i64>, _>("request").ok()?.map(i64::cast_unsigned),
-        wall_ms: row.try_get("wall_ms").ok()?,
-        utc_offset_min: narrow(row, "utc_offset_min")?,
-        kept_digest,
-        body: row.try_get::<Option<Vec<u8>>, _>("body").ok()??.try_into().ok()?,
+    let kept_digest = match row.try_get::<Option<&[u8]>, _>(5).ok()? {
+        None => None,
+        // A digest of another length is not the same as none.
+        Some(digest) => Some(digest.try_into().ok()?),
     };
-    Some(Stored { record, hash: array(row, "hash")? })
+    let record = Record {
+        seq: u64::try_from(integer(row, 0)?).ok()?,
+        kind: text(row, 1)?,
+        request: row.try_get::<Option<i64>, _>(2).ok()?.map(i64::cast_unsigned),
+        wall_ms: row.try_get(3).ok()?,
+        utc_offset_min: narrow(row, 4)?,
+        kept_digest,
+        body: row.try_get::<Option<Vec<u8>>, _>(6).ok()??.try_into().ok()?,
+    };
+    Some(Stored { record, hash: array(row, 7)? })
 }
 
 fn checkpoint(row: &SqliteRow) -> Option<Checkpoint> {
@@ -187,21 +196,21 @@ fn checkpoint(row: &SqliteRow) -> Option<Checkpoint> {
 /// What stands for a statement that can't be read.
 const NOBODY_S: Checkpoint = Checkpoint { head: AuditHead { count: 0, hash: [0; 32] }, wall: None, signature: [0; 64] };
 
-fn array<const N: usize>(row: &SqliteRow, column: &str) -> Option<[u8; N]> {
+fn array<const N: usize>(row: &SqliteRow, column: impl ColumnIndex<SqliteRow>) -> Option<[u8; N]> {
     row.try_get::<Option<&[u8]>, _>(column).ok().flatten()?.try_into().ok()
 }
 
-fn text<const MAX: usize>(row: &SqliteRow, column: &str) -> Option<Text<MAX>> {
+fn text<const MAX: usize>(row: &SqliteRow, column: impl ColumnIndex<SqliteRow>) -> Option<Text<MAX>> {
     let text = row.try_get::<Option<&str>, _>(column).ok().flatten()?;
     Text::new(text).ok()
 }
 
 /// Asked for as an option, because a bare integer would read nothing as 0.
-fn integer(row: &SqliteRow, column: &str) -> Option<i64> {
+fn integer(row: &SqliteRow, column: impl ColumnIndex<SqliteRow>) -> Option<i64> {
     row.try_get::<Option<i64>, _>(column).ok().flatten()
 }
 
-fn narrow(row: &SqliteRow, column: &str) -> Option<i16> {
+fn narrow(row: &SqliteRow, column: impl ColumnIndex<SqliteRow>) -> Option<i16> {
     i16::try_from(integer(row, column)?).ok()
 }
 

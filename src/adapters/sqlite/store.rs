@@ -353,10 +353,10 @@ async fn walk_tail(
             return Ok(walk.finish(&rows::ending(db).await?.ending));
         }
         let to = walk.position().saturating_add(u64::from(TAIL_PAGE));
-        let checkpoints = rows::checkpoints(db, walk.position(), to).await?;
+        let mut checkpoints = rows::checkpoints(db, walk.position(), to).await?;
         for line in lines {
-            let checkpoint = checkpoints.get(&walk.position().saturating_add(1));
-            if let Err(finding) = line.and_then(|line| walk.step(&line, checkpoint)) {
+            let checkpoint = rows::take_checkpoint(&mut checkpoints, walk.position().saturating_add(1));
+            if let Err(finding) = line.and_then(|line| walk.step(&line, checkpoint.as_ref())) {
                 return Ok(Err(finding));
             }
         }
