@@ -5,7 +5,7 @@
 //! - Memory is one page of lines.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader, Read, Write},
     path::Path,
 };
@@ -86,6 +86,10 @@ async fn write(
 
 /// Whether a file begins like an export.
 pub fn is_export(path: &Path) -> io::Result<bool> {
+    if !fs::metadata(path)?.is_file() {
+        // A pipe would be waited for without end.
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
     let mut magic = Vec::new();
     File::open(path)?.take(export::MAGIC.len() as u64).read_to_end(&mut magic)?;
     Ok(magic == export::MAGIC)

@@ -17,6 +17,7 @@ mod export;
 mod file;
 pub mod prune;
 mod rows;
+mod schema;
 mod store;
 mod verification;
 mod view;

@@ -26,7 +26,7 @@ use pump_protocol::{
 };
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, SqliteConnection,
-    migrate::{MigrateError, Migrator},
+    migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous},
 };
 
@@ -34,13 +34,12 @@ use super::{
     AppendError, OpenError, ReadError, file,
     prune::Exported,
     rows::{self, From},
+    schema,
 };
 use crate::adapters::lock::Lock;
 
 /// The newest schema that this program knows.
 const SCHEMA_VERSION: i64 = 2;
-/// How a file gets there from any older one, each step in one transaction.
-static MIGRATIONS: Migrator = sqlx::migrate!("src/adapters/sqlite/migrations");
 /// The first schema with a base.
 pub(super) const BASE_SINCE: i64 = 2;
 /// How large the record's file may become, in bytes: several million lines, and small beside the smallest card we ship on.
@@ -121,7 +120,10 @@ impl Store {
         file::inspect(path)?;
         file::check_writable(path)?;
         let mut db = connect(path).await.map_err(|error| OpenError::from_sqlite(path.to_owned(), &error))?;
+        check_version(path, &mut db).await?;
+        check_schema(path, &mut db, false).await?;
         upgrade(path, &mut db).await?;
+        check_schema(path, &mut db, true).await?;
         let genesis = rows::identity(&mut db).await.map_err(|error| unreadable(path, error))?;
         check_owner(path, &genesis, &opening)?;
         let found = rows::ending(&mut db).await;
@@ -421,7 +423,7 @@ async fn create_if_missing(path: &Path, opening: &Opening) -> Result<bool, OpenE
 
 async fn fill_new(new: &Path, opening: &Opening) -> Result<(), sqlx::Error> {
     let mut db = connect(new).await?;
-    MIGRATIONS.run(&mut db).await?;
+    schema::MIGRATIONS.run(&mut db).await?;
     let device_key = opening.key.verifying_key().to_bytes();
     let genesis = Genesis { id: opening.new_id, serial: opening.serial.clone(), device_key };
     sqlx::query("INSERT INTO identity (one, record_id, serial, device_key) VALUES (1, ?, ?, ?)")
@@ -460,13 +462,22 @@ async fn upgrade(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError
     if check_version(path, db).await? == SCHEMA_VERSION {
         return Ok(());
     }
-    let migrated = MIGRATIONS.run(db).await;
+    let migrated = schema::MIGRATIONS.run(db).await;
     migrated.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             OpenError::from_sqlite(path.to_owned(), &error)
         }
         other => OpenError::Damaged { path: path.to_owned(), detail: other.to_string() },
     })
+}
+
+/// Refuses a file with anything in it that no migration makes; to be written to, nothing may be missing either.
+pub(super) async fn check_schema(path: &Path, db: &mut SqliteConnection, to_write: bool) -> Result<(), OpenError> {
+    match schema::fault(db, to_write).await {
+        Ok(None) => Ok(()),
+        Ok(Some(detail)) => Err(OpenError::Damaged { path: path.to_owned(), detail }),
+        Err(error) => Err(OpenError::from_sqlite(path.to_owned(), &error)),
+    }
 }
 
 /// What the file says its version is, if this program knows it.

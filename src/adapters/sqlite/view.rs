@@ -19,7 +19,7 @@ use super::{
     error::{Trouble, trouble},
     file,
     rows::{self, From},
-    store::{BASE_SINCE, check_version},
+    store::{BASE_SINCE, check_schema, check_version},
 };
 
 /// The most lines fetched at a time: a page of a table, or one step of a verification, of a few milliseconds.
@@ -51,6 +51,7 @@ impl View {
             .disable_statement_logging();
         let mut db = options.connect().await.map_err(|error| not_opened(path, &error))?;
         let version = check_version(path, &mut db).await?;
+        check_schema(path, &mut db, false).await?;
         Ok(Self { db, path: path.to_owned(), version, still })
     }
 
