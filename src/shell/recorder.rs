@@ -21,7 +21,7 @@ use pump_core::{
 };
 use pump_protocol::clock::WallTime;
 use thiserror::Error;
-use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::adapters::{
     clock::Clock,
@@ -158,9 +158,7 @@ impl Recorder {
         let Some(today) = self.clock.now().wall.map(WallTime::day) else { return };
         if used.is_ok_and(|used| used > self.room.prune_above_bytes) {
             let (path, key, room) = (self.store.path().to_owned(), self.store.key().clone(), self.room);
-            let runtime = Handle::current();
-            let export = move || runtime.block_on(export_oldest(&path, today, &key, room));
-            self.exporting = Some(tokio::task::spawn_blocking(export));
+            self.exporting = Some(tokio::spawn(export_oldest(path, today, key, room)));
         }
     }
 
@@ -180,9 +178,9 @@ impl Recorder {
 }
 
 async fn export_oldest(
-    path: &Path,
+    path: PathBuf,
     today: i64,
-    key: &SigningKey,
+    key: SigningKey,
     room: Room,
 ) -> Result<Option<Exported>, PruningError> {
     let dir = path.with_file_name(EXPORTS);
@@ -190,12 +188,12 @@ async fn export_oldest(
     if len > room.exports_bytes_max {
         return Err(PruningError::NoRoom { dir, len });
     }
-    let Some(cut) = prune::plan(&mut View::open(path).await?, today, prune::CUT_LINES_MAX).await? else {
+    let Some(cut) = prune::plan(&mut View::open(&path).await?, today, prune::CUT_LINES_MAX).await? else {
         return Ok(None);
     };
     DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
     let out = dir.join(format!("record-{:012}.export", cut.from()));
-    Ok(Some(prune::export_cut(View::open(path).await?, &cut, key, &out).await?))
+    Ok(Some(prune::export_cut(View::open(&path).await?, &cut, &key, &out).await?))
 }
 
 /// Comes back when the task has ended, and forgets it; never, if there is none.

@@ -8,7 +8,10 @@ use std::collections::VecDeque;
 
 use pump_core::audit::{Base, Checkpoint, Ending, Finding, Genesis, Record, RecordId, Stored, chain};
 use pump_protocol::{clock::WallTime, message::AuditHead, wire::Text};
-use sqlx::{ColumnIndex, Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{
+    ColumnIndex, Row, Sqlite, SqliteConnection,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 
 use super::ReadError;
 
@@ -41,9 +44,24 @@ pub(super) struct Found {
     pub(super) kept: Option<Vec<u8>>,
 }
 
+type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+
+/// The first row of an answer. All of this module's questions go this one way, which is compiled once.
+async fn first_row(db: &mut SqliteConnection, query: Query<'_>) -> Result<Option<SqliteRow>, sqlx::Error> {
+    query.fetch_optional(db).await
+}
+
+/// The one number that is the answer; `None` if there is none.
+pub(super) async fn number(db: &mut SqliteConnection, query: Query<'_>) -> Result<Option<i64>, sqlx::Error> {
+    match first_row(db, query).await? {
+        Some(row) => row.try_get(0),
+        None => Ok(None),
+    }
+}
+
 /// What the record is bound to.
 pub(super) async fn identity(db: &mut SqliteConnection) -> Result<Genesis, ReadError> {
-    let row = sqlx::query(IDENTITY).fetch_one(db).await?;
+    let row = first_row(db, sqlx::query(IDENTITY)).await?.ok_or(sqlx::Error::RowNotFound)?;
     let damaged = |what: &str| ReadError::Damaged { detail: format!("the {what} in its header can't be read") };
     Ok(Genesis {
         id: RecordId(array(&row, "record_id").ok_or_else(|| damaged("id"))?),
@@ -54,7 +72,7 @@ pub(super) async fn identity(db: &mut SqliteConnection) -> Result<Genesis, ReadE
 
 /// Where a pruned record begins; `None` if nothing was pruned. Whatever can't be read is signed by nobody.
 pub(super) async fn base(db: &mut SqliteConnection) -> Result<Option<Base>, ReadError> {
-    let row = sqlx::query(BASE).fetch_optional(db).await?;
+    let row = first_row(db, sqlx::query(BASE)).await?;
     Ok(row.as_ref().map(|row| {
         let Checkpoint { head, wall, signature } = checkpoint(row).unwrap_or(NOBODY_S);
         let exported = integer(row, "exported").and_then(|exported| u64::try_from(exported).ok()).unwrap_or(0);
@@ -64,19 +82,20 @@ pub(super) async fn base(db: &mut SqliteConnection) -> Result<Option<Base>, Read
 
 /// The number of the first line that there is; `None` in an empty record.
 pub(super) async fn first_line(db: &mut SqliteConnection) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar("SELECT min(seq) FROM record").fetch_one(db).await
+    number(db, sqlx::query("SELECT min(seq) FROM record")).await
 }
 
 /// The first line of a request.
 pub(super) async fn first_line_of(db: &mut SqliteConnection, request: u64) -> Result<Option<u64>, sqlx::Error> {
     let query = "SELECT seq FROM record WHERE request = ? ORDER BY seq LIMIT 1";
-    let seq: Option<i64> = sqlx::query_scalar(query).bind(request.cast_signed()).fetch_optional(db).await?;
+    let seq = number(db, sqlx::query(query).bind(request.cast_signed())).await?;
     Ok(seq.and_then(|seq| u64::try_from(seq).ok()))
 }
 
 /// The head, the kept state and the newest checkpoint's number; to be read in one transaction with the lines before them.
 pub(super) async fn ending(db: &mut SqliteConnection) -> Result<Found, ReadError> {
-    let row = sqlx::query(HEAD).bind(limit(chain::KEPT_LEN_MAX)).fetch_one(&mut *db).await?;
+    let query = sqlx::query(HEAD).bind(limit(chain::KEPT_LEN_MAX));
+    let row = first_row(db, query).await?.ok_or(sqlx::Error::RowNotFound)?;
     let unreadable = || ReadError::Damaged { detail: "its head can't be read".into() };
     let count = integer(&row, "count").and_then(|count| u64::try_from(count).ok());
     let head = AuditHead { count: count.ok_or_else(unreadable)?, hash: array(&row, "hash").ok_or_else(unreadable)? };
@@ -139,7 +158,7 @@ pub(super) fn take_checkpoint(checkpoints: &mut VecDeque<Checkpoint>, seq: u64) 
 
 /// The newest checkpoint; `None` if there is none.
 pub(super) async fn newest_checkpoint(db: &mut SqliteConnection) -> Result<Option<Checkpoint>, sqlx::Error> {
-    Ok(sqlx::query(NEWEST_CHECKPOINT).fetch_optional(db).await?.as_ref().and_then(checkpoint))
+    Ok(first_row(db, sqlx::query(NEWEST_CHECKPOINT)).await?.as_ref().and_then(checkpoint))
 }
 
 /// The newest checkpoint behind `after`, up to `to`, that was signed before this moment.
@@ -150,17 +169,17 @@ pub(super) async fn checkpoint_within(
     before_ms: i64,
 ) -> Result<Option<Checkpoint>, sqlx::Error> {
     let query = sqlx::query(CHECKPOINT_WITHIN).bind(signed(after)).bind(signed(to)).bind(before_ms);
-    Ok(query.fetch_optional(db).await?.as_ref().and_then(checkpoint))
+    Ok(first_row(db, query).await?.as_ref().and_then(checkpoint))
 }
 
 /// The hash found beside a line; `None` if there is no such line, or no such hash.
 pub(super) async fn hash_at(db: &mut SqliteConnection, seq: u64) -> Result<Option<[u8; 32]>, sqlx::Error> {
-    let row = sqlx::query(HASH_AT).bind(signed(seq)).fetch_optional(db).await?;
+    let row = first_row(db, sqlx::query(HASH_AT).bind(signed(seq))).await?;
     Ok(row.and_then(|row| array(&row, "hash")))
 }
 
 async fn newest_checkpoint_seq(db: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
-    let seq: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM checkpoint").fetch_one(db).await?;
+    let seq = number(db, sqlx::query("SELECT max(seq) FROM checkpoint")).await?;
     Ok(seq.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0))
 }
 

@@ -195,12 +195,13 @@ impl Store {
 
     /// How much of the file is in use, in bytes. What was pruned leaves room in the file, which stays as long as it is.
     pub async fn used_bytes(&mut self) -> Result<u64, AppendError> {
-        let mut pragma = async |name: &'static str| -> Result<u64, sqlx::Error> {
-            let value: i64 = sqlx::query_scalar(name).fetch_one(&mut self.db).await?;
-            Ok(u64::try_from(value).unwrap_or(0))
-        };
-        let (pages, free) = (pragma("PRAGMA page_count").await?, pragma("PRAGMA freelist_count").await?);
-        Ok(pages.saturating_sub(free).saturating_mul(pragma("PRAGMA page_size").await?))
+        let (pages, free) = (self.pragma("PRAGMA page_count").await?, self.pragma("PRAGMA freelist_count").await?);
+        Ok(pages.saturating_sub(free).saturating_mul(self.pragma("PRAGMA page_size").await?))
+    }
+
+    async fn pragma(&mut self, name: &'static str) -> Result<u64, sqlx::Error> {
+        let value = rows::number(&mut self.db, sqlx::query(name)).await?;
+        Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0))
     }
 
     /// The key that signs the record, to sign an export of it.
@@ -220,8 +221,7 @@ impl Store {
 
     /// Sets how large the file may become, in bytes; less than it has now means: no larger.
     pub async fn set_size_max(&mut self, bytes: u64) -> Result<(), AppendError> {
-        let page_size: i64 = sqlx::query_scalar("PRAGMA page_size").fetch_one(&mut self.db).await?;
-        let pages = bytes / u64::try_from(page_size).unwrap_or(4096).max(512);
+        let pages = bytes / self.pragma("PRAGMA page_size").await?.max(512);
         sqlx::query(AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages.max(1)))).execute(&mut self.db).await?;
         Ok(())
     }
@@ -482,10 +482,8 @@ pub(super) async fn check_schema(path: &Path, db: &mut SqliteConnection, to_writ
 
 /// What the file says its version is, if this program knows it.
 pub(super) async fn check_version(path: &Path, db: &mut SqliteConnection) -> Result<i64, OpenError> {
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(db)
-        .await
-        .map_err(|error| OpenError::from_sqlite(path.to_owned(), &error))?;
+    let found = rows::number(db, sqlx::query("PRAGMA user_version")).await;
+    let found = found.map_err(|error| OpenError::from_sqlite(path.to_owned(), &error))?.unwrap_or(0);
     if found > SCHEMA_VERSION {
         return Err(OpenError::Newer { path: path.to_owned(), found, known: SCHEMA_VERSION });
     }

@@ -88,7 +88,7 @@ impl View {
 
     /// The first line of any day from `first` to `last`.
     pub(super) async fn first_line_between(&mut self, first: i64, last: i64) -> Result<Option<u64>, ReadError> {
-        let line: Option<i64> = sqlx::query_scalar(FIRST_OF_DAY).bind(first).bind(last).fetch_one(&mut self.db).await?;
+        let line = rows::number(&mut self.db, sqlx::query(FIRST_OF_DAY).bind(first).bind(last)).await?;
         Ok(line.and_then(|line| u64::try_from(line).ok()))
     }
 
