@@ -80,7 +80,8 @@ pub struct Room {
 }
 
 impl Room {
-    /// Ten years at 50 events an hour and a fifth more, before anything is pruned at all; and as much again in exports.
+    /// Ten years at 50 events an hour and half as much again before anything is pruned at all, with room left to the record's own
+    /// bound for the pruning to be put off; and as much again in exports.
     pub const OF_A_CARD: Self = Self { prune_above_bytes: 1536 << 20, exports_bytes_max: 1536 << 20 };
 }
 

@@ -50,8 +50,8 @@ const ROUNDS: usize = 9;
 const VERIFY_RATIO_MAX: f64 = 1.5;
 const START_RATIO_MAX: f64 = 1.2;
 const START_MAX: Duration = Duration::from_millis(150);
-/// What a page cache, an allocator and a poll every millisecond may differ by.
-const MEMORY_SLACK_KB: u64 = 1024;
+/// `SQLite` fills its cache of 2,000 kB once there is enough to read; beyond that nothing may grow but the summary's days.
+const MEMORY_SLACK_KB: u64 = 2048;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {

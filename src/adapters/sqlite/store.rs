@@ -42,8 +42,8 @@ use crate::adapters::lock::Lock;
 const SCHEMA_VERSION: i64 = 2;
 /// The first schema with a base.
 pub(super) const BASE_SINCE: i64 = 2;
-/// How large the record's file may become, in bytes: several million lines, and small beside the smallest card we ship on.
-/// Beyond it an append fails as on a full disk, and so no dose is offered until the record was exported.
+/// How large the record's file may become, in bytes: twice what ten years at 50 events an hour take, and small beside the smallest
+/// card we ship on. Beyond it an append fails as on a full disk, and so no dose is offered until lines were pruned.
 pub const SIZE_MAX_BYTES: u64 = 2 << 30;
 /// How long to wait for another program's lock. Only a person with a database tool can hold one, and the loop waits with us.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);

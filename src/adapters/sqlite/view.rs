@@ -24,6 +24,8 @@ use super::{
 
 /// The most lines fetched at a time: a page of a table, or one step of a verification, of a few milliseconds.
 pub const PAGE_MAX: u16 = 256;
+/// How many rows SQLite's thread may be ahead of us: with too few the two wake each other for every handful of lines.
+const ROWS_WAITING_MAX: usize = 512;
 /// The plus keeps SQLite from walking the lines from the first one on, instead of the index.
 const FIRST_OF_DAY: &str = "SELECT min(+seq) FROM record WHERE day BETWEEN ? AND ?";
 
@@ -46,6 +48,7 @@ impl View {
             .filename(path)
             .read_only(true)
             .immutable(still.is_some())
+            .row_buffer_size(ROWS_WAITING_MAX)
             .pragma("cell_size_check", "ON")
             .pragma("trusted_schema", "OFF")
             .disable_statement_logging();
