@@ -285,6 +285,11 @@ async fn prune(path: &Path, out: &Path, key: &Path) -> Result<()> {
         );
     };
     let exported = prune::export_cut(View::open(path).await?, &cut, &key, out).await?;
+    let proved = verify_export(out).context("nothing was pruned")?;
+    ensure!(
+        proved.signed && proved.digest == exported.digest(),
+        "nothing was pruned: the export is another than was written"
+    );
     let head = store.prune(&exported, Moment { wall: Some(wall), ..Moment::default() }).await?;
     store.close(Some(wall)).await?;
     let (lines, until) = (exported.lines(), exported.until());

@@ -138,7 +138,7 @@ fn a_part_ends_at_a_signed_line_and_nowhere_else() {
             let checkpoint = written.checkpoints.iter().find(|checkpoint| checkpoint.head.count == line.record.seq);
             bytes.extend(exporter.line(line, checkpoint));
         }
-        bytes.extend(exporter.end_part(&walk(&written).unwrap(), Some(&device())));
+        bytes.extend(exporter.end_part(&walk(&written).unwrap(), Some(&device())).0);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("part");
         std::fs::write(&path, bytes).unwrap();

@@ -43,16 +43,16 @@ pub async fn write_export(
     key: Option<&SigningKey>,
     out: &mut (dyn Write + Send),
 ) -> Result<Verified, ExportError> {
-    write(view, None, key, out).await
+    Ok(write(view, None, key, out).await?.0)
 }
 
-/// Writes a record up to a signed line, and signs that as a part.
+/// Writes a record up to a signed line, and signs that as a part; says the digest of all that was written, too.
 pub(super) async fn write_part(
     view: View,
     to: AuditHead,
     key: &SigningKey,
     out: &mut (dyn Write + Send),
-) -> Result<Verified, ExportError> {
+) -> Result<(Verified, [u8; 32]), ExportError> {
     write(view, Some(to), Some(key), out).await
 }
 
@@ -61,7 +61,7 @@ async fn write(
     to: Option<AuditHead>,
     key: Option<&SigningKey>,
     out: &mut (dyn Write + Send),
-) -> Result<Verified, ExportError> {
+) -> Result<(Verified, [u8; 32]), ExportError> {
     let walk = Verification::start(view).await?;
     if key.is_some_and(|key| key.verifying_key().as_bytes() != &walk.genesis().device_key) {
         return Err(ExportError::Key);
@@ -78,10 +78,10 @@ async fn write(
         Some(to) => walk.run_to(to, &mut show).await?,
     };
     written?;
-    let end = if to.is_some() { exporter.end_part(&verified, key) } else { exporter.end(&verified, key) };
+    let (end, digest) = if to.is_some() { exporter.end_part(&verified, key) } else { exporter.end(&verified, key) };
     out.write_all(&end)?;
     out.flush()?;
-    Ok(verified)
+    Ok((verified, digest))
 }
 
 /// Whether a file begins like an export.
