@@ -199,11 +199,11 @@ async fn summary(path: &Path) -> Result<()> {
 }
 
 /// Verifies a record, or an export of one, and shows each line once it is found good.
-async fn walk(path: &Path, mut show: impl FnMut(&Stored)) -> Result<Verified> {
+async fn walk(path: &Path, mut show: impl FnMut(&Stored) + Send) -> Result<Verified> {
     if is_export(path).with_context(|| format!("{} can't be read", path.display()))? {
-        return Ok(read_export(path, show)?.verified);
+        return Ok(read_export(path, &mut show)?.verified);
     }
-    Ok(Verification::start(View::open(path).await?).await?.run_with(|line, _| show(line)).await?)
+    Ok(Verification::start(View::open(path).await?).await?.run_with(&mut |line, _| show(line)).await?)
 }
 
 async fn lines(path: &Path) -> Result<()> {
@@ -222,7 +222,7 @@ async fn lines(path: &Path) -> Result<()> {
 
 async fn replay(id: u64, path: &Path) -> Result<()> {
     let (mut story, mut ids, mut written) = (Story::of(id), Ids::default(), Ok(()));
-    let mut out = io::stdout().lock();
+    let mut out = io::stdout();
     let tell = |line: &Stored| {
         ids.take(&line.record);
         if let (Some(told), Ok(())) = (story.take(&line.record), &written) {
@@ -285,6 +285,11 @@ async fn prune(path: &Path, out: &Path, key: &Path) -> Result<()> {
         );
     };
     let exported = prune::export_cut(View::open(path).await?, &cut, &key, out).await?;
+    let proved = verify_export(out).context("nothing was pruned")?;
+    ensure!(
+        proved.signed && proved.digest == exported.digest(),
+        "nothing was pruned: the export is another than was written"
+    );
     let head = store.prune(&exported, Moment { wall: Some(wall), ..Moment::default() }).await?;
     store.close(Some(wall)).await?;
     let (lines, until) = (exported.lines(), exported.until());

@@ -21,7 +21,7 @@ use pump_core::{
 };
 use pump_protocol::clock::WallTime;
 use thiserror::Error;
-use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::adapters::{
     clock::Clock,
@@ -80,7 +80,8 @@ pub struct Room {
 }
 
 impl Room {
-    /// Ten years at 50 events an hour and a fifth more, before anything is pruned at all; and as much again in exports.
+    /// Ten years at 50 events an hour and half as much again before anything is pruned at all, with room left to the record's own
+    /// bound for the pruning to be put off; and as much again in exports.
     pub const OF_A_CARD: Self = Self { prune_above_bytes: 1536 << 20, exports_bytes_max: 1536 << 20 };
 }
 
@@ -158,9 +159,7 @@ impl Recorder {
         let Some(today) = self.clock.now().wall.map(WallTime::day) else { return };
         if used.is_ok_and(|used| used > self.room.prune_above_bytes) {
             let (path, key, room) = (self.store.path().to_owned(), self.store.key().clone(), self.room);
-            let runtime = Handle::current();
-            let export = move || runtime.block_on(export_oldest(&path, today, &key, room));
-            self.exporting = Some(tokio::task::spawn_blocking(export));
+            self.exporting = Some(tokio::spawn(export_oldest(path, today, key, room)));
         }
     }
 
@@ -180,9 +179,9 @@ impl Recorder {
 }
 
 async fn export_oldest(
-    path: &Path,
+    path: PathBuf,
     today: i64,
-    key: &SigningKey,
+    key: SigningKey,
     room: Room,
 ) -> Result<Option<Exported>, PruningError> {
     let dir = path.with_file_name(EXPORTS);
@@ -190,12 +189,12 @@ async fn export_oldest(
     if len > room.exports_bytes_max {
         return Err(PruningError::NoRoom { dir, len });
     }
-    let Some(cut) = prune::plan(&mut View::open(path).await?, today, prune::CUT_LINES_MAX).await? else {
+    let Some(cut) = prune::plan(&mut View::open(&path).await?, today, prune::CUT_LINES_MAX).await? else {
         return Ok(None);
     };
     DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
     let out = dir.join(format!("record-{:012}.export", cut.from()));
-    Ok(Some(prune::export_cut(View::open(path).await?, &cut, key, &out).await?))
+    Ok(Some(prune::export_cut(View::open(&path).await?, &cut, &key, &out).await?))
 }
 
 /// Comes back when the task has ended, and forgets it; never, if there is none.

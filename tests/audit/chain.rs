@@ -5,8 +5,10 @@ use proptest::prelude::*;
 use pump_core::audit::{
     Batch, Chain, Checkpoint, Ending, Entry, Finding, Genesis, RecordId, Stored, Unsealable, Verified, Verifier,
     chain::{BATCH_ENTRIES_MAX, BODY_LEN_MAX, KEPT_LEN_MAX, kept_digest},
+    export::{BadExport, Exporter},
 };
 use pump_protocol::wire::{Text, decode, encode};
+use pump_remote::adapters::sqlite::{ExportError, verify_export};
 
 use crate::common::{batch, device, entry};
 
@@ -126,6 +128,27 @@ fn a_tail_is_held_by_the_signature_before_it() {
     let forged = Checkpoint { signature: [0; 64], ..checkpoint };
     let refused = Verifier::tail(genesis(), &forged, written.lines[254].hash).map(|_| ());
     assert_eq!(refused, Err(Finding::CheckpointForged { seq: 256 }));
+}
+
+#[test]
+fn a_part_ends_at_a_signed_line_and_nowhere_else() {
+    let read = |lines: u64| {
+        let written = write((1..=lines).map(batch));
+        let (mut exporter, mut bytes) = Exporter::begin(&genesis(), None);
+        for line in &written.lines {
+            let checkpoint = written.checkpoints.iter().find(|checkpoint| checkpoint.head.count == line.record.seq);
+            bytes.extend(exporter.line(line, checkpoint));
+        }
+        bytes.extend(exporter.end_part(&walk(&written).unwrap(), Some(&device())).0);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("part");
+        std::fs::write(&path, bytes).unwrap();
+        verify_export(&path)
+    };
+    assert!(read(256).is_ok_and(|proved| proved.part && proved.signed));
+    let refused = read(257);
+    let missing = Finding::CheckpointMissing { seq: 257 };
+    assert!(matches!(refused, Err(ExportError::Bad(BadExport::Found(found))) if found == missing), "{refused:?}");
 }
 
 proptest! {

@@ -84,16 +84,17 @@ pub(crate) fn cut_power(path: &Path, into: &Path) -> PathBuf {
     cut
 }
 
-/// Does to the file what another hand with a database tool would do: the triggers go first.
+/// Does to the file what another hand with a database tool would do: the triggers go first, and come back afterwards.
 pub(crate) async fn tamper(path: &Path, statements: &[&str]) {
     let mut db = connect(path).await;
-    let triggers: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetch_all(&mut db).await.unwrap();
-    for trigger in triggers {
-        sqlx::query(AssertSqlSafe(format!("DROP TRIGGER {trigger}"))).execute(&mut db).await.unwrap();
+    let query = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'";
+    let triggers: Vec<(String, String)> = sqlx::query_as(query).fetch_all(&mut db).await.unwrap();
+    for (name, _) in &triggers {
+        sqlx::query(AssertSqlSafe(format!("DROP TRIGGER {name}"))).execute(&mut db).await.unwrap();
     }
     db.close().await.unwrap();
-    sql(path, statements).await;
+    let put_back = triggers.iter().map(|(_, text)| text.as_str());
+    sql(path, &statements.iter().copied().chain(put_back).collect::<Vec<_>>()).await;
 }
 
 pub(crate) async fn sql(path: &Path, statements: &[&str]) {

@@ -9,6 +9,7 @@ mod chain;
 mod common;
 mod disk;
 mod export;
+mod hostile;
 mod keys;
 mod power;
 mod prune;

@@ -178,6 +178,16 @@ async fn a_line_that_may_still_be_needed_stays() {
 }
 
 #[tokio::test]
+async fn a_line_of_these_days_stays_though_the_signed_one_behind_it_is_dated_long_ago() {
+    let (_dir, path) = long_record();
+    let dated = |day: i64| format!("UPDATE record SET wall_ms = {} WHERE seq = 300", day * 86_400_000);
+    for (day, until) in [(LATER, 256), (LATER - 31, 256), (LATER - 33, UNTIL), (LATER + 400, UNTIL)] {
+        tamper(&path, &[&dated(day)]).await;
+        assert_eq!(plan(&path, LATER).await.unwrap().map(|cut| cut.until()), Some(until), "{}", day - LATER);
+    }
+}
+
+#[tokio::test]
 async fn a_line_of_an_open_request_stays() {
     for (request, until) in [(300, Some(256)), (700, Some(512)), (100, None), (5000, Some(UNTIL))] {
         let (_dir, path) = long_record();
@@ -344,8 +354,8 @@ async fn a_failure_at_any_statement_of_a_pruning_leaves_the_record_whole() {
         sql(&path, &[trigger]).await;
         let failed = store.prune(&exported, Moment::default()).await;
         assert!(failed.is_err(), "{trigger}: {failed:?}");
-        assert_eq!(verify(&path).await.unwrap().records, LONG, "{trigger}");
         sql(&path, &["DROP TRIGGER fails"]).await;
+        assert_eq!(verify(&path).await.unwrap().records, LONG, "{trigger}");
         assert_eq!(store.prune(&exported, Moment::default()).await.unwrap().count, LONG + 1, "{trigger}");
         assert_eq!(verify(&path).await.unwrap().records, LONG + 1 - UNTIL);
     }

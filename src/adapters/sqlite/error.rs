@@ -44,6 +44,18 @@ pub enum OpenError {
         /// The record.
         path: PathBuf,
     },
+    /// The file may not be read.
+    #[error("the record {path} can't be read by this user: it was not touched; give this program the right to read it")]
+    Unreadable {
+        /// The record.
+        path: PathBuf,
+    },
+    /// A directory, a pipe or a device.
+    #[error("{path} is no file: it was not touched; name a record")]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+    },
     /// The disk is full.
     #[error("the disk with {path} is full: nothing was changed; make room and start again")]
     Full {

@@ -5,16 +5,17 @@
 //! - Memory is one page of lines.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader, Read, Write},
     path::Path,
 };
 
 use ed25519_dalek::SigningKey;
 use pump_core::audit::{
-    Stored, Verified,
+    Checkpoint, Stored, Verified,
     export::{self, BadExport, Exporter, FRAME_HEADER_LEN, Proved},
 };
+use pump_protocol::message::AuditHead;
 use thiserror::Error;
 
 use super::{ReadError, Verification, View};
@@ -40,29 +41,55 @@ pub enum ExportError {
 pub async fn write_export(
     view: View,
     key: Option<&SigningKey>,
-    out: &mut (impl Write + Send),
+    out: &mut (dyn Write + Send),
 ) -> Result<Verified, ExportError> {
+    Ok(write(view, None, key, out).await?.0)
+}
+
+/// Writes a record up to a signed line, and signs that as a part; says the digest of all that was written, too.
+pub(super) async fn write_part(
+    view: View,
+    to: AuditHead,
+    key: &SigningKey,
+    out: &mut (dyn Write + Send),
+) -> Result<(Verified, [u8; 32]), ExportError> {
+    write(view, Some(to), Some(key), out).await
+}
+
+async fn write(
+    view: View,
+    to: Option<AuditHead>,
+    key: Option<&SigningKey>,
+    out: &mut (dyn Write + Send),
+) -> Result<(Verified, [u8; 32]), ExportError> {
     let walk = Verification::start(view).await?;
     if key.is_some_and(|key| key.verifying_key().as_bytes() != &walk.genesis().device_key) {
         return Err(ExportError::Key);
     }
     let (mut exporter, first) = Exporter::begin(walk.genesis(), walk.base());
-    out.write_all(&first)?;
-    let mut written = Ok(());
-    let walked = walk.run_with(|line, checkpoint| {
+    let mut written = out.write_all(&first);
+    let mut show = |line: &Stored, checkpoint: Option<&Checkpoint>| {
         if written.is_ok() {
             written = out.write_all(&exporter.line(line, checkpoint));
         }
-    });
-    let verified = walked.await?;
+    };
+    let verified = match to {
+        None => walk.run_with(&mut show).await?,
+        Some(to) => walk.run_to(to, &mut show).await?,
+    };
     written?;
-    out.write_all(&exporter.end(&verified, key))?;
+    let (end, digest) = if to.is_some() { exporter.end_part(&verified, key) } else { exporter.end(&verified, key) };
+    out.write_all(&end)?;
     out.flush()?;
-    Ok(verified)
+    Ok((verified, digest))
 }
 
 /// Whether a file begins like an export.
 pub fn is_export(path: &Path) -> io::Result<bool> {
+    if !fs::metadata(path)?.is_file() {
+        // A pipe would be waited for without end.
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
     let mut magic = Vec::new();
     File::open(path)?.take(export::MAGIC.len() as u64).read_to_end(&mut magic)?;
     Ok(magic == export::MAGIC)
@@ -70,11 +97,11 @@ pub fn is_export(path: &Path) -> io::Result<bool> {
 
 /// Reads an export from beginning to end and says what it proves.
 pub fn verify_export(path: &Path) -> Result<Proved, ExportError> {
-    read_export(path, |_| {})
+    read_export(path, &mut |_| {})
 }
 
 /// The same, and shows each line once it is found good.
-pub fn read_export(path: &Path, mut show: impl FnMut(&Stored)) -> Result<Proved, ExportError> {
+pub fn read_export(path: &Path, show: &mut dyn FnMut(&Stored)) -> Result<Proved, ExportError> {
     let mut file = BufReader::new(File::open(path)?);
     let mut reader = export::ExportReader::new();
     file.read_exact(&mut [0; export::MAGIC.len()])?;
@@ -91,7 +118,7 @@ pub fn read_export(path: &Path, mut show: impl FnMut(&Stored)) -> Result<Proved,
             return Err(BadExport::CutOff { seq }.into());
         }
         let (next, walked) = reader.frame(header, &content)?;
-        walked.as_deref().into_iter().for_each(&mut show);
+        walked.as_deref().into_iter().for_each(&mut *show);
         reader = next;
     }
 }

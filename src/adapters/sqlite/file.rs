@@ -47,14 +47,23 @@ pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
 // keeps R-REC-13
 /// Refuses what is no record, before anything could change it.
 pub(super) fn inspect(path: &Path) -> Result<(), OpenError> {
-    let mut file = File::open(path).map_err(|error| OpenError::from_io(path.to_owned(), &error))?;
-    let len = file.metadata().map_err(|error| OpenError::from_io(path.to_owned(), &error))?.len();
+    let failed = |error: io::Error| OpenError::from_io(path.to_owned(), &error);
+    let found = fs::metadata(path).map_err(failed)?;
+    if !found.is_file() {
+        // A pipe would be waited for without end.
+        return Err(OpenError::NotAFile { path: path.to_owned() });
+    }
+    let len = found.len();
+    let mut file = File::open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::PermissionDenied => OpenError::Unreadable { path: path.to_owned() },
+        _ => failed(source),
+    })?;
     let mut header = [0; HEADER_LEN];
     let cut_off = |expected| OpenError::Truncated { path: path.to_owned(), len, expected };
     match file.read_exact(&mut header) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(cut_off(HEADER_LEN as u64)),
-        Err(error) => return Err(OpenError::from_io(path.to_owned(), &error)),
+        Err(error) => return Err(failed(error)),
     }
     if !header.starts_with(HEADER_MAGIC) {
         return Err(OpenError::NotADatabase { path: path.to_owned() });

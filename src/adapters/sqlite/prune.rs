@@ -6,31 +6,26 @@
 //! # Promises
 //! - A line goes only when it is older than [`AGE_MIN_DAYS`], is not among the newest [`LINES_KEPT_MIN`], and belongs to no open
 //!   request.
-//! - A line goes only when an export of it is on disk, was read back from there, and verifies by itself: an [`Exported`] is made
-//!   in no other way.
+//! - A line goes only when an export of it is on disk and was read back from there, byte for byte as it was written from verified
+//!   lines: an [`Exported`] is made in no other way. Whoever holds the key outside the device verifies it by itself, too.
 //! - Deleting is one transaction with the signed base and the line that tells of it. Whatever is cut off before leaves the record
 //!   whole; the half or useless export is overwritten by the next.
 //! - What a limit or an open question needs is in the kept state, which nothing here touches.
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Read},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
 use ed25519_dalek::SigningKey;
-use pump_core::{
-    audit::{
-        Checkpoint,
-        export::{BadExport, Exporter},
-    },
-    remote::Kept,
-};
+use pump_core::{audit::Checkpoint, remote::Kept};
 use pump_protocol::message::AuditHead;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{ExportError, ReadError, Verification, View, file, read_export, rows};
+use super::{ExportError, ReadError, View, export::write_part, file, rows};
 
 /// No younger line is pruned, in days: events must be kept for 30 (OPCA R6.6.0), and no limit reaches back further than seven.
 pub const AGE_MIN_DAYS: i64 = 30;
@@ -51,7 +46,7 @@ pub struct Cut {
     to: Checkpoint,
 }
 
-/// What is safe to go: its export is durable, and was read back and verified.
+/// What is safe to go: its export is durable, and was read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exported {
     pub(super) head: AuditHead,
@@ -103,44 +98,25 @@ pub async fn export_cut(view: View, cut: &Cut, key: &SigningKey, out: &Path) -> 
     let new = file::beside(out, ".new");
     let begun = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
     let written = begun.map_err(ExportError::from)?;
-    write_part(view, cut, key, &written).await?;
+    let (verified, digest) = write_part(view, cut.to.head, key, &mut BufWriter::new(&written)).await?;
     written.sync_all().map_err(ExportError::from)?;
     drop(written);
-    let exported = read_back(&new, cut)?;
-    fs::rename(&new, out).and_then(|()| File::open(file::directory_of(out))?.sync_all()).map_err(ExportError::from)?;
-    Ok(exported)
-}
-
-async fn write_part(view: View, cut: &Cut, key: &SigningKey, out: &File) -> Result<(), ExportError> {
-    let walk = Verification::start(view).await?;
-    if key.verifying_key().as_bytes() != &walk.genesis().device_key {
-        return Err(ExportError::Key);
-    }
-    let mut out = BufWriter::new(out);
-    let (mut exporter, first) = Exporter::begin(walk.genesis(), walk.base());
-    let mut written = out.write_all(&first);
-    let walked = walk.run_to(cut.to.head, |line, checkpoint| {
-        if written.is_ok() {
-            written = out.write_all(&exporter.line(line, checkpoint));
-        }
-    });
-    let verified = walked.await?;
-    written?;
-    out.write_all(&exporter.end_part(&verified, Some(key)))?;
-    Ok(out.flush()?)
-}
-
-fn read_back(path: &Path, cut: &Cut) -> Result<Exported, PruneError> {
-    let proved = match read_export(path, |_| {}) {
-        Ok(proved) => proved,
-        Err(ExportError::Bad(BadExport::Found(_) | BadExport::CutOff { .. })) => return Err(PruneError::NotReadBack),
-        Err(error) => return Err(error.into()),
-    };
-    let (head, base) = (proved.verified.chain.head(), proved.verified.base.map_or(0, |base| base.head.count));
-    if !(proved.signed && proved.part && head == cut.to.head && base == cut.base.count) {
+    if read_back(&new).map_err(ExportError::from)? != digest {
         return Err(PruneError::NotReadBack);
     }
-    Ok(Exported { head, lines: proved.verified.records, digest: proved.digest })
+    fs::rename(&new, out).and_then(|()| File::open(file::directory_of(out))?.sync_all()).map_err(ExportError::from)?;
+    Ok(Exported { head: cut.to.head, lines: verified.records, digest })
+}
+
+/// SHA-256 over what is in the file, read in pieces.
+fn read_back(path: &Path) -> io::Result<[u8; 32]> {
+    let (mut file, mut digest, mut piece) = (File::open(path)?, Sha256::new(), vec![0; 64 * 1024]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(digest.finalize().into()),
+            len => digest.update(&piece[..len]),
+        }
+    }
 }
 
 fn open_request(kept: Option<&[u8]>) -> Result<Option<u64>, PruneError> {
@@ -165,6 +141,11 @@ impl Exported {
     /// The last line in it.
     pub const fn until(&self) -> u64 {
         self.head.count
+    }
+
+    /// SHA-256 over it.
+    pub const fn digest(&self) -> [u8; 32] {
+        self.digest
     }
 
     /// How many lines are in it.

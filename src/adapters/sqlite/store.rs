@@ -26,7 +26,7 @@ use pump_protocol::{
 };
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, SqliteConnection,
-    migrate::{MigrateError, Migrator},
+    migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous},
 };
 
@@ -34,18 +34,17 @@ use super::{
     AppendError, OpenError, ReadError, file,
     prune::Exported,
     rows::{self, From},
+    schema,
 };
 use crate::adapters::lock::Lock;
 
 /// The newest schema that this program knows.
 // keeps R-REC-07
 const SCHEMA_VERSION: i64 = 2;
-/// How a file gets there from any older one, each step in one transaction.
-static MIGRATIONS: Migrator = sqlx::migrate!("src/adapters/sqlite/migrations");
 /// The first schema with a base.
 pub(super) const BASE_SINCE: i64 = 2;
-/// How large the record's file may become, in bytes: several million lines, and small beside the smallest card we ship on.
-/// Beyond it an append fails as on a full disk, and so no dose is offered until the record was exported.
+/// How large the record's file may become, in bytes: twice what ten years at 50 events an hour take, and small beside the smallest
+/// card we ship on. Beyond it an append fails as on a full disk, and so no dose is offered until lines were pruned.
 pub const SIZE_MAX_BYTES: u64 = 2 << 30;
 /// How long to wait for another program's lock. Only a person with a database tool can hold one, and the loop waits with us.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
@@ -122,7 +121,10 @@ impl Store {
         file::inspect(path)?;
         file::check_writable(path)?;
         let mut db = connect(path).await.map_err(|error| OpenError::from_sqlite(path.to_owned(), &error))?;
+        check_version(path, &mut db).await?;
+        check_schema(path, &mut db, false).await?;
         upgrade(path, &mut db).await?;
+        check_schema(path, &mut db, true).await?;
         let genesis = rows::identity(&mut db).await.map_err(|error| unreadable(path, error))?;
         check_owner(path, &genesis, &opening)?;
         let found = rows::ending(&mut db).await;
@@ -196,12 +198,13 @@ impl Store {
 
     /// How much of the file is in use, in bytes. What was pruned leaves room in the file, which stays as long as it is.
     pub async fn used_bytes(&mut self) -> Result<u64, AppendError> {
-        let mut pragma = async |name: &'static str| -> Result<u64, sqlx::Error> {
-            let value: i64 = sqlx::query_scalar(name).fetch_one(&mut self.db).await?;
-            Ok(u64::try_from(value).unwrap_or(0))
-        };
-        let (pages, free) = (pragma("PRAGMA page_count").await?, pragma("PRAGMA freelist_count").await?);
-        Ok(pages.saturating_sub(free).saturating_mul(pragma("PRAGMA page_size").await?))
+        let (pages, free) = (self.pragma("PRAGMA page_count").await?, self.pragma("PRAGMA freelist_count").await?);
+        Ok(pages.saturating_sub(free).saturating_mul(self.pragma("PRAGMA page_size").await?))
+    }
+
+    async fn pragma(&mut self, name: &'static str) -> Result<u64, sqlx::Error> {
+        let value = rows::number(&mut self.db, sqlx::query(name)).await?;
+        Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0))
     }
 
     /// The key that signs the record, to sign an export of it.
@@ -221,8 +224,7 @@ impl Store {
 
     /// Sets how large the file may become, in bytes; less than it has now means: no larger.
     pub async fn set_size_max(&mut self, bytes: u64) -> Result<(), AppendError> {
-        let page_size: i64 = sqlx::query_scalar("PRAGMA page_size").fetch_one(&mut self.db).await?;
-        let pages = bytes / u64::try_from(page_size).unwrap_or(4096).max(512);
+        let pages = bytes / self.pragma("PRAGMA page_size").await?.max(512);
         sqlx::query(AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages.max(1)))).execute(&mut self.db).await?;
         Ok(())
     }
@@ -356,10 +358,10 @@ async fn walk_tail(
             return Ok(walk.finish(&rows::ending(db).await?.ending));
         }
         let to = walk.position().saturating_add(u64::from(TAIL_PAGE));
-        let checkpoints = rows::checkpoints(db, walk.position(), to).await?;
+        let mut checkpoints = rows::checkpoints(db, walk.position(), to).await?;
         for line in lines {
-            let checkpoint = checkpoints.get(&walk.position().saturating_add(1));
-            if let Err(finding) = line.and_then(|line| walk.step(&line, checkpoint)) {
+            let checkpoint = rows::take_checkpoint(&mut checkpoints, walk.position().saturating_add(1));
+            if let Err(finding) = line.and_then(|line| walk.step(&line, checkpoint.as_ref())) {
                 return Ok(Err(finding));
             }
         }
@@ -424,7 +426,7 @@ async fn create_if_missing(path: &Path, opening: &Opening) -> Result<bool, OpenE
 
 async fn fill_new(new: &Path, opening: &Opening) -> Result<(), sqlx::Error> {
     let mut db = connect(new).await?;
-    MIGRATIONS.run(&mut db).await?;
+    schema::MIGRATIONS.run(&mut db).await?;
     let device_key = opening.key.verifying_key().to_bytes();
     let genesis = Genesis { id: opening.new_id, serial: opening.serial.clone(), device_key };
     sqlx::query("INSERT INTO identity (one, record_id, serial, device_key) VALUES (1, ?, ?, ?)")
@@ -463,7 +465,7 @@ async fn upgrade(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError
     if check_version(path, db).await? == SCHEMA_VERSION {
         return Ok(());
     }
-    let migrated = MIGRATIONS.run(db).await;
+    let migrated = schema::MIGRATIONS.run(db).await;
     migrated.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             OpenError::from_sqlite(path.to_owned(), &error)
@@ -472,12 +474,19 @@ async fn upgrade(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError
     })
 }
 
+/// Refuses a file with anything in it that no migration makes; to be written to, nothing may be missing either.
+pub(super) async fn check_schema(path: &Path, db: &mut SqliteConnection, to_write: bool) -> Result<(), OpenError> {
+    match schema::fault(db, to_write).await {
+        Ok(None) => Ok(()),
+        Ok(Some(detail)) => Err(OpenError::Damaged { path: path.to_owned(), detail }),
+        Err(error) => Err(OpenError::from_sqlite(path.to_owned(), &error)),
+    }
+}
+
 /// What the file says its version is, if this program knows it.
 pub(super) async fn check_version(path: &Path, db: &mut SqliteConnection) -> Result<i64, OpenError> {
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(db)
-        .await
-        .map_err(|error| OpenError::from_sqlite(path.to_owned(), &error))?;
+    let found = rows::number(db, sqlx::query("PRAGMA user_version")).await;
+    let found = found.map_err(|error| OpenError::from_sqlite(path.to_owned(), &error))?.unwrap_or(0);
     if found > SCHEMA_VERSION {
         return Err(OpenError::Newer { path: path.to_owned(), found, known: SCHEMA_VERSION });
     }

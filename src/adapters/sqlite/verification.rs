@@ -1,7 +1,7 @@
 //! Walks the whole record in slices, beside the writer.
 //!
 //! # Promises
-//! - One slice reads at most [`PAGE_MAX`] lines, then lets go of the file: the log can be folded back, memory stays flat.
+//! - One slice reads a bounded number of lines, then lets go of the file: the log can be folded back, memory stays flat.
 //! - The end is compared in the same transaction as the last lines, so a growing record is never called wrong.
 //! - It is cancelled by dropping it; nothing is written anywhere.
 
@@ -10,9 +10,15 @@ use pump_protocol::message::AuditHead;
 use sqlx::SqliteConnection;
 
 use super::{
-    PAGE_MAX, ReadError, View,
+    ReadError, View,
     rows::{self, From},
 };
+
+/// What is shown each line, with its checkpoint, once it is found good.
+pub type Show<'a> = &'a mut (dyn FnMut(&Stored, Option<&Checkpoint>) + Send);
+
+/// The most lines of a slice: a few milliseconds, so that asking for them is little beside walking them.
+const SLICE_LINES: u16 = 1024;
 
 /// A walk through the whole record.
 #[derive(Debug)]
@@ -47,7 +53,7 @@ impl Verification {
             Some(base) => Verifier::behind(genesis.clone(), base)?,
             None => Verifier::full(genesis.clone())?,
         };
-        Ok(Self { view, genesis, base, walk, slice_lines: PAGE_MAX, to: None })
+        Ok(Self { view, genesis, base, walk, slice_lines: SLICE_LINES, to: None })
     }
 
     /// What the record is bound to.
@@ -67,43 +73,36 @@ impl Verification {
 
     /// Walks all that is left.
     pub async fn run(self) -> Result<Verified, ReadError> {
-        self.run_with(|_, _| {}).await
+        self.run_with(&mut |_, _| {}).await
     }
 
     /// Walks all that is left, and shows each line, with its checkpoint, once it is found good.
-    pub async fn run_with(mut self, mut show: impl FnMut(&Stored, Option<&Checkpoint>)) -> Result<Verified, ReadError> {
+    pub async fn run_with(mut self, show: Show<'_>) -> Result<Verified, ReadError> {
         loop {
-            if let Progress::Sound(verified) = self.slice_with(&mut show).await? {
+            if let Progress::Sound(verified) = self.slice_with(show).await? {
                 return Ok(*verified);
             }
         }
     }
 
     /// Walks up to a signed line, and shows each.
-    pub(super) async fn run_to(
-        mut self,
-        head: AuditHead,
-        mut show: impl FnMut(&Stored, Option<&Checkpoint>),
-    ) -> Result<Verified, ReadError> {
+    pub(super) async fn run_to(mut self, head: AuditHead, show: Show<'_>) -> Result<Verified, ReadError> {
         self.to = Some(head.count);
         while self.walk.position() < head.count {
-            if let Progress::Sound(_) = self.slice_with(&mut show).await? {
+            if let Progress::Sound(_) = self.slice_with(show).await? {
                 break;
             }
         }
         Ok(self.walk.finish_part(head)?)
     }
 
-    async fn slice_with(&mut self, show: &mut impl FnMut(&Stored, Option<&Checkpoint>)) -> Result<Progress, ReadError> {
+    async fn slice_with(&mut self, show: Show<'_>) -> Result<Progress, ReadError> {
         let walked = self.slice_in_transaction(show).await;
         self.view.check_still()?;
         walked
     }
 
-    async fn slice_in_transaction(
-        &mut self,
-        show: &mut impl FnMut(&Stored, Option<&Checkpoint>),
-    ) -> Result<Progress, ReadError> {
+    async fn slice_in_transaction(&mut self, show: Show<'_>) -> Result<Progress, ReadError> {
         let left = self.to.map_or(u64::MAX, |to| to.saturating_sub(self.walk.position()));
         let limit = u16::try_from(left).unwrap_or(u16::MAX).min(self.slice_lines);
         sqlx::query("BEGIN").execute(&mut self.view.db).await?;
@@ -127,7 +126,7 @@ async fn walk(
     db: &mut SqliteConnection,
     walk: &mut Verifier,
     limit: u16,
-    show: &mut impl FnMut(&Stored, Option<&Checkpoint>),
+    show: Show<'_>,
 ) -> Result<Progress, ReadError> {
     let after = walk.position();
     let from = if walk.walked() == 0 { From::First(after) } else { From::Behind(after) };
@@ -136,12 +135,12 @@ async fn walk(
         let found = rows::ending(db).await?;
         return Ok(Progress::Sound(Box::new(walk.clone().finish(&found.ending)?)));
     }
-    let checkpoints = rows::checkpoints(db, after, after.saturating_add(u64::from(limit))).await?;
+    let mut checkpoints = rows::checkpoints(db, after, after.saturating_add(u64::from(limit))).await?;
     for line in lines {
-        let checkpoint = checkpoints.get(&walk.position().saturating_add(1));
         let line = line?;
-        walk.step(&line, checkpoint)?;
-        show(&line, checkpoint);
+        let checkpoint = rows::take_checkpoint(&mut checkpoints, line.record.seq);
+        walk.step(&line, checkpoint.as_ref())?;
+        show(&line, checkpoint.as_ref());
     }
     Ok(Progress::More { position: walk.position() })
 }

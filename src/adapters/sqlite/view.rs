@@ -19,11 +19,13 @@ use super::{
     error::{Trouble, trouble},
     file,
     rows::{self, From},
-    store::{BASE_SINCE, check_version},
+    store::{BASE_SINCE, check_schema, check_version},
 };
 
 /// The most lines fetched at a time: a page of a table, or one step of a verification, of a few milliseconds.
 pub const PAGE_MAX: u16 = 256;
+/// How many rows SQLite's thread may be ahead of us: with too few the two wake each other for every handful of lines.
+const ROWS_WAITING_MAX: usize = 512;
 /// The plus keeps SQLite from walking the lines from the first one on, instead of the index.
 const FIRST_OF_DAY: &str = "SELECT min(+seq) FROM record WHERE day BETWEEN ? AND ?";
 
@@ -46,11 +48,13 @@ impl View {
             .filename(path)
             .read_only(true)
             .immutable(still.is_some())
+            .row_buffer_size(ROWS_WAITING_MAX)
             .pragma("cell_size_check", "ON")
             .pragma("trusted_schema", "OFF")
             .disable_statement_logging();
         let mut db = options.connect().await.map_err(|error| not_opened(path, &error))?;
         let version = check_version(path, &mut db).await?;
+        check_schema(path, &mut db, false).await?;
         Ok(Self { db, path: path.to_owned(), version, still })
     }
 
@@ -87,7 +91,7 @@ impl View {
 
     /// The first line of any day from `first` to `last`.
     pub(super) async fn first_line_between(&mut self, first: i64, last: i64) -> Result<Option<u64>, ReadError> {
-        let line: Option<i64> = sqlx::query_scalar(FIRST_OF_DAY).bind(first).bind(last).fetch_one(&mut self.db).await?;
+        let line = rows::number(&mut self.db, sqlx::query(FIRST_OF_DAY).bind(first).bind(last)).await?;
         Ok(line.and_then(|line| u64::try_from(line).ok()))
     }
 

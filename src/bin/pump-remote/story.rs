@@ -378,9 +378,10 @@ struct Line {
 
 async fn read_record(path: &Path) -> anyhow::Result<Vec<Line>> {
     let mut view = View::open(path).await?;
-    let mut lines = Vec::new();
+    let mut lines: Vec<Line> = Vec::new();
     loop {
-        let page = view.entries(lines.len() as u64, PAGE).await?;
+        let after = lines.last().map_or(0, |line| line.seq);
+        let page = view.entries(after, PAGE).await?;
         if page.is_empty() {
             return Ok(lines);
         }

@@ -219,7 +219,7 @@ impl Genesis {
 impl Record {
     /// Its hash behind that record.
     pub fn hash_after(&self, previous: &[u8; 32]) -> [u8; 32] {
-        Sha256::new().chain_update(RECORD_DOMAIN).chain_update(previous).chain_update(encode(self)).finalize().into()
+        hash_behind(previous, &encode(self))
     }
 
     /// When it happened, as a person's clock showed it.
@@ -243,6 +243,11 @@ impl Sealed {
     pub fn into_parts(self) -> (Record, [u8; 32]) {
         (self.record, self.hash)
     }
+}
+
+/// The hash of a line's canonical bytes behind that line's.
+pub(super) fn hash_behind(previous: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(RECORD_DOMAIN).chain_update(previous).chain_update(bytes).finalize().into()
 }
 
 /// What the last record of a batch says about the kept state.

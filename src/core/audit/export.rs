@@ -134,25 +134,25 @@ impl Exporter {
         bytes
     }
 
-    /// The last bytes; signed, if the device's key is at hand.
-    pub fn end(mut self, verified: &Verified, key: Option<&SigningKey>) -> Vec<u8> {
+    /// The last bytes; signed, if the device's key is at hand. And SHA-256 over all of them: what a base names the export by.
+    pub fn end(mut self, verified: &Verified, key: Option<&SigningKey>) -> (Vec<u8>, [u8; 32]) {
         let end = End { head: verified.chain.head(), kept_digest: verified.kept_digest };
         let bytes = self.frame(END, &encode(&end));
         self.signed(bytes, key)
     }
 
-    /// The last bytes of a part.
-    pub fn end_part(mut self, verified: &Verified, key: Option<&SigningKey>) -> Vec<u8> {
+    /// The same, for a part.
+    pub fn end_part(mut self, verified: &Verified, key: Option<&SigningKey>) -> (Vec<u8>, [u8; 32]) {
         let bytes = self.frame(PART_END, &encode(&verified.chain.head()));
         self.signed(bytes, key)
     }
 
-    fn signed(mut self, mut bytes: Vec<u8>, key: Option<&SigningKey>) -> Vec<u8> {
+    fn signed(mut self, mut bytes: Vec<u8>, key: Option<&SigningKey>) -> (Vec<u8>, [u8; 32]) {
         if let Some(key) = key {
             let signature = key.sign(&signed_bytes(&self.digest)).to_bytes();
             bytes.append(&mut self.frame(SIGNATURE, &signature));
         }
-        bytes
+        (bytes, self.digest.finalize().into())
     }
 
     fn frame(&mut self, tag: u8, content: &[u8]) -> Vec<u8> {

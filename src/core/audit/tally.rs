@@ -9,7 +9,7 @@
 //! - A request without an outcome is never counted as not given.
 //! - What is held grows with the days that are told about, not with the lines.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use pump_protocol::wire::Text;
 
@@ -37,7 +37,7 @@ pub struct DayTally {
     /// Doses given in part.
     pub in_part: u32,
     /// Attempts refused here, by the reason that limited most, in words.
-    pub refused: BTreeMap<&'static str, u32>,
+    pub refused: Vec<(&'static str, u32)>,
     /// Attempts that the pump said no to.
     pub denied: u32,
     /// Requests that ended without a dose in another way.
@@ -57,7 +57,8 @@ pub struct DayTally {
 /// The days of a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tally {
-    days: BTreeMap<Option<i64>, DayTally>,
+    /// In order.
+    days: Vec<(Option<i64>, DayTally)>,
     open: VecDeque<(u64, Option<i64>)>,
     kinds: Vec<Text<KIND_LEN_MAX>>,
 }
@@ -129,16 +130,24 @@ impl Tally {
     fn refused(&mut self, day: Option<i64>, reason: &'static str) {
         let tally = self.on(day);
         add(&mut tally.attempts);
-        add(tally.refused.entry(reason).or_default());
+        add(counter(&mut tally.refused, reason));
     }
 
     fn place_of(&self, day: Option<i64>) -> Option<i64> {
-        let full = self.days.len() >= DAYS_MAX && !self.days.contains_key(&day);
+        let full = self.days.len() >= DAYS_MAX && self.find(day).is_err();
         if full { None } else { day }
     }
 
     fn on(&mut self, day: Option<i64>) -> &mut DayTally {
-        self.days.entry(day).or_default()
+        let index = self.find(day).unwrap_or_else(|index| {
+            self.days.insert(index, (day, DayTally::default()));
+            index
+        });
+        &mut self.days[index].1
+    }
+
+    fn find(&self, day: Option<i64>) -> Result<usize, usize> {
+        self.days.binary_search_by_key(&day, |(day, _)| *day)
     }
 
     fn index_of(&mut self, kind: &Text<KIND_LEN_MAX>) -> u16 {
@@ -153,14 +162,11 @@ impl Tally {
 impl DayTally {
     /// Attempts refused here, for whatever reason.
     pub fn refused_here(&self) -> u32 {
-        self.refused.values().fold(0, |sum, count| sum.saturating_add(*count))
+        self.refused.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
     fn count_kind(&mut self, kind: u16) {
-        match self.kinds.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, count)) => add(count),
-            None => self.kinds.push((kind, 1)),
-        }
+        add(counter(&mut self.kinds, kind));
     }
 }
 
@@ -182,6 +188,15 @@ fn outcome(event: &Event) -> Option<(u64, Counter)> {
         return None;
     };
     event.request().map(|id| (id.0, counter))
+}
+
+/// The count under this name, behind the others if it is the first.
+fn counter<Name: PartialEq>(counts: &mut Vec<(Name, u32)>, name: Name) -> &mut u32 {
+    let index = counts.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+        counts.push((name, 0));
+        counts.len() - 1
+    });
+    &mut counts[index].1
 }
 
 const fn add(count: &mut u32) {

@@ -9,10 +9,10 @@
 //! - What is not proved is not said: a [`Chain`] to go on with comes only out of [`Verifier::finish`].
 
 use ed25519_dalek::VerifyingKey;
-use pump_protocol::message::AuditHead;
+use pump_protocol::{message::AuditHead, wire::Wire};
 use thiserror::Error;
 
-use super::{Base, CHECKPOINT_EVERY, Chain, Checkpoint, Genesis, Record};
+use super::{Base, CHECKPOINT_EVERY, Chain, Checkpoint, Genesis, Record, chain::hash_behind};
 
 /// A line as it was found in storage, with the hash found beside it. Nobody has vouched for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -152,6 +152,8 @@ pub struct Verifier {
     newest_good: u64,
     records: u64,
     checkpoints: u64,
+    /// The line at hand, as it is hashed.
+    bytes: Vec<u8>,
 }
 
 impl Verifier {
@@ -206,7 +208,9 @@ impl Verifier {
         if found < seq {
             return Err(Finding::OutOfOrder { seq, found });
         }
-        let hash = stored.record.hash_after(&self.head.hash);
+        self.bytes.clear();
+        stored.record.put(&mut self.bytes);
+        let hash = hash_behind(&self.head.hash, &self.bytes);
         if hash != stored.hash {
             return Err(Finding::Changed { seq });
         }
@@ -255,7 +259,17 @@ impl Verifier {
 
     fn starting(genesis: Genesis, head: AuditHead) -> Result<Self, Finding> {
         let key = VerifyingKey::from_bytes(&genesis.device_key).map_err(|_| Finding::NoKey)?;
-        Ok(Self { genesis, key, base: None, head, kept_digest: None, newest_good: 0, records: 0, checkpoints: 0 })
+        Ok(Self {
+            genesis,
+            key,
+            base: None,
+            head,
+            kept_digest: None,
+            newest_good: 0,
+            records: 0,
+            checkpoints: 0,
+            bytes: Vec::new(),
+        })
     }
 
     fn check_checkpoint(&mut self, checkpoint: Option<&Checkpoint>) -> Result<(), Finding> {
