@@ -23,6 +23,7 @@ mod press_expires;
 mod pressed_again;
 mod pump_breaks;
 mod pump_denies;
+mod pump_replaced;
 mod record_cannot_be_written;
 mod record_damaged;
 mod record_lost;

@@ -303,7 +303,7 @@ impl Remote {
         self.watch_pump_calendar(seen, report, now);
         let restarted = seen.is_some_and(|seen| seen.epoch != report.time.epoch);
         if restarted {
-            self.kept.account.pump_was_reset(seen, report.time);
+            self.kept.account.pump_was_reset(seen, self.kept.clock_began(report.time));
             self.note(Event::PumpReset { epoch: report.time.epoch }, now);
         }
         let backwards = |seen: pump_protocol::clock::PumpTime| {
