@@ -36,3 +36,4 @@ mod too_soon;
 mod touches;
 mod uncertain_counts;
 mod words;
+mod words_and_evidence;
