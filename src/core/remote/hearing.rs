@@ -86,7 +86,9 @@ impl Remote {
             Outcome::AssumedGiven => self.count_from_now(&request, now),
         }
         self.note(event, now);
-        let told_already = matches!(request.state, State::Withdrawing { .. });
+        // Of one that was taken back the patient was told NOT GIVEN; a pump that says otherwise must be heard.
+        let nothing = matches!(outcome, Outcome::Denied(_) | Outcome::Rejected(_) | Outcome::NotGiven(_));
+        let told_already = nothing && matches!(request.state, State::Withdrawing { .. });
         if !told_already {
             self.show_ended(&request, outcome, request.dose, now);
         }
