@@ -155,7 +155,8 @@ impl Remote {
             self.note(Event::RecordWentBack { witness, ours }, now);
             self.alarming.push(AlarmCondition::RecordWentBack);
         }
-        self.kept.last_id = self.kept.last_id.max(hello.last_id).max(hello.watermark);
+        self.saw_id(hello.last_id);
+        self.saw_id(hello.watermark);
         let stopping = self.kept.request.as_ref().filter(|request| request.stop_asked).map(|request| request.id);
         if let Some(talk) = &mut self.conversation {
             talk.greeted = true;
@@ -220,7 +221,7 @@ impl Remote {
     }
 
     fn fate_heard(&mut self, asked: &Command, id: RequestId, fate: Fate, watermark: RequestId, now: Now) {
-        self.kept.last_id = self.kept.last_id.max(watermark);
+        self.saw_id(watermark);
         let Some(request) = self.kept.request.as_ref().filter(|request| request.id == id) else { return };
         let request = request.clone();
         let polled = matches!(request.state, State::Delivering(_)) && matches!(fate, Fate::Delivering { .. });

@@ -148,7 +148,7 @@ impl Remote {
             DoseSource::Ours { id } if self.is_open(id) => self.ours_started(entry, bolus, dose),
             DoseSource::Ours { .. } if self.kept.account.counts(source) => {}
             DoseSource::Ours { id } => {
-                self.kept.last_id = self.kept.last_id.max(id);
+                self.saw_id(id);
                 self.count_entry(source, dose, entry);
                 self.note(Event::DoseUnknownToRecord { entry: *entry }, now);
                 self.alarm_of_a_dose(AlarmCondition::DoseUnknownToRecord);
