@@ -228,9 +228,7 @@ impl Prescription {
         if let Some(PatientCode(code)) = p.patient_code.filter(|code| code.0 > PATIENT_CODE_MAX) {
             return Err(Contradiction::PatientCode { code });
         }
-        if p.allotment > 0 {
-            check_demand_dose(p)?;
-        }
+        check_demand_dose(p)?;
         let basal = most_basal_in(&p.basal, p.window_limit.window);
         let dose = if p.allotment > 0 { p.demand_dose } else { Dose::ZERO };
         // keeps R-PMP-23
@@ -281,11 +279,14 @@ impl Wire for Prescription {
     }
 }
 
+/// Where demand doses are switched off, dose and duration may be nothing; a duration without end may not be, for the windows
+/// of the dose limit are searched by it.
 fn check_demand_dose(p: &Programmed) -> Result<(), Contradiction> {
-    if p.demand_dose == Dose::ZERO {
+    let on = p.allotment > 0;
+    if on && p.demand_dose == Dose::ZERO {
         return Err(Contradiction::DoseZero { allotment: p.allotment });
     }
-    if p.bolus_duration == Millis::ZERO || p.bolus_duration >= p.lockout_interval {
+    if (on && p.bolus_duration == Millis::ZERO) || p.bolus_duration >= p.lockout_interval {
         let (bolus_duration, lockout_interval) = (p.bolus_duration, p.lockout_interval);
         return Err(Contradiction::BolusDuration { bolus_duration, lockout_interval });
     }
@@ -401,6 +402,14 @@ mod tests {
         let off = Programmed { allotment: 0, demand_dose: Dose::ZERO, ..programmed() };
         let prescription = Prescription::check(off).expect("switched off is not a contradiction");
         assert!(!prescription.demand_doses_on());
+    }
+
+    #[test]
+    fn a_bolus_lasts_less_than_the_lockout_even_where_demand_doses_are_off() {
+        let off = Programmed { allotment: 0, bolus_duration: Millis::ZERO, ..programmed() };
+        assert!(Prescription::check(off.clone()).is_ok());
+        let endless = Programmed { bolus_duration: Millis::MAX, ..off };
+        assert!(matches!(Prescription::check(endless), Err(Contradiction::BolusDuration { .. })));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod actions;
 mod chance;
+mod hostile;
 mod invariants;
 mod liar;
 mod tally;

@@ -86,7 +86,9 @@ impl Remote {
             Outcome::AssumedGiven => self.count_from_now(&request, now),
         }
         self.note(event, now);
-        let told_already = matches!(request.state, State::Withdrawing { .. });
+        // Of one that was taken back the patient was told NOT GIVEN; a pump that says otherwise must be heard.
+        let nothing = matches!(outcome, Outcome::Denied(_) | Outcome::Rejected(_) | Outcome::NotGiven(_));
+        let told_already = nothing && matches!(request.state, State::Withdrawing { .. });
         if !told_already {
             self.show_ended(&request, outcome, request.dose, now);
         }
@@ -153,7 +155,8 @@ impl Remote {
             self.note(Event::RecordWentBack { witness, ours }, now);
             self.alarming.push(AlarmCondition::RecordWentBack);
         }
-        self.kept.last_id = self.kept.last_id.max(hello.last_id).max(hello.watermark);
+        self.saw_id(hello.last_id);
+        self.saw_id(hello.watermark);
         let stopping = self.kept.request.as_ref().filter(|request| request.stop_asked).map(|request| request.id);
         if let Some(talk) = &mut self.conversation {
             talk.greeted = true;
@@ -218,7 +221,7 @@ impl Remote {
     }
 
     fn fate_heard(&mut self, asked: &Command, id: RequestId, fate: Fate, watermark: RequestId, now: Now) {
-        self.kept.last_id = self.kept.last_id.max(watermark);
+        self.saw_id(watermark);
         let Some(request) = self.kept.request.as_ref().filter(|request| request.id == id) else { return };
         let request = request.clone();
         let polled = matches!(request.state, State::Delivering(_)) && matches!(fate, Fate::Delivering { .. });
@@ -303,7 +306,7 @@ impl Remote {
         self.watch_pump_calendar(seen, report, now);
         let restarted = seen.is_some_and(|seen| seen.epoch != report.time.epoch);
         if restarted {
-            self.kept.account.pump_was_reset(seen, report.time);
+            self.kept.account.pump_was_reset(seen, self.kept.clock_began(report.time));
             self.note(Event::PumpReset { epoch: report.time.epoch }, now);
         }
         let backwards = |seen: pump_protocol::clock::PumpTime| {

@@ -25,7 +25,7 @@ use crate::{
         settle::{bolus_ended, settle_by_silence_of_history},
     },
     therapy::{
-        account::{CountedDose, DoseSource, Since},
+        account::{CountedDose, DOSES_MAX, DoseSource, Since},
         change::{self, Change},
     },
 };
@@ -148,13 +148,13 @@ impl Remote {
             DoseSource::Ours { id } if self.is_open(id) => self.ours_started(entry, bolus, dose),
             DoseSource::Ours { .. } if self.kept.account.counts(source) => {}
             DoseSource::Ours { id } => {
-                self.kept.last_id = self.kept.last_id.max(id);
-                self.count_entry(source, dose, entry);
+                self.saw_id(id);
+                self.count_entry(source, dose, entry, now);
                 self.note(Event::DoseUnknownToRecord { entry: *entry }, now);
                 self.alarm_of_a_dose(AlarmCondition::DoseUnknownToRecord);
             }
             DoseSource::OtherRemote { .. } | DoseSource::NotDemanded { .. } => {
-                self.count_entry(source, dose, entry);
+                self.count_entry(source, dose, entry, now);
                 self.note(Event::DoseOfOthers { entry: *entry }, now);
                 if origin == Origin::Unknown {
                     self.alarm_of_a_dose(AlarmCondition::UnaccountedDose);
@@ -199,7 +199,11 @@ impl Remote {
         }
     }
 
-    fn count_entry(&mut self, source: DoseSource, dose: Dose, entry: &HistoryEntry) {
+    /// Without room, what no limit reaches any more makes some: a history may reach further back than any limit.
+    fn count_entry(&mut self, source: DoseSource, dose: Dose, entry: &HistoryEntry, now: Now) {
+        if self.kept.account.len() >= DOSES_MAX {
+            self.prune_account(now);
+        }
         let since = self.since(entry.at, None);
         self.kept.account.count(CountedDose { source, dose, since, lasts: self.bolus_lasts() });
     }

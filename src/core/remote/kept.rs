@@ -114,6 +114,7 @@ impl Kept {
             }
         });
         account.pump_was_reset(seen, PumpTime::new(NO_PUMPS_EPOCH, Millis::ZERO));
+        account.renumber_for_another_pump();
         let doses = u16::try_from(account.len()).unwrap_or(u16::MAX);
         let from = self.pump.unwrap_or_default();
         events.push(Event::PumpReplaced { from, doses });
@@ -128,6 +129,13 @@ impl Kept {
             ..Self::default()
         };
         (kept, events)
+    }
+
+    /// The first moment of a pump's clock that lies behind all that was counted on the clock before. A reset pump's began with
+    /// its epoch; another pump's may have run for years, and only what passes from its first word on is known.
+    pub(super) fn clock_began(&self, said: PumpTime) -> PumpTime {
+        let another_pumps = self.pump_seen.is_some_and(|seen| seen.epoch == NO_PUMPS_EPOCH);
+        if another_pumps { said } else { PumpTime::new(said.epoch, Millis::ZERO) }
     }
 
     /// What the bytes from the disk say; an error if they are not exactly what [`to_bytes`](Self::to_bytes) makes.

@@ -61,6 +61,8 @@ const GIVEN_SHOWN: Millis = Millis::from_secs(20);
 const NOTICE_SHOWN: Millis = Millis::from_secs(4);
 /// How long the pump may be silent while a dose goes in before nobody knows any more.
 const SILENCE_IN_DELIVERY_MAX: Millis = Millis::from_secs(15);
+/// No remote gets so far, at one request a second from the beginning of the world; as many ids again lie above it.
+const ID_MAX: RequestId = RequestId(u64::MAX / 2);
 
 /// What the machine is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -387,6 +389,14 @@ impl Remote {
     /// The earliest that the pump's clock can show; the last known value while it was never heard in this run.
     fn pump_now(&self, now: Now) -> Option<PumpTime> {
         self.word.as_ref().map(|word| word.clock.at_least(now.uptime))
+    }
+
+    /// The pump names an id of our key. One that no remote can have reached is no reason to go on from there: the next id would
+    /// be none of its own.
+    fn saw_id(&mut self, id: RequestId) {
+        if id <= ID_MAX {
+            self.kept.last_id = self.kept.last_id.max(id);
+        }
     }
 
     // keeps R-REQ-20, R-REQ-23

@@ -102,6 +102,10 @@ impl Remote {
 
     fn visit(&mut self, page: Visit, now: Now) {
         self.leave_code(now);
+        // A finger that held on one page doesn't ask on another.
+        if page != self.page {
+            self.hold.spoil();
+        }
         self.page = page;
         // What was said of the page before means nothing on this one.
         self.notice = None;

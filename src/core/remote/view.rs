@@ -247,7 +247,7 @@ impl Remote {
     fn delivering(&self, request: &Request, progress: &Progress, now: Now) -> Face {
         let remaining = Millis::from_secs(self.delivery_remaining(now).secs_ceil());
         let lasts = self.kept.prescription.as_ref().map_or(remaining, |known| known.programmed().bolus_duration);
-        let left = (remaining.get().min(lasts.get()) * 1000).checked_div(lasts.get()).unwrap_or(0);
+        let left = remaining.get().min(lasts.get()).saturating_mul(1000).checked_div(lasts.get()).unwrap_or(0);
         let permille = u16::try_from(1000_u64.saturating_sub(left)).unwrap_or(1000);
         let (dose, delivered) = (request.dose, progress.delivered.at_least);
         Face::Delivering { dose, delivered, remaining, permille, stop: self.stop_shown(request) }

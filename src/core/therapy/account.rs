@@ -143,9 +143,9 @@ impl Since {
         other.filter(|other| start(*other) > start(self)).unwrap_or(self)
     }
 
-    fn carry_over(&mut self, last_seen: PumpTime, restarted: PumpTime) {
+    fn carry_over(&mut self, last_seen: PumpTime, began: PumpTime) {
         let carried = last_seen.since(self.pump).unwrap_or(Millis::ZERO).saturating_add(self.carried);
-        *self = Self { pump: PumpTime::new(restarted.epoch, Millis::ZERO), carried, uptime: self.uptime };
+        *self = Self { pump: began, carried, uptime: self.uptime };
     }
 }
 
@@ -196,15 +196,28 @@ impl Account {
     }
 
     // keeps R-CLK-05
-    /// The pump lost its clock: what was known of ages is carried over, and a full lockout began with the new epoch.
-    pub fn pump_was_reset(&mut self, last_seen: Option<PumpTime>, restarted: PumpTime) {
+    /// The pump lost its clock: what was known of ages is carried over to `began`, the first moment of the new clock that lies
+    /// behind all of it, and a full lockout began then.
+    pub fn pump_was_reset(&mut self, last_seen: Option<PumpTime>, began: PumpTime) {
         let seen = last_seen.unwrap_or_default();
-        self.doses.as_mut_slice().iter_mut().for_each(|dose| dose.since.carry_over(seen, restarted));
+        self.doses.as_mut_slice().iter_mut().for_each(|dose| dose.since.carry_over(seen, began));
         if let Some(used_up) = &mut self.used_up_from {
-            used_up.carry_over(seen, restarted);
+            used_up.carry_over(seen, began);
         }
-        let pump = PumpTime::new(restarted.epoch, Millis::ZERO);
-        self.lockout_from = Some(Since { pump, carried: Millis::ZERO, uptime: None });
+        self.lockout_from = Some(Since { pump: began, carried: Millis::ZERO, uptime: None });
+    }
+
+    /// Another pump counts its boluses from the beginning: those that count already get numbers from the end, so that none of
+    /// its own takes their place.
+    pub fn renumber_for_another_pump(&mut self) {
+        for (dose, number) in self.doses.as_mut_slice().iter_mut().zip((0..=u32::MAX).rev()) {
+            let bolus = BolusId(number);
+            dose.source = match dose.source {
+                DoseSource::Ours { id } => DoseSource::Ours { id },
+                DoseSource::OtherRemote { .. } => DoseSource::OtherRemote { bolus },
+                DoseSource::NotDemanded { .. } => DoseSource::NotDemanded { bolus },
+            };
+        }
     }
 
     /// Forgets what no limit can reach any more.

@@ -106,14 +106,16 @@ impl Accounts {
             ours: account.lockout_remaining(prescription, word.pump_now, now),
             pumps: word.report.lockout_remaining.saturating_sub(heard_ago),
         };
-        let used =
-            TwoAccounts { ours: account.used(prescription, word.pump_now, now), pumps: word.report.allotment.used };
-        let ours_full = account.allotment_remaining(prescription, word.pump_now, now);
-        let pumps_full = if used.pumps >= prescription.programmed().allotment {
-            word.report.allotment.next_return.saturating_sub(heard_ago)
-        } else {
-            Millis::ZERO
+        let next_return = word.report.allotment.next_return.saturating_sub(heard_ago);
+        // Of those that the pump counted, one has returned since.
+        let returned = u8::from(next_return == Millis::ZERO);
+        let used = TwoAccounts {
+            ours: account.used(prescription, word.pump_now, now),
+            pumps: word.report.allotment.used.saturating_sub(returned),
         };
+        let ours_full = account.allotment_remaining(prescription, word.pump_now, now);
+        let full = used.pumps >= prescription.programmed().allotment;
+        let pumps_full = if full { next_return } else { Millis::ZERO };
         let returning = account.returning(tolerance(ALLOTMENT_WINDOW), word.pump_now, now);
         let window_wait = Windows::of(account, prescription, word.civil, word.pump_now, now).wait();
         let tolerance = tolerance(prescription.programmed().lockout_interval);
