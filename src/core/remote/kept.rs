@@ -80,7 +80,7 @@ wire_struct!(Kept {
 });
 
 /// An epoch that no pump has: what was counted on one pump's clock is carried over to whatever clock comes next.
-const NO_PUMPS_EPOCH: u32 = u32::MAX;
+pub(super) const NO_PUMPS_EPOCH: u32 = u32::MAX;
 
 impl Kept {
     /// The bytes for the disk.
@@ -95,14 +95,13 @@ impl Kept {
     ///
     /// Returns what is to be recorded of it.
     pub fn for_another_pump(self, now: Now) -> (Self, Vec<Event>) {
-        let seen = self.pump_seen;
+        let seen = self.pump_seen.unwrap_or_default();
         let mut account = self.account;
         let mut events = Vec::new();
         let lasts = self.prescription.as_ref().map_or(Millis::ZERO, |known| known.programmed().bolus_duration);
         let open = self.request.map(|request| {
             let source = DoseSource::Ours { id: request.id };
-            let pump = seen.unwrap_or_default();
-            let since = Since { pump, carried: Millis::ZERO, uptime: Some((now.boot, now.uptime)) };
+            let since = Since { pump: seen, carried: Millis::ZERO, uptime: Some((now.boot, now.uptime)) };
             account.count(CountedDose { source, dose: request.dose, since, lasts });
             events.push(Event::AssumedGiven { id: request.id });
             Ended {
@@ -113,7 +112,8 @@ impl Kept {
                 at: now.uptime,
             }
         });
-        account.pump_was_reset(seen, PumpTime::new(NO_PUMPS_EPOCH, Millis::ZERO));
+        account.clock_was_lost(seen, PumpTime::new(NO_PUMPS_EPOCH, Millis::ZERO));
+        account.pump_was_replaced();
         let doses = u16::try_from(account.len()).unwrap_or(u16::MAX);
         let from = self.pump.unwrap_or_default();
         events.push(Event::PumpReplaced { from, doses });

@@ -143,9 +143,9 @@ impl Since {
         other.filter(|other| start(*other) > start(self)).unwrap_or(self)
     }
 
-    fn carry_over(&mut self, last_seen: PumpTime, restarted: PumpTime) {
+    fn carry_over(&mut self, last_seen: PumpTime, from: PumpTime) {
         let carried = last_seen.since(self.pump).unwrap_or(Millis::ZERO).saturating_add(self.carried);
-        *self = Self { pump: PumpTime::new(restarted.epoch, Millis::ZERO), carried, uptime: self.uptime };
+        *self = Self { pump: from, carried, uptime: self.uptime };
     }
 }
 
@@ -196,15 +196,26 @@ impl Account {
     }
 
     // keeps R-CLK-05
-    /// The pump lost its clock: what was known of ages is carried over, and a full lockout began with the new epoch.
-    pub fn pump_was_reset(&mut self, last_seen: Option<PumpTime>, restarted: PumpTime) {
-        let seen = last_seen.unwrap_or_default();
-        self.doses.as_mut_slice().iter_mut().for_each(|dose| dose.since.carry_over(seen, restarted));
+    /// Another clock counts from here on: what was known of ages is carried over to it, and a full lockout begins.
+    pub fn clock_was_lost(&mut self, last_seen: PumpTime, from: PumpTime) {
+        self.doses.as_mut_slice().iter_mut().for_each(|dose| dose.since.carry_over(last_seen, from));
         if let Some(used_up) = &mut self.used_up_from {
-            used_up.carry_over(seen, restarted);
+            used_up.carry_over(last_seen, from);
         }
-        let pump = PumpTime::new(restarted.epoch, Millis::ZERO);
-        self.lockout_from = Some(Since { pump, carried: Millis::ZERO, uptime: None });
+        self.lockout_from = Some(Since { pump: from, carried: Millis::ZERO, uptime: None });
+    }
+
+    // keeps R-LIM-13
+    /// Numbers the boluses of a pump that is gone from the far end, where no other pump's count comes to: another pump's
+    /// first bolus isn't this one's.
+    pub fn pump_was_replaced(&mut self) {
+        for (dose, bolus) in self.doses.as_mut_slice().iter_mut().zip((0..=u32::MAX).rev().map(BolusId)) {
+            dose.source = match dose.source {
+                DoseSource::Ours { id } => DoseSource::Ours { id },
+                DoseSource::OtherRemote { .. } => DoseSource::OtherRemote { bolus },
+                DoseSource::NotDemanded { .. } => DoseSource::NotDemanded { bolus },
+            };
+        }
     }
 
     /// Forgets what no limit can reach any more.
@@ -361,7 +372,7 @@ mod tests {
         let mut account = Account::default();
         account.count(ours(1, hours(10)));
         let restarted = PumpTime::new(2, Millis::ZERO);
-        account.pump_was_reset(Some(pump_at(15)), restarted);
+        account.clock_was_lost(pump_at(15), restarted);
         let now = now_at(hours(51));
         let pump_now = restarted.after(hours(1));
         // proves R-CLK-05
