@@ -250,11 +250,6 @@ impl Prescription {
         self.0.allotment > 0
     }
 
-    /// How far back a dose can still matter: the longest of lockout, dose-limit window and 24 h.
-    pub fn reach(&self) -> Millis {
-        self.0.lockout_interval.max(self.0.window_limit.window).max(ALLOTMENT_WINDOW)
-    }
-
     /// The most that the basal programme gives in any stretch of this length.
     pub fn most_basal_in(&self, window: Millis) -> Dose {
         most_basal_in(&self.0.basal, window)

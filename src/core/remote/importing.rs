@@ -11,6 +11,7 @@ use pump_protocol::{
     clock::{BootId, Now, PumpTime, Uptime},
     history::{BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
     message::{BolusRef, HistoryPage, RequestId},
+    prescription::REACH_MAX,
     quantity::{Concentration, Dose, Millis, Volume},
     report::PumpReport,
 };
@@ -92,10 +93,8 @@ impl Remote {
     fn count_history_gap(&mut self, wanted: HistorySeq, page: &HistoryPage, now: Now) {
         let Some(first) = page.entries.first() else { return };
         self.kept.history_read = HistorySeq(page.first.0.saturating_sub(1));
-        let reach =
-            self.kept.prescription.as_ref().map_or(Millis::MAX, pump_protocol::prescription::Prescription::reach);
         let age = self.pump_now(now).and_then(|pump_now| pump_now.since(first.at));
-        if age.is_none_or(|age| age < reach) {
+        if age.is_none_or(|age| age < REACH_MAX) {
             self.kept.account.count_gap(self.since(first.at, None));
             self.note(Event::HistoryGap { from: wanted, until: page.first }, now);
         }
@@ -217,8 +216,8 @@ impl Remote {
     }
 
     fn prune_account(&mut self, now: Now) {
-        if let (Some(pump_now), Some(prescription)) = (self.pump_now(now), &self.kept.prescription) {
-            self.kept.account.prune(prescription.reach(), pump_now, now);
+        if let Some(pump_now) = self.pump_now(now) {
+            self.kept.account.prune(pump_now, now);
         }
     }
 }

@@ -16,7 +16,7 @@ use pump_protocol::{
     clock::{BootId, Now, PumpTime, Uptime},
     history::BolusId,
     message::RequestId,
-    prescription::{ALLOTMENT_WINDOW, Prescription},
+    prescription::{ALLOTMENT_WINDOW, Prescription, REACH_MAX},
     quantity::{Dose, Millis},
     wire::{Bounded, wire_enum, wire_struct},
 };
@@ -218,9 +218,9 @@ impl Account {
         }
     }
 
-    /// Forgets what no limit can reach any more.
-    pub fn prune(&mut self, reach: Millis, pump_now: PumpTime, now: Now) {
-        self.doses.retain(|dose| dose.since.age(pump_now, now) <= reach.saturating_add(dose.lasts));
+    /// Forgets what no limit can reach any more, the next prescription's neither.
+    pub fn prune(&mut self, pump_now: PumpTime, now: Now) {
+        self.doses.retain(|dose| dose.since.age(pump_now, now) <= REACH_MAX.saturating_add(dose.lasts));
     }
 
     /// How many doses count.
