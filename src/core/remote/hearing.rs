@@ -291,6 +291,8 @@ impl Remote {
         let same_prescription =
             self.kept.prescription.as_ref().is_some_and(|known| known.hash() == report.prescription.hash);
         let history_known = report.history_head <= self.kept.history_read;
+        // A pump whose history is empty has none to be read, and what comes first in it is news.
+        self.kept.history_imported |= history_known;
         if let Some(talk) = &mut self.conversation {
             talk.prescription_known = same_prescription;
             talk.history_known = history_known;
