@@ -1,6 +1,11 @@
 //! What several scenarios say.
 
-use pump_core::{annunciation::AlarmCondition, audit::event::Event, screen::Face, screen::Wait};
+use pump_core::{
+    annunciation::AlarmCondition,
+    audit::event::Event,
+    remote::Input,
+    screen::{Face, Intent, Wait},
+};
 use pump_protocol::{
     history::Delivered,
     message::Command,
@@ -104,4 +109,9 @@ pub(crate) fn queries(world: &World) -> usize {
 /// Every alarm condition that stands, the most urgent first.
 pub(crate) fn alarms(world: &World) -> Vec<AlarmCondition> {
     world.screen().alarms.iter().map(|alarm| alarm.condition).collect()
+}
+
+/// The four digits of a patient code.
+pub(crate) fn code(world: &mut World, digits: [u8; 4]) {
+    digits.into_iter().for_each(|digit| world.say(Input::Intent(Intent::Digit(digit))));
 }
