@@ -8,13 +8,13 @@
 use pump_protocol::{
     clock::{Now, Uptime},
     message::{Command, Role},
-    report::{Annunciation, Delivery, PumpReport},
+    report::Annunciation,
 };
 
 use super::{Remote, conversation::Conversation};
 use crate::{
     annunciation::{
-        AlarmCondition, Attention, Change, Observed, Signals, Surroundings, Watch, watch::BATTERY_DEPLETED,
+        AlarmCondition, Attention, Change, Observed, Signals, Standing, Surroundings, Watch, watch::BATTERY_DEPLETED,
     },
     audit::event::{Event, Trouble},
     ledger::State,
@@ -114,10 +114,10 @@ impl Remote {
     }
 
     fn own_conditions(&mut self, now: Now) -> Vec<AlarmCondition> {
-        let stopped = |report: &PumpReport| matches!(report.delivery, Delivery::Stopped { .. });
-        let near = self.annunciations().is_some();
         let holds = [
-            (near && self.word.as_ref().is_some_and(|word| stopped(&word.report)), AlarmCondition::PumpStopped),
+            // Until the pump says that it delivers: neither silence nor a restart starts it again.
+            (self.kept.stopped, AlarmCondition::PumpStopped),
+            (self.still_uncertain(), AlarmCondition::RequestUncertain),
             (self.journal.failing(now.uptime), AlarmCondition::RecordNotWritable),
             (!self.record_good, AlarmCondition::RecordDamaged),
             (self.accounts_differ || self.windows_differ, AlarmCondition::AccountsDiffer),
@@ -131,6 +131,12 @@ impl Remote {
         own.extend(holds.into_iter().filter_map(|(holds, condition)| holds.then_some(condition)));
         own.extend(self.measures(now.uptime).conditions(now.uptime));
         own
+    }
+
+    /// A restart doesn't know since when a request has been uncertain, and it was for long.
+    fn still_uncertain(&self) -> bool {
+        let stands = |standing: &Standing| standing.condition() == AlarmCondition::RequestUncertain;
+        self.uncertain_since.is_some() && self.alarms.list().any(stands)
     }
 }
 
