@@ -4,6 +4,7 @@
 
 mod accounts_differ;
 mod alarm_inhibits;
+mod alarms_are_told;
 mod allotment_used;
 mod another_pump_answers;
 mod another_pump_is_paired;
@@ -24,6 +25,7 @@ mod patient_code;
 mod prescription_changes;
 mod press_expires;
 mod pump_breaks;
+mod pump_calendar;
 mod pump_denies;
 mod record_cannot_be_written;
 mod record_damaged;
