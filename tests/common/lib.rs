@@ -24,7 +24,7 @@ use std::{
 use pump_core::{
     audit::{
         Batch,
-        event::{Event, Happened, LinkLoss, read},
+        event::{Event, Happened, LinkLoss, Moment, read},
     },
     ledger::State,
     remote::{Beginning, DOSE_HOLD, Input, Kept, Output, Remote},
@@ -129,6 +129,8 @@ pub struct World {
     pub latency: Millis,
     /// What the pump lets our key do.
     pub role: Role,
+    /// Whether the remote has a bond with a pump; asked at its next start.
+    pub bonded: bool,
     /// How much faster than ours the pump's clock runs, in millionths.
     pub drift_ppm: i64,
     /// Whether an answer out of place is a bug: everywhere but where a test falsifies the pump.
@@ -177,11 +179,12 @@ impl World {
         let now = Now { boot: BootId([1; 16]), uptime: Uptime::from_millis(60_000), wall };
         let kept = Kept::default();
         let mut world = Self {
-            remote: Remote::restore(beginning(&kept, AuditHead::default()), now),
+            remote: Remote::restore(beginning(&kept, AuditHead::default(), true), now),
             pump: Pump::new(setup),
             in_reach: true,
             latency: Millis::ZERO,
             role: Role::Patient,
+            bonded: true,
             drift_ppm: 0,
             pump_is_honest: true,
             faults: Vec::new(),
@@ -219,6 +222,26 @@ impl World {
     /// Puts the person's clock wrong, or right again.
     pub const fn set_wall(&mut self, wall: Option<WallTime>) {
         self.now.wall = wall;
+    }
+
+    /// Somebody sets the person's clock by this much, and says how far east of UTC it is.
+    pub fn move_wall(&mut self, by_ms: i64, utc_offset_min: Option<i16>) {
+        self.now.wall = self.now.wall.map(|wall| WallTime {
+            unix_ms: wall.unix_ms + by_ms,
+            utc_offset_min: utc_offset_min.unwrap_or(wall.utc_offset_min),
+        });
+        self.say(Input::Tick);
+    }
+
+    /// This remote is paired with another pump, and starts from what counts there, too.
+    pub fn pair_with(&mut self, pump: Pump) {
+        let (kept, events) = self.kept.clone().for_another_pump(self.now);
+        (self.pump, self.chronicle) = (pump, Chronicle::default());
+        self.chronicle.observe(&self.pump);
+        let at = Moment { boot: self.now.boot, uptime: self.now.uptime, pump: None, wall: self.now.wall };
+        events.into_iter().for_each(|event| self.append(Happened { at, event }));
+        self.kept = kept;
+        self.crash();
     }
 
     /// What stands on the display.
@@ -456,7 +479,7 @@ impl World {
         self.now = Now { boot, uptime, ..self.now };
         self.reconnect_at = uptime.after(RECONNECTS_AFTER);
         let open_before = self.kept.request.as_ref().map(|request| request.id);
-        self.remote = Remote::restore(beginning(&self.kept, self.head()), self.now);
+        self.remote = Remote::restore(beginning(&self.kept, self.head(), self.bonded), self.now);
         let open_after = self.remote.request().map(|request| request.id);
         // proves R-REQ-10
         assert_eq!(open_before, open_after, "promise 2: a restart restores the same open question");
@@ -573,13 +596,17 @@ impl World {
                 }
                 _ => true,
             };
-            self.record.push(happened);
-            let mut hasher = DefaultHasher::new();
-            (self.chain.last(), &entry.body).hash(&mut hasher);
-            self.chain.push(hasher.finish());
+            self.append(happened);
         }
         self.kept = Kept::from_bytes(&batch.kept).unwrap_or_else(|malformed| panic!("not restorable: {malformed}"));
         self.head()
+    }
+
+    fn append(&mut self, happened: Happened) {
+        let mut hasher = DefaultHasher::new();
+        (self.chain.last(), &happened).hash(&mut hasher);
+        self.chain.push(hasher.finish());
+        self.record.push(happened);
     }
 
     fn head(&self) -> AuditHead {
@@ -703,7 +730,7 @@ fn nonce(count: u64) -> Nonce {
     Nonce(nonce)
 }
 
-fn beginning(kept: &Kept, head: AuditHead) -> Beginning {
+fn beginning(kept: &Kept, head: AuditHead, bonded: bool) -> Beginning {
     let (paired_now, configuration) = (false, None);
-    Beginning { key: OURS, bonded: true, kept: kept.clone(), head, tail_good: true, paired_now, configuration }
+    Beginning { key: OURS, bonded, kept: kept.clone(), head, tail_good: true, paired_now, configuration }
 }

@@ -41,6 +41,7 @@ fn every_alarm_of_the_list_keeps_a_dose_from_being_offered() {
     ];
     for (alarm, happens) in alarms {
         let mut world = ready_then(happens);
+        world.seen();
         // proves R-ANS-06
         assert!(world.reasons().contains(&Reason::Alarm(alarm)), "{alarm:?}: {:?}", world.face());
         world.hold_dose();

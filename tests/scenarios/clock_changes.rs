@@ -4,7 +4,7 @@
 //! Step: the wall clock is set ten hours forward, ten hours back, or is in doubt.
 //! Post: the wait is the same to the second; only clock times change, or vanish.
 
-use pump_core::audit::event::WallDoubt;
+use pump_core::audit::event::{Event, WallDoubt};
 use pump_protocol::{clock::WallTime, quantity::Millis};
 use pump_tests::World;
 
@@ -52,6 +52,58 @@ fn a_wall_clock_that_jumps_while_a_dose_goes_in_changes_nothing_of_it() {
     world.pass(secs(200));
     crate::words::was_delivered_once(&world, 1);
     assert!(wait_of_given(&world) > Millis::from_mins(100));
+}
+
+#[test]
+fn a_clock_that_somebody_set_is_recorded_with_how_far_it_went() {
+    for by_ms in [3_000_i64, -3_000, 3_600_000, -3_600_000] {
+        let mut world = World::ready();
+        give_one(&mut world);
+        let before = wait_of(&world);
+        world.move_wall(by_ms, None);
+        // proves R-CLK-01
+        assert_eq!(wait_of(&world).remaining, before.remaining);
+        let stepped = |event: &Event| matches!(event, Event::ClockStepped { by_ms: told } if *told == by_ms);
+        // proves R-CLK-09
+        assert_eq!(world.recorded(stepped), 1, "{by_ms}");
+        world.pass(mins(70));
+        assert_eq!(world.recorded(|event| matches!(event, Event::ClockStepped { .. })), 1, "once");
+    }
+}
+
+#[test]
+fn a_battery_pull_that_stops_or_sets_back_the_clock_opens_nothing() {
+    for (set_back_ms, doubt) in [(None, WallDoubt::NotSet), (Some(24 * 3_600_000), WallDoubt::WentBack)] {
+        let mut world = World::ready();
+        give_one(&mut world);
+        let wall = world.now().wall;
+        let back = |wall: WallTime| set_back_ms.map(|by_ms: i64| WallTime { unix_ms: wall.unix_ms - by_ms, ..wall });
+        world.set_wall(wall.and_then(back));
+        world.reboot(secs(60));
+        assert_eq!(world.screen().clock.err(), Some(doubt), "before the pump has spoken");
+        world.pass(secs(5));
+        let wait = wait_of(&world);
+        // proves R-CLK-04, R-CLK-06
+        assert!(wait.remaining >= world.pump.report().lockout_remaining && wait.until.is_none(), "{wait:?}");
+        assert_eq!(wait.offer.left, 3);
+        let right = wall.map(|wall| wall.after(secs(65)));
+        world.set_wall(right);
+        world.pass(secs(1));
+        // proves R-CLK-10
+        assert_eq!(world.screen().clock.err(), None, "set right, and the pump agrees");
+        assert!(wait_of(&world).until.is_some());
+    }
+}
+
+#[test]
+fn a_remote_that_slept_through_the_lockout_asks_the_pump_before_it_offers() {
+    let mut world = World::ready();
+    give_one(&mut world);
+    world.latency = secs(2);
+    world.doze(mins(180), mins(180));
+    assert!(!is_ready(&world), "its last word is three hours old: {:?}", world.face());
+    world.pass(secs(5));
+    assert!(is_ready(&world), "{:?}", world.face());
 }
 
 fn wait_of_given(world: &World) -> Millis {

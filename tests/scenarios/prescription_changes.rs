@@ -11,20 +11,12 @@ use pump_core::{
 };
 use pump_protocol::{
     message::{DenyReason, Reply},
-    prescription::{Prescription, Programmed},
+    prescription::Programmed,
     quantity::{Dose, Millis},
 };
 use pump_tests::{CommandKind, Disk, Effect, Fault, Point, World};
 
-use crate::words::{DOSE, commits, give_one, prepares, secs, wait_of};
-
-fn reprogram(world: &mut World, change: impl FnOnce(&mut Programmed)) {
-    let mut programmed = world.pump.prescription().programmed().clone();
-    programmed.version += 1;
-    change(&mut programmed);
-    world.pump.program(Prescription::check(programmed).expect("agrees"));
-    world.chronicle.observe(&world.pump);
-}
+use crate::words::{DOSE, commits, give_one, prepares, reprogram, secs, wait_of};
 
 const SIXTY: Dose = Dose::from_micrograms(60);
 

@@ -4,12 +4,14 @@
 //! Step: a remote with an empty or an older record meets it.
 //! Post: nothing is offered before the history is in; every dose in it counts; the loss is on record.
 
-use pump_core::{audit::event::Event, remote::Kept, screen::Face, therapy::reason::Reason};
+use pump_core::{
+    annunciation::AlarmCondition, audit::event::Event, remote::Kept, screen::Face, therapy::reason::Reason,
+};
 use pump_protocol::{
     message::Command,
-    quantity::{Dose, Millis},
+    quantity::{Dose, Millis, Volume},
 };
-use pump_tests::World;
+use pump_tests::{Disk, World};
 use simulated_pump::{Pump, Setup};
 
 use crate::words::{commits, give_one, is_ready, mins, secs, until_it_is_in, wait_of};
@@ -104,4 +106,99 @@ fn a_pump_whose_own_record_went_back_is_not_trusted_to_have_given_nothing() {
     // proves R-LIM-09
     assert_eq!(wait.reasons, [Reason::WindowLimit, Reason::Allotment, Reason::Lockout]);
     assert_eq!(wait.offer.left, 0, "what is gone counts as fully used");
+}
+
+/// This many entries that matter to no limit.
+fn fill_history(world: &mut World, entries: u32) {
+    for _ in 0..entries / 2 {
+        world.pump.stop();
+        world.pump.start();
+        world.chronicle.observe(&world.pump);
+    }
+}
+
+#[test]
+fn a_history_of_hundreds_is_read_as_fast_as_the_disk_writes_and_nothing_of_it_is_lost() {
+    for disk in [Disk::Hesitates, Disk::Refuses] {
+        let mut world = World::with(Setup::demonstration());
+        world.walk_away();
+        world.other_doses();
+        world.pump.advance(mins(300));
+        fill_history(&mut world, 400);
+        // Each of these is a record of its own: the first page's refills alone would fill the queue, were it not asked.
+        for _ in 0..150 {
+            let liquid = world.pump.prescription().programmed().concentration;
+            world.pump.refill(Volume::from_microlitres(20_000), liquid).expect("fits");
+        }
+        world.chronicle.observe(&world.pump);
+        world.put_back(Kept::default(), 0);
+        world.disk = disk;
+        world.come_back();
+        world.pass(mins(2));
+        // proves R-ANS-13, R-DEV-03
+        assert!(!is_ready(&world), "{:?}", world.face());
+        world.disk = Disk::Works;
+        world.disk_catches_up();
+        world.pass(secs(15));
+        assert!(is_ready(&world), "{:?}", world.face());
+        assert_eq!(world.recorded(|event| matches!(event, Event::RecordsLost { .. })), 0, "{disk:?}");
+        // proves R-REC-19
+        assert_eq!(world.recorded(|event| matches!(event, Event::Refilled { .. })), 150, "{disk:?}");
+        assert_eq!(world.recorded(|event| matches!(event, Event::DoseOfOthers { .. })), 1, "{disk:?}");
+    }
+}
+
+#[test]
+fn a_history_that_begins_behind_what_a_limit_reaches_counts_as_used_up() {
+    let mut world = World::with(Setup::demonstration());
+    world.walk_away();
+    world.other_doses();
+    world.pump.advance(mins(300));
+    fill_history(&mut world, 1_100);
+    world.put_back(Kept::default(), 0);
+    world.come_back();
+    assert_eq!(world.recorded(|event| matches!(event, Event::HistoryGap { .. })), 1);
+    let wait = wait_of(&world);
+    // proves R-LIM-09
+    assert!(wait.offer.left == 0 && wait.remaining > Millis::from_hours(23), "{wait:?}");
+}
+
+#[test]
+fn a_gap_in_the_middle_counts_up_to_its_end_and_no_longer() {
+    let mut world = World::ready();
+    give_one(&mut world);
+    world.walk_away();
+    world.doze(Millis::from_hours(20), mins(10));
+    fill_history(&mut world, 1_100);
+    world.doze(Millis::from_hours(10), mins(10));
+    world.come_back();
+    assert_eq!(world.recorded(|event| matches!(event, Event::HistoryGap { .. })), 1);
+    let wait = wait_of(&world);
+    // proves R-LIM-09
+    assert!(wait.offer.left == 0 && wait.remaining <= mins(14 * 60 + 5), "{wait:?}");
+    world.doze(wait.remaining.saturating_add(secs(40)), secs(20));
+    assert!(is_ready(&world), "{:?}", world.face());
+}
+
+#[test]
+fn an_older_record_with_a_question_open_asks_it_again_and_finds_the_doses_since() {
+    let mut world = World::ready();
+    world.hold_dose();
+    let (kept, records) = (world.kept().clone(), world.record().len());
+    until_it_is_in(&mut world);
+    world.seen();
+    world.doze(mins(121), secs(20));
+    give_one(&mut world);
+    world.put_back(kept, records);
+    assert!(matches!(world.face(), Face::NotSure { .. }), "{:?}", world.face());
+    world.pass(secs(5));
+    world.seen();
+    assert_eq!(world.recorded(|event| matches!(event, Event::Delivered { .. })), 1, "the one that it asked for");
+    assert_eq!(world.recorded(|event| matches!(event, Event::DoseUnknownToRecord { .. })), 1, "the one since");
+    assert_eq!(wait_of(&world).offer.left, 2);
+    assert!(
+        crate::words::alarms(&world).contains(&AlarmCondition::RecordWentBack),
+        "{:?}",
+        crate::words::alarms(&world)
+    );
 }

@@ -233,3 +233,41 @@ fn what_has_not_left_when_the_program_is_told_to_end_never_leaves() {
         assert!(is_ready(&world), "{:?}", world.face());
     }
 }
+
+#[test]
+fn an_outcome_that_nobody_has_read_stands_after_a_restart_until_somebody_has() {
+    let in_part = || {
+        let mut world = World::ready();
+        world.hold_dose();
+        world.pass(secs(60));
+        world.hold_stop();
+        world.pass(secs(5));
+        assert!(matches!(world.face(), Face::GivenInPart { .. }), "{:?}", world.face());
+        world
+    };
+    let denied = || {
+        let mut world = World::ready();
+        world.disk = Disk::Hesitates;
+        world.hold_dose();
+        world.pump.stall();
+        world.disk = Disk::Works;
+        world.disk_catches_up();
+        world.pump.unstall();
+        assert!(matches!(world.face(), Face::NotGiven(NotGiven::Denied { .. })), "{:?}", world.face());
+        world
+    };
+    for mut world in [in_part(), denied()] {
+        let told = world.face();
+        world.crash();
+        assert_eq!(world.face(), told);
+        world.reboot(mins(30));
+        world.pass(mins(2));
+        // proves R-REQ-27
+        assert_eq!(world.face(), told, "until it was read");
+        world.seen();
+        world.crash();
+        world.pass(secs(5));
+        assert_ne!(world.face(), told, "and not again");
+        assert_eq!(world.recorded(|event| matches!(event, Event::OutcomeSeen)), 1);
+    }
+}

@@ -1,12 +1,19 @@
 //! What several scenarios say.
 
-use pump_core::{annunciation::AlarmCondition, audit::event::Event, screen::Face, screen::Wait};
+use pump_core::{
+    annunciation::AlarmCondition,
+    audit::event::Event,
+    remote::Input,
+    screen::{Face, Intent, Wait},
+};
 use pump_protocol::{
     history::Delivered,
     message::Command,
+    prescription::{Prescription, Programmed},
     quantity::{Dose, Millis},
 };
 use pump_tests::World;
+use simulated_pump::Setup;
 
 /// The demonstration pump's demand dose.
 pub(crate) const DOSE: Dose = Dose::from_micrograms(50);
@@ -17,6 +24,23 @@ pub(crate) const fn secs(secs: u64) -> Millis {
 
 pub(crate) const fn mins(mins: u64) -> Millis {
     Millis::from_mins(mins)
+}
+
+/// The clinic programs another version with this change.
+pub(crate) fn reprogram(world: &mut World, change: impl FnOnce(&mut Programmed)) {
+    let mut programmed = world.pump.prescription().programmed().clone();
+    programmed.version += 1;
+    change(&mut programmed);
+    world.pump.program(Prescription::check(programmed).expect("agrees"));
+    world.chronicle.observe(&world.pump);
+}
+
+/// The demonstration pump with another prescription.
+pub(crate) fn setup_with(change: impl FnOnce(&mut Programmed)) -> Setup {
+    let setup = Setup::demonstration();
+    let mut programmed = setup.prescription.programmed().clone();
+    change(&mut programmed);
+    Setup { prescription: Prescription::check(programmed).expect("agrees"), ..setup }
 }
 
 /// Long enough for the dose that was asked for to be in, and for its outcome to be told.
@@ -85,4 +109,9 @@ pub(crate) fn queries(world: &World) -> usize {
 /// Every alarm condition that stands, the most urgent first.
 pub(crate) fn alarms(world: &World) -> Vec<AlarmCondition> {
     world.screen().alarms.iter().map(|alarm| alarm.condition).collect()
+}
+
+/// The four digits of a patient code.
+pub(crate) fn code(world: &mut World, digits: [u8; 4]) {
+    digits.into_iter().for_each(|digit| world.say(Input::Intent(Intent::Digit(digit))));
 }

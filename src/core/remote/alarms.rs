@@ -14,7 +14,7 @@ use pump_protocol::{
 use super::{Remote, conversation::Conversation};
 use crate::{
     annunciation::{
-        AlarmCondition, Attention, Change, Observed, Signals, Surroundings, Watch, watch::BATTERY_DEPLETED,
+        AlarmCondition, Attention, Change, Observed, Signals, Standing, Surroundings, Watch, watch::BATTERY_DEPLETED,
     },
     audit::event::{Event, Trouble},
     ledger::State,
@@ -115,8 +115,9 @@ impl Remote {
 
     fn own_conditions(&mut self, now: Now) -> Vec<AlarmCondition> {
         let holds = [
-            // As last heard: a pump out of reach doesn't start by that.
+            // Until the pump says that it delivers: neither silence nor a restart starts it again.
             (self.kept.stopped, AlarmCondition::PumpStopped),
+            (self.still_uncertain(), AlarmCondition::RequestUncertain),
             (self.journal.failing(now.uptime), AlarmCondition::RecordNotWritable),
             (!self.record_good, AlarmCondition::RecordDamaged),
             (self.accounts_differ || self.windows_differ, AlarmCondition::AccountsDiffer),
@@ -130,6 +131,12 @@ impl Remote {
         own.extend(holds.into_iter().filter_map(|(holds, condition)| holds.then_some(condition)));
         own.extend(self.measures(now.uptime).conditions(now.uptime));
         own
+    }
+
+    /// A restart doesn't know since when a request has been uncertain, and it was for long.
+    fn still_uncertain(&self) -> bool {
+        let stands = |standing: &Standing| standing.condition() == AlarmCondition::RequestUncertain;
+        self.uncertain_since.is_some() && self.alarms.list().any(stands)
     }
 }
 

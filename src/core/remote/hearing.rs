@@ -5,7 +5,7 @@
 //! - An intent to commit is recorded before COMMIT can leave: a grant only begins that record.
 
 use pump_protocol::{
-    clock::{Now, Uptime},
+    clock::{Now, PumpTime, Uptime},
     history::Delivered,
     message::{BolusRef, Command, Denial, Fate, GRANT_LIFE_MAX, Hello, Nonce, Reply, RequestId, StatusChanged},
     prescription::{Prescription, Programmed},
@@ -13,7 +13,10 @@ use pump_protocol::{
     report::{Delivery, PumpReport},
 };
 
-use super::{Remote, Word, kept::Ended};
+use super::{
+    Remote, Word,
+    kept::{Ended, NO_PUMPS_EPOCH},
+};
 use crate::{
     annunciation::AlarmCondition,
     audit::event::{Doubt, Event, LinkLoss, NothingBecause},
@@ -291,6 +294,8 @@ impl Remote {
         let same_prescription =
             self.kept.prescription.as_ref().is_some_and(|known| known.hash() == report.prescription.hash);
         let history_known = report.history_head <= self.kept.history_read;
+        // A pump whose history is empty has none to be read, and what comes first in it is news.
+        self.kept.history_imported |= history_known;
         if let Some(talk) = &mut self.conversation {
             talk.prescription_known = same_prescription;
             talk.history_known = history_known;
@@ -304,14 +309,17 @@ impl Remote {
     fn watch_pump_clock(&mut self, report: &PumpReport, now: Now) {
         let seen = self.kept.pump_seen;
         self.watch_pump_calendar(seen, report, now);
-        let restarted = seen.is_some_and(|seen| seen.epoch != report.time.epoch);
-        if restarted {
-            self.kept.account.pump_was_reset(seen, self.kept.clock_began(report.time));
-            self.note(Event::PumpReset { epoch: report.time.epoch }, now);
+        match seen.filter(|seen| seen.epoch != report.time.epoch) {
+            // How long a pump was in use before it was ours, says nothing about our doses.
+            Some(seen) if seen.epoch == NO_PUMPS_EPOCH => self.kept.account.clock_was_lost(seen, report.time),
+            Some(seen) => {
+                let epoch = report.time.epoch;
+                self.kept.account.clock_was_lost(seen, PumpTime::new(epoch, Millis::ZERO));
+                self.note(Event::PumpReset { epoch }, now);
+            }
+            None => {}
         }
-        let backwards = |seen: pump_protocol::clock::PumpTime| {
-            seen.epoch == report.time.epoch && report.time.since_epoch < seen.since_epoch
-        };
+        let backwards = |seen: PumpTime| seen.epoch == report.time.epoch && report.time.since_epoch < seen.since_epoch;
         // keeps R-ANS-09
         self.clock_in_doubt = seen.is_some_and(backwards);
         if !self.clock_in_doubt {

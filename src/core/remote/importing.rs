@@ -94,7 +94,6 @@ impl Remote {
         let Some(first) = page.entries.first() else { return };
         self.kept.history_read = HistorySeq(page.first.0.saturating_sub(1));
         let age = self.pump_now(now).and_then(|pump_now| pump_now.since(first.at));
-        // The longest that any prescription reaches: the clinic may programme a longer one tomorrow.
         if age.is_none_or(|age| age < REACH_MAX) {
             self.kept.account.count_gap(self.since(first.at, None));
             self.note(Event::HistoryGap { from: wanted, until: page.first }, now);
@@ -222,7 +221,7 @@ impl Remote {
 
     fn prune_account(&mut self, now: Now) {
         if let Some(pump_now) = self.pump_now(now) {
-            self.kept.account.prune(REACH_MAX, pump_now, now);
+            self.kept.account.prune(pump_now, now);
         }
     }
 }

@@ -80,7 +80,7 @@ wire_struct!(Kept {
 });
 
 /// An epoch that no pump has: what was counted on one pump's clock is carried over to whatever clock comes next.
-const NO_PUMPS_EPOCH: u32 = u32::MAX;
+pub(super) const NO_PUMPS_EPOCH: u32 = u32::MAX;
 
 impl Kept {
     /// The bytes for the disk.
@@ -95,14 +95,13 @@ impl Kept {
     ///
     /// Returns what is to be recorded of it.
     pub fn for_another_pump(self, now: Now) -> (Self, Vec<Event>) {
-        let seen = self.pump_seen;
+        let seen = self.pump_seen.unwrap_or_default();
         let mut account = self.account;
         let mut events = Vec::new();
         let lasts = self.prescription.as_ref().map_or(Millis::ZERO, |known| known.programmed().bolus_duration);
         let open = self.request.map(|request| {
             let source = DoseSource::Ours { id: request.id };
-            let pump = seen.unwrap_or_default();
-            let since = Since { pump, carried: Millis::ZERO, uptime: Some((now.boot, now.uptime)) };
+            let since = Since { pump: seen, carried: Millis::ZERO, uptime: Some((now.boot, now.uptime)) };
             account.count(CountedDose { source, dose: request.dose, since, lasts });
             events.push(Event::AssumedGiven { id: request.id });
             Ended {
@@ -113,8 +112,8 @@ impl Kept {
                 at: now.uptime,
             }
         });
-        account.pump_was_reset(seen, PumpTime::new(NO_PUMPS_EPOCH, Millis::ZERO));
-        account.renumber_for_another_pump();
+        account.clock_was_lost(seen, PumpTime::new(NO_PUMPS_EPOCH, Millis::ZERO));
+        account.pump_was_replaced();
         let doses = u16::try_from(account.len()).unwrap_or(u16::MAX);
         let from = self.pump.unwrap_or_default();
         events.push(Event::PumpReplaced { from, doses });
@@ -129,13 +128,6 @@ impl Kept {
             ..Self::default()
         };
         (kept, events)
-    }
-
-    /// The first moment of a pump's clock that lies behind all that was counted on the clock before. A reset pump's began with
-    /// its epoch; another pump's may have run for years, and only what passes from its first word on is known.
-    pub(super) fn clock_began(&self, said: PumpTime) -> PumpTime {
-        let another_pumps = self.pump_seen.is_some_and(|seen| seen.epoch == NO_PUMPS_EPOCH);
-        if another_pumps { said } else { PumpTime::new(said.epoch, Millis::ZERO) }
     }
 
     /// What the bytes from the disk say; an error if they are not exactly what [`to_bytes`](Self::to_bytes) makes.
@@ -261,7 +253,7 @@ mod tests {
             kept.account.count(CountedDose { source: DoseSource::Ours { id: RequestId(id) }, ..most });
         }
         let len = kept.to_bytes().len();
-        assert!(kept.account.len() == DOSES_MAX && 2 * len <= crate::audit::chain::KEPT_LEN_MAX + 4096, "{len} bytes");
+        assert!(kept.account.len() == DOSES_MAX && len <= crate::audit::chain::KEPT_LEN_MAX, "{len} bytes");
     }
 
     #[test]
@@ -274,7 +266,7 @@ mod tests {
         // The next pump's clock, whatever it shows, is another: ages are carried, and a full lockout runs.
         let mut account = kept.account;
         let first_word = PumpTime::new(1, Millis::from_hours(900));
-        account.pump_was_reset(kept.pump_seen, first_word);
+        account.clock_was_lost(kept.pump_seen.expect("a clock that no pump has"), first_word);
         let later = first_word.after(Millis::from_hours(1));
         let an_hour_on = Now { uptime: now.uptime.after(Millis::from_hours(1)), ..now };
         assert_eq!(account.used(&morphine(), later, an_hour_on), 4, "and the gap counts as before");

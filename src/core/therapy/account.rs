@@ -16,7 +16,7 @@ use pump_protocol::{
     clock::{BootId, Now, PumpTime, Uptime},
     history::BolusId,
     message::RequestId,
-    prescription::{ALLOTMENT_WINDOW, Prescription},
+    prescription::{ALLOTMENT_WINDOW, Prescription, REACH_MAX},
     quantity::{Dose, Millis},
     wire::{Bounded, wire_enum, wire_struct},
 };
@@ -143,9 +143,9 @@ impl Since {
         other.filter(|other| start(*other) > start(self)).unwrap_or(self)
     }
 
-    fn carry_over(&mut self, last_seen: PumpTime, began: PumpTime) {
+    fn carry_over(&mut self, last_seen: PumpTime, from: PumpTime) {
         let carried = last_seen.since(self.pump).unwrap_or(Millis::ZERO).saturating_add(self.carried);
-        *self = Self { pump: began, carried, uptime: self.uptime };
+        *self = Self { pump: from, carried, uptime: self.uptime };
     }
 }
 
@@ -196,22 +196,20 @@ impl Account {
     }
 
     // keeps R-CLK-05
-    /// The pump lost its clock: what was known of ages is carried over to `began`, the first moment of the new clock that lies
-    /// behind all of it, and a full lockout began then.
-    pub fn pump_was_reset(&mut self, last_seen: Option<PumpTime>, began: PumpTime) {
-        let seen = last_seen.unwrap_or_default();
-        self.doses.as_mut_slice().iter_mut().for_each(|dose| dose.since.carry_over(seen, began));
+    /// Another clock counts from here on: what was known of ages is carried over to it, and a full lockout begins.
+    pub fn clock_was_lost(&mut self, last_seen: PumpTime, from: PumpTime) {
+        self.doses.as_mut_slice().iter_mut().for_each(|dose| dose.since.carry_over(last_seen, from));
         if let Some(used_up) = &mut self.used_up_from {
-            used_up.carry_over(seen, began);
+            used_up.carry_over(last_seen, from);
         }
-        self.lockout_from = Some(Since { pump: began, carried: Millis::ZERO, uptime: None });
+        self.lockout_from = Some(Since { pump: from, carried: Millis::ZERO, uptime: None });
     }
 
-    /// Another pump counts its boluses from the beginning: those that count already get numbers from the end, so that none of
-    /// its own takes their place.
-    pub fn renumber_for_another_pump(&mut self) {
-        for (dose, number) in self.doses.as_mut_slice().iter_mut().zip((0..=u32::MAX).rev()) {
-            let bolus = BolusId(number);
+    // keeps R-LIM-13
+    /// Numbers the boluses of a pump that is gone from the far end, where no other pump's count comes to: another pump's
+    /// first bolus isn't this one's.
+    pub fn pump_was_replaced(&mut self) {
+        for (dose, bolus) in self.doses.as_mut_slice().iter_mut().zip((0..=u32::MAX).rev().map(BolusId)) {
             dose.source = match dose.source {
                 DoseSource::Ours { id } => DoseSource::Ours { id },
                 DoseSource::OtherRemote { .. } => DoseSource::OtherRemote { bolus },
@@ -220,9 +218,9 @@ impl Account {
         }
     }
 
-    /// Forgets what no limit can reach any more.
-    pub fn prune(&mut self, reach: Millis, pump_now: PumpTime, now: Now) {
-        self.doses.retain(|dose| dose.since.age(pump_now, now) <= reach.saturating_add(dose.lasts));
+    /// Forgets what no limit can reach any more, the next prescription's neither.
+    pub fn prune(&mut self, pump_now: PumpTime, now: Now) {
+        self.doses.retain(|dose| dose.since.age(pump_now, now) <= REACH_MAX.saturating_add(dose.lasts));
     }
 
     /// How many doses count.
@@ -374,7 +372,7 @@ mod tests {
         let mut account = Account::default();
         account.count(ours(1, hours(10)));
         let restarted = PumpTime::new(2, Millis::ZERO);
-        account.pump_was_reset(Some(pump_at(15)), restarted);
+        account.clock_was_lost(pump_at(15), restarted);
         let now = now_at(hours(51));
         let pump_now = restarted.after(hours(1));
         // proves R-CLK-05

@@ -1,0 +1,155 @@
+//! The clinic asks for the patient's code with each dose.
+//!
+//! Pre:  READY, and the prescription has a code.
+//! Step: a full hold, then the code, a wrong one, several, or none.
+//! Post: the right one asks for what was held for, and nothing else does; every wrong one is on record without its digits.
+
+use pump_core::{
+    audit::event::Event,
+    remote::Input,
+    screen::{Control, Face, Intent, Source, Visit},
+    therapy::reason::Reason,
+};
+use pump_protocol::{prescription::PatientCode, quantity::Dose};
+use pump_tests::World;
+
+use crate::words::{
+    DOSE, code, commits, is_ready, mins, prepares, reprogram, secs, setup_with, until_it_is_in, wait_of,
+};
+
+const RIGHT: [u8; 4] = [0, 4, 2, 7];
+const WRONG: [u8; 4] = [9, 9, 9, 9];
+
+fn ready() -> World {
+    let mut world = World::with(setup_with(|programmed| programmed.patient_code = Some(PatientCode(427))));
+    world.pass(secs(2));
+    assert!(is_ready(&world), "{:?}", world.face());
+    world
+}
+
+fn held() -> World {
+    let mut world = ready();
+    world.hold_dose();
+    assert_eq!(world.face(), Face::EnterCode { dose: DOSE, entered: 0, wrong: false });
+    world
+}
+
+fn unconfirmed(world: &World) -> usize {
+    world.recorded(|event| matches!(event, Event::AttemptUnconfirmed))
+}
+
+fn wrong_ones(world: &World) -> usize {
+    world.recorded(|event| matches!(event, Event::CodeWrong { .. }))
+}
+
+#[test]
+fn a_hold_alone_asks_for_nothing_and_the_right_code_asks_once() {
+    let mut world = held();
+    world.pass(secs(5));
+    // proves R-ASK-16
+    assert_eq!((prepares(&world), world.recorded(|event| matches!(event, Event::Requested { .. }))), (0, 0));
+    code(&mut world, RIGHT);
+    // proves R-ASK-16
+    assert_eq!((prepares(&world), commits(&world)), (1, 1));
+    until_it_is_in(&mut world);
+    assert_eq!((world.started(), wrong_ones(&world), unconfirmed(&world)), (1, 0, 0));
+    code(&mut world, RIGHT);
+    assert_eq!(prepares(&world), 1, "digits on another page are nothing");
+}
+
+#[test]
+fn a_digit_can_be_taken_back_and_a_wrong_code_entered_again() {
+    let mut world = held();
+    code(&mut world, WRONG);
+    assert_eq!(world.face(), Face::EnterCode { dose: DOSE, entered: 0, wrong: true });
+    world.say(Input::Intent(Intent::Digit(0)));
+    world.say(Input::Intent(Intent::Digit(9)));
+    world.say(Input::Intent(Intent::EraseDigit));
+    assert_eq!(world.face(), Face::EnterCode { dose: DOSE, entered: 1, wrong: true });
+    [4, 2, 7].into_iter().for_each(|digit| world.say(Input::Intent(Intent::Digit(digit))));
+    assert_eq!((world.started(), wrong_ones(&world)), (1, 1));
+}
+
+#[test]
+fn five_wrong_codes_lock_the_control_for_five_minutes_and_a_restart_begins_them_anew() {
+    let mut world = held();
+    (0..5).for_each(|_| code(&mut world, WRONG));
+    let wait = wait_of(&world);
+    // proves R-ASK-20
+    assert_eq!((wait.reasons.as_slice(), wait.remaining), ([Reason::CodeLocked].as_slice(), mins(5)));
+    assert_eq!((wrong_ones(&world), unconfirmed(&world)), (5, 1));
+    world.pass(mins(4));
+    code(&mut world, RIGHT);
+    world.crash();
+    world.pass(secs(5));
+    // proves R-ASK-20
+    assert!(wait_of(&world).remaining > mins(4), "nobody knows how long it has lasted: {:?}", world.face());
+    world.reboot(secs(600));
+    world.pass(secs(5));
+    assert!(wait_of(&world).remaining > mins(4), "{:?}", world.face());
+    world.pass(mins(5));
+    assert!(is_ready(&world), "{:?}", world.face());
+    world.hold_dose();
+    code(&mut world, RIGHT);
+    assert_eq!(world.started(), 1);
+    until_it_is_in(&mut world);
+    world.crash();
+    world.pass(secs(5));
+    world.seen();
+    assert_eq!(wait_of(&world).reasons, [Reason::Lockout], "the right one ends the row");
+}
+
+#[test]
+fn a_code_that_nobody_finishes_lapses_after_thirty_seconds() {
+    let mut world = held();
+    world.say(Input::Intent(Intent::Digit(0)));
+    world.pass(secs(29));
+    assert!(matches!(world.face(), Face::EnterCode { entered: 1, .. }), "{:?}", world.face());
+    world.pass(secs(1));
+    // proves R-ASK-11, R-ASK-16
+    assert!(is_ready(&world), "{:?}", world.face());
+    assert_eq!((prepares(&world), unconfirmed(&world)), (0, 1));
+}
+
+#[test]
+fn what_ends_ready_ends_the_entry_too_and_the_right_code_asks_for_nothing_then() {
+    let ends: [fn(&mut World); 4] = [
+        World::walk_away,
+        |world| world.pump.stall(),
+        |world| reprogram(world, |programmed| programmed.demand_dose = Dose::from_micrograms(60)),
+        |world| drop(world.other_doses()),
+    ];
+    for (which, end) in ends.into_iter().enumerate() {
+        let mut world = held();
+        end(&mut world);
+        world.pass(secs(3));
+        assert!(!matches!(world.face(), Face::EnterCode { .. }), "{which}: {:?}", world.face());
+        code(&mut world, RIGHT);
+        // proves R-ASK-16
+        assert_eq!((prepares(&world), unconfirmed(&world)), (0, 1), "{which}");
+    }
+}
+
+#[test]
+fn a_second_hold_the_button_and_another_page_ask_for_nothing() {
+    let mut world = held();
+    world.hold_dose();
+    world.hold(Control::Dose, Source::Button, secs(2));
+    assert!(matches!(world.face(), Face::EnterCode { .. }), "{:?}", world.face());
+    assert_eq!(prepares(&world), 0);
+    world.visit(Visit::Caregiver);
+    code(&mut world, RIGHT);
+    world.visit(Visit::Patient);
+    code(&mut world, RIGHT);
+    assert_eq!((prepares(&world), unconfirmed(&world)), (0, 1));
+    assert!(is_ready(&world), "{:?}", world.face());
+}
+
+#[test]
+fn a_restart_forgets_what_was_held_for() {
+    let mut world = held();
+    world.crash();
+    world.pass(secs(5));
+    code(&mut world, RIGHT);
+    assert_eq!((prepares(&world), is_ready(&world)), (0, true));
+}
