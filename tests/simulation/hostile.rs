@@ -37,8 +37,8 @@ use simulated_pump::{Pump, Setup};
 
 use crate::{chance::Chance, from_environment};
 
-/// A third of a million turns: half a minute in a debug build.
-const RUNS: u64 = 700;
+/// A fifth of a million turns: some five seconds in a debug build.
+const RUNS: u64 = 400;
 const TURNS: u32 = 500;
 /// The most that one input may set off.
 const OUTPUTS_MAX: usize = 8;
