@@ -1,15 +1,20 @@
 //! Nothing that can be said to the machine stops it: replies, clocks and kept bytes with the most extreme values in every field.
 //!
 //! The world of the other stories checks what an honest disk and clock may rely on. Here neither is honest: the boot-time clock
-//! runs backwards, the person's clock jumps to both ends of its range, what was kept is changed byte by byte, and the pump
-//! answers what was asked, or anything else, with numbers from the edges.
+//! runs backwards, the person's clock jumps to both ends of its range, what was kept is changed byte by byte, and in place of an
+//! honest pump's answer stands now and then another, with numbers from the edges. How often is each story's own: a machine that
+//! meets nothing else never gets as far as a request.
 //!
 //! # What must hold
 //! - No panic and no overflow: the tests are built with overflow checks.
 //! - A turn's outputs are few, a turn's time is short, what is kept stays within its bound.
+//! - Every page is reached: where the machine never gets, nothing was tried.
 //! - A machine that is woken when it wanted to be doesn't want to be woken at once again.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use pump_core::{
     annunciation::AlarmCondition,
@@ -18,7 +23,7 @@ use pump_core::{
         event::{LinkLoss, Trouble},
     },
     remote::{Beginning, Input, Kept, Output, Remote},
-    screen::{Control, Intent, Level, Source, Visit},
+    screen::{Control, Face, Intent, Level, Source, Visit},
 };
 use pump_protocol::{
     clock::{BootId, CivilTime, Now, PumpTime, Uptime, WallTime},
@@ -37,8 +42,8 @@ use simulated_pump::{Pump, Setup};
 
 use crate::{chance::Chance, from_environment};
 
-/// A third of a million turns: half a minute in a debug build.
-const RUNS: u64 = 700;
+/// A fifth of a million turns: some two seconds in a debug build.
+const RUNS: u64 = 400;
 const TURNS: u32 = 500;
 /// The most that one input may set off.
 const OUTPUTS_MAX: usize = 8;
@@ -49,21 +54,31 @@ const TURN_MAX: Duration = Duration::from_millis(1_500);
 fn nothing_that_can_be_said_to_the_machine_stops_it() {
     let first = from_environment("SEED");
     let seeds = first.map_or(0..from_environment("RUNS").unwrap_or(RUNS), |seed| seed..seed + 1);
-    let slowest = seeds.map(live).max().unwrap_or_default();
+    let mut been = BTreeSet::new();
+    let slowest = seeds.map(|seed| live(seed, &mut been)).max().unwrap_or_default();
     println!("slowest turn: {slowest:.1?}");
+    assert!(first.is_some() || been.len() == PAGES, "not every page was reached: {been:?}");
 }
 
-fn live(seed: u64) -> Duration {
+fn live(seed: u64, been: &mut BTreeSet<&'static str>) -> Duration {
     let mut bench = Bench::new(seed);
-    (0..TURNS).map(|_| bench.turn()).max().unwrap_or_default()
+    let slowest = (0..TURNS).map(|_| bench.turn()).max().unwrap_or_default();
+    been.append(&mut bench.been);
+    slowest
 }
 
 struct Bench {
     seed: u64,
     chance: Chance,
     remote: Remote,
-    /// An honest pump's words, to be changed.
+    /// An honest pump, whose words are changed on the way.
     pump: Pump,
+    /// One in so many words is changed.
+    wild: u64,
+    /// How many more levels the finger on the dose control tells.
+    holding: u32,
+    /// Where the machine has been: where it never gets, nothing is tried.
+    been: BTreeSet<&'static str>,
     now: Now,
     kept: Vec<u8>,
     asked: Vec<Command>,
@@ -76,19 +91,39 @@ struct Bench {
 impl Bench {
     fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let pump = Pump::new(Setup { prescription: prescription(&mut chance), ..Setup::demonstration() });
+        let mut setup = Setup::demonstration();
+        if chance.one_in(3) {
+            setup.prescription = prescription(&mut chance);
+        }
+        let (pump, wild) = (Pump::new(setup), chance.pick(&[3, 10, 40, 200]));
+        let (holding, been) = (0, BTreeSet::new());
         let now = Now { boot: BootId([1; 16]), uptime: Uptime::from_millis(60_000), wall: None };
         let remote = Remote::restore(beginning(Kept::default(), 0), now);
         let (asked, to_store, days_asked, linked) = (Vec::new(), false, false, false);
         let kept = Kept::default().to_bytes();
-        let mut bench = Self { seed, chance, remote, pump, now, kept, asked, to_store, days_asked, linked, head: 0 };
+        let mut bench = Self {
+            seed,
+            chance,
+            remote,
+            pump,
+            wild,
+            holding,
+            been,
+            now,
+            kept,
+            asked,
+            to_store,
+            days_asked,
+            linked,
+            head: 0,
+        };
         bench.drain();
         bench
     }
 
     fn turn(&mut self) -> Duration {
         self.pass_time();
-        if self.chance.one_in(60) {
+        if self.chance.one_in(20 * self.wild) {
             self.restart();
         }
         let input = self.input();
@@ -96,7 +131,8 @@ impl Bench {
         let began = Instant::now();
         self.remote.handle(input, self.now);
         self.drain();
-        let _ = self.remote.screen(self.now);
+        let face = self.remote.screen(self.now).face;
+        self.been.insert(page(&face));
         let wanted = self.remote.poll_timeout(self.now);
         let took = began.elapsed();
         assert!(took < TURN_MAX, "seed {}: {took:?} for {told}", self.seed);
@@ -133,9 +169,10 @@ impl Bench {
     }
 
     fn pass_time(&mut self) {
-        let span = self.chance.pick(&[0, 1, 50, 90, 100, 100, 100, 400, 2_000, 5_000, 31_000, 7_200_000, 90_000_000]);
+        let spans = [0, 0, 0, 0, 1, 1, 50, 90, 100, 400, 2_000, 2_000, 5_000, 31_000, 7_200_000, 90_000_000];
+        let span = if self.holding > 0 { 100 } else { self.chance.pick(&spans) };
         let uptime = self.now.uptime.millis();
-        let back = self.chance.one_in(40);
+        let back = self.chance.one_in(50 * self.wild);
         let uptime = if back { uptime / 2 } else { uptime.saturating_add(span) };
         self.now.uptime = Uptime::from_millis(uptime.min(u64::MAX / 2));
         self.pump.advance(Millis::new(span));
@@ -149,12 +186,12 @@ impl Bench {
 
     fn restart(&mut self) {
         let mut bytes = self.kept.clone();
-        for _ in 0..self.chance.below(3) {
+        for _ in 0..if self.chance.one_in(self.wild) { 2 } else { 0 } {
             let at = usize::try_from(self.chance.below(bytes.len() as u64)).expect("small");
             bytes[at] = self.chance.pick(&[0, 1, 0x0F, 0x7F, 0x80, 0xFF]);
         }
         let kept = Kept::from_bytes(&bytes).unwrap_or_else(|_| Kept::from_bytes(&self.kept).expect("as it was stored"));
-        let kept = if self.chance.one_in(6) { kept.for_another_pump(self.now).0 } else { kept };
+        let kept = if self.chance.one_in(self.wild) { kept.for_another_pump(self.now).0 } else { kept };
         if self.chance.one_in(2) {
             self.now.boot = BootId([u8::try_from(self.chance.below(250)).expect("small"); 16]);
         }
@@ -171,29 +208,35 @@ impl Bench {
             let stored = Input::Stored(AuditHead { count: self.head, hash });
             return if self.chance.one_in(30) { Input::NotStored } else { stored };
         }
+        if self.holding > 0 {
+            self.holding -= 1;
+            let level = if self.holding == 0 { Level::Released } else { Level::Pressed };
+            return Input::Intent(Intent::Touch { control: Control::Dose, level, source: Source::Touchscreen });
+        }
         if !self.linked && self.chance.one_in(3) {
             self.linked = true;
+            self.pump.session_opened(OURS);
             self.asked.clear();
             return Input::LinkUp;
         }
-        if self.linked && self.chance.one_in(2) {
+        if self.linked && self.chance.below(4) > 0 && (!self.asked.is_empty() || self.chance.one_in(8 * self.wild)) {
             return Input::Heard(self.reply());
         }
         match self.chance.below(24) {
-            0 => {
+            0 if self.chance.one_in(3) => {
                 self.linked = false;
                 self.asked.clear();
                 let why = [LinkLoss::Disconnected, LinkLoss::BadFrame, LinkLoss::Silent, LinkLoss::OutOfPlace];
                 Input::LinkDown(self.chance.pick(&why))
             }
-            1 => Input::RecordChecked { good: !self.chance.one_in(20) },
+            1 => Input::RecordChecked { good: !self.chance.one_in(9 * self.wild) },
             2 => {
                 let which = [Trouble::SelfTestRunning, Trouble::SelfTestFailed, Trouble::ToneFailed];
-                Input::Trouble { which: self.chance.pick(&which), holds: self.chance.one_in(6) }
+                Input::Trouble { which: self.chance.pick(&which), holds: self.chance.one_in(3 * self.wild) }
             }
             3 => {
                 let left = Millis::new(self.chance.pick(&[0, 1, u64::MAX, u64::MAX]));
-                Input::Battery { left: Some(left).filter(|_| self.chance.one_in(2)) }
+                Input::Battery { left: Some(left).filter(|_| self.chance.one_in(self.wild)) }
             }
             4 if self.days_asked => {
                 self.days_asked = false;
@@ -201,14 +244,20 @@ impl Bench {
             }
             5 if self.chance.one_in(10) => Input::Close,
             6 | 7 => Input::Tick,
+            8..=11 => {
+                self.holding = 18;
+                Input::Intent(if self.chance.one_in(2) { Intent::Seen } else { Intent::Visit(Visit::Patient) })
+            }
             _ => Input::Intent(self.intent()),
         }
     }
 
     fn intent(&mut self) -> Intent {
         match self.chance.below(30) {
-            0 => Intent::Visit(self.chance.pick(&[Visit::Caregiver, Visit::History, Visit::Alarms])),
-            1 | 2 => Intent::Visit(Visit::Patient),
+            0 if self.chance.one_in(3) => {
+                Intent::Visit(self.chance.pick(&[Visit::Caregiver, Visit::History, Visit::Alarms]))
+            }
+            0..=2 => Intent::Visit(Visit::Patient),
             3..=5 => Intent::Seen,
             6 => Intent::Wake,
             7 => Intent::PauseAudio,
@@ -226,6 +275,9 @@ impl Bench {
     /// Mostly an answer to what was asked.
     fn reply(&mut self) -> Reply {
         let asked = if self.asked.is_empty() || self.chance.one_in(40) { None } else { Some(self.asked.remove(0)) };
+        if let Some(asked) = asked.as_ref().filter(|_| !self.chance.one_in(self.wild)) {
+            return self.pump.handle(OURS, Role::Patient, asked, Nonce([5; 16]));
+        }
         match asked {
             Some(Command::Hello { .. }) => Reply::Hello(Box::new(self.hello())),
             Some(Command::Prepare { id, .. }) => match self.chance.below(8) {
@@ -270,9 +322,6 @@ impl Bench {
     /// The honest pump's, and at times with a field from the edge.
     fn report(&mut self) -> PumpReport {
         let mut report = self.pump.report();
-        if self.chance.one_in(2) {
-            return report;
-        }
         let (time, edge) = (self.time(), Millis::new(self.edge()));
         match self.chance.below(10) {
             0 => report.time = time,
@@ -411,6 +460,31 @@ impl Bench {
         let hours = 3_600_000;
         let edges = [0, 0, 1, 999, 60_000, 2 * hours, 24 * hours, 168 * hours, u64::MAX / 2, u64::MAX - 1, u64::MAX];
         self.chance.pick(&edges)
+    }
+}
+
+/// How many pages there are; FAULT is not this machine's.
+const PAGES: usize = 16;
+
+const fn page(face: &Face) -> &'static str {
+    match face {
+        Face::Checking => "CHECKING",
+        Face::Ready(_) => "READY",
+        Face::Wait(_) => "WAIT",
+        Face::NotAvailable { .. } => "NOT AVAILABLE",
+        Face::EnterCode { .. } => "ENTER CODE",
+        Face::Asking { .. } => "ASKING",
+        Face::Delivering { .. } => "DELIVERING",
+        Face::Given { .. } => "GIVEN",
+        Face::GivenInPart { .. } => "GIVEN IN PART",
+        Face::NotGiven(_) => "NOT GIVEN",
+        Face::NotSure { .. } => "NOT SURE",
+        Face::AssumedGiven { .. } => "ASSUMED GIVEN",
+        Face::Changed { .. } => "CHANGED",
+        Face::Caregiver(_) => "CAREGIVER",
+        Face::History { .. } => "HISTORY",
+        Face::Alarms => "ALARMS",
+        Face::Fault(_) => "FAULT",
     }
 }
 

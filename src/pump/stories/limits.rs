@@ -211,7 +211,8 @@ fn demand_doses_that_are_off_are_not_judged_further() {
     let mut bench = bench();
     bench.reprogram(|p| {
         p.allotment = 0;
-        p.bolus_duration = Millis::MAX;
+        p.demand_dose = Dose::from_nanograms(u32::MAX);
+        p.bolus_duration = Millis::ZERO;
     });
     assert!(bench.denied(1).reasons.contains(DenyReason::DemandDosesOff));
     bench.pump.clinician_bolus(mcg(10)).expect("the clinic may still give one");
