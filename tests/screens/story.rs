@@ -1,18 +1,28 @@
 //! One screen of every kind, with the amounts and times of one night.
 
 use pump_core::{
-    screen::{
-        Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, ReservoirView,
-        Screen, Stop, Wait,
+    annunciation::{
+        AlarmCondition, Priority, Signals,
+        signal::{Colour, HIGH_BURST, Light},
     },
-    therapy::reason::{Inhibiting, Reason},
+    audit::event::WallDoubt,
+    screen::{
+        Alarm, Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, RefillBy,
+        ReservoirView, Screen, Stop, Wait,
+    },
+    therapy::{
+        change::Change,
+        reason::{Inhibiting, Reason},
+        reservoir::ReservoirLevel,
+    },
 };
 use pump_protocol::{
-    clock::WallTime,
+    clock::{Uptime, WallTime},
     history::{BolusEnd, Delivered},
     message::DenyReason,
-    quantity::{BasalRate, Dose, Millis, Volume},
-    report::AnnunciationKind,
+    prescription::WindowDoseLimit,
+    quantity::{BasalRate, Concentration, Dose, Millis, Volume},
+    wire::Text,
 };
 
 pub(crate) const DOSE: Dose = Dose::from_micrograms(50);
@@ -23,8 +33,37 @@ pub(crate) fn at(hour: i64, minute: i64) -> WallTime {
 }
 
 pub(crate) fn screen(face: Face) -> Screen {
-    Screen { face, hold: None, clock: Some(at(18, 15)), link: LinkHealth::Near, heard_min_ago: Some(2), notice: None }
+    Screen {
+        face,
+        hold: None,
+        clock: Ok(at(18, 15)),
+        link: LinkHealth::Near,
+        heard_min_ago: Some(2),
+        alarms: Vec::new(),
+        signals: None,
+        notice: None,
+    }
 }
+
+/// An alarm that nobody has acknowledged and whose cause lasts.
+pub(crate) fn alarm(condition: AlarmCondition) -> Alarm {
+    Alarm { condition, priority: condition.priority(), acknowledged: false, ceased: false }
+}
+
+/// The same screen while these alarms stand, and sound.
+pub(crate) fn alarming(conditions: &[AlarmCondition], screen: Screen) -> Screen {
+    Screen { alarms: conditions.iter().map(|condition| alarm(*condition)).collect(), signals: signals(None), ..screen }
+}
+
+pub(crate) fn signals(audio_paused_until: Option<Uptime>) -> Option<Signals> {
+    let sound = audio_paused_until.is_none().then_some(&HIGH_BURST);
+    let light = Light { colour: Colour::Red, flash: None };
+    Some(Signals { priority: Priority::High, light, sound, vibration: None, audio_paused_until })
+}
+
+/// Three alarms of three priorities.
+pub(crate) const THREE: [AlarmCondition; 3] =
+    [AlarmCondition::PumpStopped, AlarmCondition::OcclusionSuspected, AlarmCondition::LowReservoir];
 
 pub(crate) fn offer() -> Offer {
     Offer { dose: DOSE, left: 3, allotment: 4 }
@@ -35,14 +74,18 @@ pub(crate) fn ready() -> Screen {
 }
 
 pub(crate) fn wait(remaining: Millis) -> Screen {
-    screen(Face::Wait(Wait {
-        remaining,
+    screen(Face::Wait(Wait { remaining, ..waiting() }))
+}
+
+fn waiting() -> Wait {
+    Wait {
+        remaining: Millis::from_mins(15),
         until: Some(at(18, 40)),
         reasons: vec![Reason::Lockout],
         offer: Offer { left: 2, ..offer() },
         next_returns: Some(at(18, 40)),
         pump_says: false,
-    }))
+    }
 }
 
 pub(crate) fn not_available(reasons: &[Reason]) -> Screen {
@@ -74,9 +117,16 @@ pub(crate) fn reservoir() -> ReservoirView {
         capacity: Volume::from_microlitres(20_000),
         low: Volume::from_microlitres(2_000),
         reserve: Volume::from_microlitres(1_000),
-        days_left: 52,
-        refill_by: Some(WallTime { unix_ms: at(12, 0).unix_ms + 52 * 86_400_000, utc_offset_min: 60 }),
+        level: ReservoirLevel::Enough,
+        every_dose: refill_by(52),
+        basal_alone: refill_by(95),
+        age_min: 12,
     }
+}
+
+fn refill_by(days_left: u32) -> RefillBy {
+    let on = WallTime { unix_ms: at(12, 0).unix_ms + i64::from(days_left) * 86_400_000, utc_offset_min: 60 };
+    RefillBy { days_left, on: Some(on) }
 }
 
 pub(crate) fn caregiver() -> Caregiver {
@@ -84,19 +134,12 @@ pub(crate) fn caregiver() -> Caregiver {
         delivery: Some(DeliveryView::Delivering { rate: BasalRate::from_nanograms_per_hour(4_166) }),
         reservoir: Some(reservoir()),
         last_dose: Some(LastDose { dose: DOSE, min_ago: 230, at: Some(at(14, 25)) }),
-        annunciations: Vec::new(),
     }
 }
 
 pub(crate) fn stopped() -> Caregiver {
     Caregiver {
         delivery: Some(DeliveryView::Stopped { since_min: 192, since: Some(at(15, 3)) }),
-        annunciations: vec![
-            AnnunciationKind::PumpStopped,
-            AnnunciationKind::OcclusionSuspected,
-            AnnunciationKind::LowReservoir,
-            AnnunciationKind::Eri,
-        ],
         ..caregiver()
     }
 }
@@ -115,9 +158,14 @@ pub(crate) fn days() -> Vec<Day> {
         .collect()
 }
 
-pub(crate) const REASONS: [Reason; 23] = [
+pub(crate) const REASONS: [Reason; 29] = [
     Reason::RecordNotWritable,
     Reason::RecordDamaged,
+    Reason::SelfTestFailed,
+    Reason::StuckKey,
+    Reason::ToneFailed,
+    Reason::BatteryTooLow,
+    Reason::SelfTestRunning,
     Reason::NoBond,
     Reason::WrongPump,
     Reason::ViewerOnly,
@@ -135,6 +183,7 @@ pub(crate) const REASONS: [Reason; 23] = [
     Reason::OutOfReach,
     Reason::ReportTooOld,
     Reason::HistoryNotImported,
+    Reason::CodeLocked,
     Reason::WindowLimit,
     Reason::Allotment,
     Reason::Lockout,
@@ -186,12 +235,11 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("checking", screen(Face::Checking)),
         ("ready", ready()),
         ("ready-hold-longer", Screen { notice: Some(Notice::HoldLonger), ..ready() }),
+        ("ready-alarm", alarming(&THREE, ready())),
+        ("ready-alarm-low", alarming(&[AlarmCondition::AccountsDiffer], ready())),
         (
-            "ready-dose-changed",
-            Screen {
-                notice: Some(Notice::DoseChanged { from: DOSE, to: Dose::from_nanograms(62_500) }),
-                ..screen(Face::Ready(Offer { dose: Dose::from_nanograms(62_500), left: 9, allotment: 12 }))
-            },
+            "ready-twelve",
+            screen(Face::Ready(Offer { dose: Dose::from_nanograms(62_500), left: 9, allotment: 12 })),
         ),
         ("wait", wait(Millis::from_secs(24 * 60 + 10))),
         ("wait-hours", wait(Millis::from_hours(11))),
@@ -201,7 +249,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
             "wait-pump-says",
             Screen {
                 notice: Some(Notice::AccountsDiffer),
-                clock: None,
+                clock: Err(WallDoubt::DiffersFromPump),
                 ..screen(Face::Wait(Wait {
                     remaining: Millis::from_mins(25),
                     until: None,
@@ -213,6 +261,16 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
             },
         ),
         ("not-available-all", Screen { link: LinkHealth::OutOfReach, heard_min_ago: None, ..not_available(&REASONS) }),
+        (
+            "wait-alarm-refused",
+            Screen { notice: Some(Notice::Refused), ..alarming(&THREE[1..], wait(Millis::from_secs(1450))) },
+        ),
+        (
+            "wait-alarm-accounts",
+            Screen { notice: Some(Notice::AccountsDiffer), ..alarming(&THREE[..1], wait(Millis::from_secs(1450))) },
+        ),
+        ("wait-code-locked", screen(Face::Wait(Wait { reasons: vec![Reason::CodeLocked], ..waiting() }))),
+        ("not-available-alarm", alarming(&THREE, not_available(&REASONS))),
         ("not-available-refused", Screen { notice: Some(Notice::Refused), ..not_available(&REASONS[6..9]) }),
         ("asking", asking(None)),
         ("asking-stop", asking(Some(Stop::Offered))),
@@ -224,11 +282,18 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
             "delivering-not-stopped-notice",
             Screen { notice: Some(Notice::AccountsDiffer), ..delivering(Stop::NotStoppedYet) },
         ),
+        ("delivering-alarm", alarming(&THREE, delivering(Stop::NotStoppedYet))),
         ("given", screen(Face::Given { dose: DOSE, at: Some(at(18, 13)) })),
         ("given-in-part", screen(in_part(12, 12, BolusEnd::Cancelled))),
         ("given-in-part-range", screen(in_part(12, 20, BolusEnd::Reset))),
         ("not-sure", not_sure(Stop::Offered)),
         ("not-sure-not-stopped", not_sure(Stop::NotStoppedYet)),
+        ("not-sure-alarm", alarming(&[AlarmCondition::RequestUncertain], not_sure(Stop::Offered))),
+        ("enter-code", enter_code(0, false)),
+        ("enter-code-entered", enter_code(3, false)),
+        ("enter-code-wrong", enter_code(0, true)),
+        ("enter-code-alarm", alarming(&THREE, enter_code(2, true))),
+        ("changed", changed(&CHANGES_SEEN())),
         ("assumed-given", screen(Face::AssumedGiven { dose: DOSE })),
         ("caregiver", screen(Face::Caregiver(caregiver()))),
         ("caregiver-stopped", screen(Face::Caregiver(stopped()))),
@@ -239,7 +304,6 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
                 delivery: None,
                 reservoir: None,
                 last_dose: None,
-                annunciations: Vec::new(),
             })),
         ),
         ("history", screen(Face::History { days: days(), loading: false })),
