@@ -138,11 +138,23 @@ pub(crate) fn caregiver() -> Caregiver {
 }
 
 pub(crate) fn stopped() -> Caregiver {
-    Caregiver {
-        delivery: Some(DeliveryView::Stopped { since_min: 192, since: Some(at(15, 3)) }),
-        ..caregiver()
-    }
+    Caregiver { delivery: Some(DeliveryView::Stopped { since_min: 192, since: Some(at(15, 3)) }), ..caregiver() }
 }
+
+fn running_low(level: ReservoirLevel) -> Caregiver {
+    let (every_dose, basal_alone) = (refill_by(0), refill_by(1));
+    let volume = Volume::from_microlitres(1_400);
+    let reservoir = ReservoirView { level, volume, percent: 7, every_dose, basal_alone, age_min: 190, ..reservoir() };
+    Caregiver { reservoir: Some(reservoir), ..caregiver() }
+}
+
+const ALARMS: [AlarmCondition; 5] = [
+    AlarmCondition::PumpStopped,
+    AlarmCondition::OcclusionSuspected,
+    AlarmCondition::UnaccountedDose,
+    AlarmCondition::LowReservoir,
+    AlarmCondition::Eri,
+];
 
 pub(crate) fn days() -> Vec<Day> {
     (0..14_u32)
@@ -215,6 +227,47 @@ pub(crate) const ENDS: [BolusEnd; 7] = [
     BolusEnd::Alarm,
 ];
 
+pub(crate) fn enter_code(entered: u8, wrong: bool) -> Screen {
+    screen(Face::EnterCode { dose: DOSE, entered, wrong })
+}
+
+pub(crate) fn changed(changes: &[Change]) -> Screen {
+    screen(Face::Changed { changes: changes.to_vec() })
+}
+
+/// One of each sentence that a change can make, the longest amounts among them.
+pub(crate) fn changes() -> Vec<Change> {
+    let text = |name: &str| Text::new(name).expect("fits");
+    let limit = |mcg, hours| WindowDoseLimit { amount: Dose::from_micrograms(mcg), window: Millis::from_hours(hours) };
+    let mcg = Dose::from_micrograms;
+    let strength = Concentration::from_micrograms_per_millilitre;
+    vec![
+        Change::Drug { from: text("morphine sulfate preservative-fr"), to: text("hydromorphone hydrochloride 10 %") },
+        Change::DemandDose { from: Dose::from_nanograms(62_500), to: Dose::from_nanograms(187_500) },
+        Change::WindowLimit { from: limit(1_000, 24), to: limit(750, 12) },
+        Change::Allotment { from: 4, to: 3 },
+        Change::Allotment { from: 4, to: 0 },
+        Change::Allotment { from: 0, to: 3 },
+        Change::Lockout { from: Millis::from_hours(4), to: Millis::from_mins(150) },
+        Change::Basal { from: mcg(100), to: mcg(120) },
+        Change::Basal { from: mcg(100), to: mcg(100) },
+        Change::Concentration { from: strength(2_000), to: strength(1_500) },
+        Change::PatientCode { asked: true },
+        Change::PatientCode { asked: false },
+        Change::Details,
+        Change::Refill { volume: Volume::from_microlitres(20_000) },
+    ]
+}
+
+/// What is wrong, on its own page: the first still unseen, the second over, the others seen.
+pub(crate) fn alarms(conditions: &[AlarmCondition]) -> Screen {
+    let mut screen = alarming(conditions, screen(Face::Alarms));
+    for (nth, alarm) in screen.alarms.iter_mut().enumerate() {
+        (alarm.ceased, alarm.acknowledged) = (nth == 1, nth > 1);
+    }
+    screen
+}
+
 /// The pump's word, with and without a moment to wait for.
 pub(crate) fn denied(reason: DenyReason, timed: bool) -> NotGiven {
     NotGiven::Denied {
@@ -237,10 +290,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("ready-hold-longer", Screen { notice: Some(Notice::HoldLonger), ..ready() }),
         ("ready-alarm", alarming(&THREE, ready())),
         ("ready-alarm-low", alarming(&[AlarmCondition::AccountsDiffer], ready())),
-        (
-            "ready-twelve",
-            screen(Face::Ready(Offer { dose: Dose::from_nanograms(62_500), left: 9, allotment: 12 })),
-        ),
+        ("ready-twelve", screen(Face::Ready(Offer { dose: Dose::from_nanograms(62_500), left: 9, allotment: 12 }))),
         ("wait", wait(Millis::from_secs(24 * 60 + 10))),
         ("wait-hours", wait(Millis::from_hours(11))),
         ("wait-seconds", wait(Millis::from_secs(9))),
@@ -293,19 +343,20 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("enter-code-entered", enter_code(3, false)),
         ("enter-code-wrong", enter_code(0, true)),
         ("enter-code-alarm", alarming(&THREE, enter_code(2, true))),
-        ("changed", changed(&CHANGES_SEEN())),
         ("assumed-given", screen(Face::AssumedGiven { dose: DOSE })),
         ("caregiver", screen(Face::Caregiver(caregiver()))),
         ("caregiver-stopped", screen(Face::Caregiver(stopped()))),
-        ("caregiver-stopped-notice", Screen { notice: Some(Notice::Refused), ..screen(Face::Caregiver(stopped())) }),
+        ("caregiver-low", screen(Face::Caregiver(running_low(ReservoirLevel::Low)))),
         (
-            "caregiver-unknown",
-            screen(Face::Caregiver(Caregiver {
-                delivery: None,
-                reservoir: None,
-                last_dose: None,
-            })),
+            "caregiver-empty",
+            alarming(&[AlarmCondition::EmptyReservoir], screen(Face::Caregiver(running_low(ReservoirLevel::Empty)))),
         ),
+        ("caregiver-stopped-alarms", alarming(&ALARMS, screen(Face::Caregiver(stopped())))),
+        ("alarms-none", screen(Face::Alarms)),
+        ("alarms-all", alarms(&AlarmCondition::ALL)),
+        ("alarms-paused", Screen { signals: signals(Some(Uptime::from_millis(1))), ..alarms(&THREE) }),
+        ("caregiver-stopped-notice", Screen { notice: Some(Notice::Refused), ..screen(Face::Caregiver(stopped())) }),
+        ("caregiver-unknown", screen(Face::Caregiver(Caregiver { delivery: None, reservoir: None, last_dose: None }))),
         ("history", screen(Face::History { days: days(), loading: false })),
         ("history-empty", screen(Face::History { days: Vec::new(), loading: true })),
         ("fault", screen(Face::Fault(Fault::Record { detail: "the record belongs to pump 4711, not to 0815".into() }))),
@@ -317,6 +368,16 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     }
     for reason in DENIALS {
         all.push((format!("not-given-{reason:?}"), screen(Face::NotGiven(denied(reason, false)))));
+    }
+    for conditions in AlarmCondition::ALL.chunks(3) {
+        all.push((format!("alarms-{:?}", conditions[0]), alarms(conditions)));
+        let banner = &conditions[..1];
+        all.push((format!("ready-alarm-{:?}", conditions[0]), alarming(banner, ready())));
+    }
+    all.push(("changed-many".into(), changed(&changes())));
+    all.push(("changed-alarm".into(), alarming(&THREE, changed(&changes()))));
+    for (nth, change) in changes().into_iter().enumerate() {
+        all.push((format!("changed-{nth}"), changed(&[change])));
     }
     let echoed = Dose::from_micrograms(60);
     for (name, why) in [

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use pump_core::{
     annunciation::AlarmCondition,
     screen::{
-        Alarm, Caregiver, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, RefillBy, ReservoirView, Screen, Wait,
+        Alarm, Caregiver, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, RefillBy, ReservoirView, Screen,
+        Wait,
     },
     therapy::{change::Change, reason::Reason},
 };
@@ -18,8 +19,9 @@ use pump_protocol::{
     quantity::{Dose, Millis},
 };
 use pump_ui::{
-    Ago, AlarmRow, Alarms, AppWindow, ChangeCode, ChangeRow, Changes, CodeEntry, DayName, DayRow, Days, DeliveryCode, Faults,
-    NotGivenCode, NoticeCode, Notices, Offers, PumpState, ReasonCode, Reasons, Request, Span, Status, Stopping, Waiting,
+    Ago, AlarmRow, Alarms, AppWindow, ChangeCode, ChangeRow, Changes, CodeEntry, DayName, DayRow, Days, DeliveryCode,
+    Faults, NotGivenCode, NoticeCode, Notices, Offers, PumpState, ReasonCode, Reasons, Request, Span, Status, Stopping,
+    Waiting,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
@@ -225,9 +227,7 @@ fn change_row(change: &Change) -> ChangeRow {
             row(code, format::amount(from), format::amount(to))
         }
         Change::Drug { from, to } => row(ChangeCode::Drug, format::count(from), format::count(to)),
-        Change::Concentration { from, to } => {
-            row(ChangeCode::Concentration, format::amount(from), format::amount(to))
-        }
+        Change::Concentration { from, to } => row(ChangeCode::Concentration, format::amount(from), format::amount(to)),
         Change::PatientCode { asked: true } => alone(ChangeCode::CodeAsked),
         Change::PatientCode { asked: false } => alone(ChangeCode::CodeNotAsked),
         Change::Details => alone(ChangeCode::Details),

@@ -9,9 +9,7 @@ use pump_core::{
     },
 };
 use pump_protocol::{history::BolusEnd, message::DenyReason};
-use pump_ui::{
-    AlarmCode, DenyCode, EndCode, LevelCode, Link, Page, PriorityCode, ReasonCode, SoundCode, StopCode,
-};
+use pump_ui::{AlarmCode, DenyCode, EndCode, LevelCode, Link, Page, PriorityCode, ReasonCode, SoundCode, StopCode};
 
 pub(super) const fn page(face: &Face) -> Page {
     match face {
