@@ -90,7 +90,9 @@ impl Bench {
         let store = open(&path).await?;
         let clock = Clock::lapsing(1, BootId([1; 16]));
         let (kept, head) = (Kept::default(), AuditHead::default());
-        let remote = Remote::restore(Beginning { key: KEY, bonded: true, kept, head, tail_good: true }, clock.now());
+        let (bonded, tail_good) = (true, true);
+        let beginning = Beginning { key: KEY, bonded, kept, head, tail_good, paired_now: false, configuration: None };
+        let remote = Remote::restore(beginning, clock.now());
         let (screen, screens) = watch::channel(remote.screen(clock.now()));
         let (intents, intent) = mpsc::channel(WAITING_MAX);
         let (events, link_events) = mpsc::channel(WAITING_MAX);

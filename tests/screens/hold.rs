@@ -1,10 +1,13 @@
 //! What the machine is told about fingers. Whether it was a hold is not decided here: levels are told, truthfully.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf};
 
 use i_slint_backend_testing::ElementHandle;
 use i_slint_core::{input::TouchPhase, lengths::LogicalPoint, platform::InternalEvent};
-use pump_core::screen::{Control, Hold, Intent, Level, Screen, Source, Stop, Visit};
+use pump_core::{
+    annunciation::AlarmCondition,
+    screen::{Control, Hold, Intent, Level, Screen, Source, Stop, Visit},
+};
 use pump_protocol::{clock::Uptime, quantity::Millis};
 use pump_remote::adapters::slint::Panel;
 use slint::{ComponentHandle, LogicalPosition, platform::WindowEvent};
@@ -242,6 +245,7 @@ fn taps_lead_to_other_pages_and_tell_no_control() {
     for (id, to) in [
         ("NavBar::to-caregiver", Visit::Caregiver),
         ("NavBar::to-history", Visit::History),
+        ("NavBar::to-alarms", Visit::Alarms),
         ("NavBar::to-patient", Visit::Patient),
     ] {
         let at = middle(&control(&display, id));
@@ -249,4 +253,63 @@ fn taps_lead_to_other_pages_and_tell_no_control() {
         display.up(at);
         assert_eq!(display.heard(), [Intent::Visit(to)]);
     }
+}
+
+fn tap(display: &Display, label: &str) {
+    let found = ElementHandle::find_by_accessible_label(display.window.component(), label).next();
+    let at = middle(&found.unwrap_or_else(|| panic!("nothing says {label}")));
+    display.down(at);
+    display.up(at);
+}
+
+#[test]
+fn keys_tell_their_digit_once_and_a_bounce_is_no_second_tap() {
+    let display = shown(&story::enter_code(1, false));
+    for digit in 0..=9_u8 {
+        tap(&display, &digit.to_string());
+        tap(&display, &digit.to_string());
+        assert_eq!(display.heard(), [Intent::Digit(digit)], "the second came too soon to be meant");
+        display.pass(400);
+    }
+    tap(&display, "0");
+    assert_eq!(display.heard(), [Intent::Digit(0)], "and later it is");
+    tap(&display, "Erase");
+    tap(&display, "Cancel");
+    assert_eq!(display.heard(), [Intent::EraseDigit, Intent::Seen]);
+}
+
+#[test]
+fn a_banner_leads_to_the_alarms_and_each_is_acknowledged_by_itself() {
+    let mut display = shown(&story::alarming(&story::THREE, story::ready()));
+    tap(&display, "Pump stopped");
+    assert_eq!(display.heard(), [Intent::Visit(Visit::Alarms)]);
+    display.apply(&story::alarms(&story::THREE[1..]));
+    display.snapshot();
+    display.heard();
+    for (nth, condition) in story::THREE[1..].iter().enumerate() {
+        let at = middle(&display.elements("AlarmItem::acknowledge")[nth]);
+        display.down(at);
+        display.up(at);
+        assert_eq!(display.heard(), [Intent::Acknowledge(*condition)]);
+    }
+    tap(&display, "Pause sound");
+    assert_eq!(display.heard(), [Intent::PauseAudio]);
+}
+
+#[test]
+fn the_button_turns_over_to_every_alarm_and_back() {
+    let mut display = shown(&story::ready());
+    display.apply(&story::alarms(&AlarmCondition::ALL));
+    let mut seen = HashSet::new();
+    for _ in 0..AlarmCondition::ALL.len().div_ceil(3) {
+        display.snapshot();
+        seen.extend(display.elements("AlarmItem::title").iter().filter_map(ElementHandle::accessible_label));
+        let at = middle(&display.elements("AlarmsPage::more")[0]);
+        display.down(at);
+        display.up(at);
+        display.pass(20);
+    }
+    assert_eq!(seen.len(), AlarmCondition::ALL.len(), "{seen:?}");
+    display.snapshot();
+    assert_eq!(display.elements("AlarmItem::title")[0].accessible_label().as_deref(), Some("Pump stopped"));
 }

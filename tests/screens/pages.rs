@@ -190,6 +190,9 @@ fn the_dose_control_is_on_the_patients_pages_and_on_no_other() {
                 | Face::GivenInPart { .. }
                 | Face::NotGiven(_)
                 | Face::AssumedGiven { .. }
+                | Face::EnterCode { .. }
+                | Face::Changed { .. }
+                | Face::Alarms
                 | Face::Caregiver(_)
                 | Face::History { .. }
                 | Face::Fault(_) => (0, 0, 0),
@@ -219,8 +222,9 @@ fn every_state_is_told_by_a_word_and_a_sign_beside_its_colour() {
     let is_sign = |element: &&ElementHandle| element.type_name().is_some_and(|kind| kind == "Icon");
     for (shape, panel) in PANELS {
         let mut display = Display::new(panel);
-        // The history is a table of days, and no state.
-        for (page, screen) in story::all().iter().filter(|(_, screen)| !matches!(screen.face, Face::History { .. })) {
+        // The history is a table of days and the alarms are a list: neither is a state.
+        let is_state = |screen: &Screen| !matches!(screen.face, Face::History { .. } | Face::Alarms);
+        for (page, screen) in story::all().iter().filter(|(_, screen)| is_state(screen)) {
             display.apply(screen);
             let all = everything(&display);
             let signs: Vec<_> = all.iter().filter(is_sign).collect();
@@ -246,7 +250,7 @@ fn the_caregivers_page_says_that_the_level_is_estimated_and_whose_remote_it_is()
 }
 
 #[test]
-fn a_notice_moves_no_control() {
+fn neither_a_notice_nor_an_alarm_moves_a_control() {
     for (shape, panel) in PANELS {
         let mut display = Display::new(panel);
         for (screen, id) in [
@@ -256,10 +260,28 @@ fn a_notice_moves_no_control() {
         ] {
             display.apply(&screen);
             let before = display.elements(id)[0].absolute_position();
-            display.apply(&Screen { notice: Some(Notice::AccountsDiffer), ..screen });
-            let after = display.elements(id)[0].absolute_position();
-            // proves R-DSP-07
-            assert!((before.x - after.x).abs() < 0.6 && (before.y - after.y).abs() < 0.6, "{shape} {id}");
+            let noticed = Screen { notice: Some(Notice::AccountsDiffer), ..screen.clone() };
+            let alarming = |screen: &Screen| story::alarming(&story::THREE, screen.clone());
+            for above in [alarming(&screen), alarming(&noticed), noticed] {
+                display.apply(&above);
+                let after = display.elements(id)[0].absolute_position();
+                // proves R-DSP-07
+                assert!((before.x - after.x).abs() < 0.6 && (before.y - after.y).abs() < 0.6, "{shape} {id}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_nobody_has_acknowledged_stands_on_every_page() {
+    for (shape, panel) in PANELS {
+        let mut display = Display::new(panel);
+        for (page, screen) in story::all() {
+            let is_fault = matches!(screen.face, Face::Fault(_));
+            display.apply(&story::alarming(&story::THREE, screen));
+            let all = everything(&display);
+            let told = all.iter().any(|it| it.accessible_label().is_some_and(|label| label == "Pump stopped"));
+            assert!(told || is_fault, "{shape} {page}");
         }
     }
 }

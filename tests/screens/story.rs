@@ -1,18 +1,28 @@
 //! One screen of every kind, with the amounts and times of one night.
 
 use pump_core::{
-    screen::{
-        Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, ReservoirView,
-        Screen, Stop, Wait,
+    annunciation::{
+        AlarmCondition, Priority, Signals,
+        signal::{Colour, HIGH_BURST, Light},
     },
-    therapy::reason::{Inhibiting, Reason},
+    audit::event::WallDoubt,
+    screen::{
+        Alarm, Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, RefillBy,
+        ReservoirView, Screen, Stop, Wait,
+    },
+    therapy::{
+        change::Change,
+        reason::{Inhibiting, Reason},
+        reservoir::ReservoirLevel,
+    },
 };
 use pump_protocol::{
-    clock::WallTime,
+    clock::{Uptime, WallTime},
     history::{BolusEnd, Delivered},
     message::DenyReason,
-    quantity::{BasalRate, Dose, Millis, Volume},
-    report::AnnunciationKind,
+    prescription::WindowDoseLimit,
+    quantity::{BasalRate, Concentration, Dose, Millis, Volume},
+    wire::Text,
 };
 
 pub(crate) const DOSE: Dose = Dose::from_micrograms(50);
@@ -23,8 +33,37 @@ pub(crate) fn at(hour: i64, minute: i64) -> WallTime {
 }
 
 pub(crate) fn screen(face: Face) -> Screen {
-    Screen { face, hold: None, clock: Some(at(18, 15)), link: LinkHealth::Near, heard_min_ago: Some(2), notice: None }
+    Screen {
+        face,
+        hold: None,
+        clock: Ok(at(18, 15)),
+        link: LinkHealth::Near,
+        heard_min_ago: Some(2),
+        alarms: Vec::new(),
+        signals: None,
+        notice: None,
+    }
 }
+
+/// An alarm that nobody has acknowledged and whose cause lasts.
+pub(crate) fn alarm(condition: AlarmCondition) -> Alarm {
+    Alarm { condition, priority: condition.priority(), acknowledged: false, ceased: false }
+}
+
+/// The same screen while these alarms stand, and sound.
+pub(crate) fn alarming(conditions: &[AlarmCondition], screen: Screen) -> Screen {
+    Screen { alarms: conditions.iter().map(|condition| alarm(*condition)).collect(), signals: signals(None), ..screen }
+}
+
+pub(crate) fn signals(audio_paused_until: Option<Uptime>) -> Option<Signals> {
+    let sound = audio_paused_until.is_none().then_some(&HIGH_BURST);
+    let light = Light { colour: Colour::Red, flash: None };
+    Some(Signals { priority: Priority::High, light, sound, vibration: None, audio_paused_until })
+}
+
+/// Three alarms of three priorities.
+pub(crate) const THREE: [AlarmCondition; 3] =
+    [AlarmCondition::PumpStopped, AlarmCondition::OcclusionSuspected, AlarmCondition::LowReservoir];
 
 pub(crate) fn offer() -> Offer {
     Offer { dose: DOSE, left: 3, allotment: 4 }
@@ -35,14 +74,18 @@ pub(crate) fn ready() -> Screen {
 }
 
 pub(crate) fn wait(remaining: Millis) -> Screen {
-    screen(Face::Wait(Wait {
-        remaining,
+    screen(Face::Wait(Wait { remaining, ..waiting() }))
+}
+
+fn waiting() -> Wait {
+    Wait {
+        remaining: Millis::from_mins(15),
         until: Some(at(18, 40)),
         reasons: vec![Reason::Lockout],
         offer: Offer { left: 2, ..offer() },
         next_returns: Some(at(18, 40)),
         pump_says: false,
-    }))
+    }
 }
 
 pub(crate) fn not_available(reasons: &[Reason]) -> Screen {
@@ -74,9 +117,16 @@ pub(crate) fn reservoir() -> ReservoirView {
         capacity: Volume::from_microlitres(20_000),
         low: Volume::from_microlitres(2_000),
         reserve: Volume::from_microlitres(1_000),
-        days_left: 52,
-        refill_by: Some(WallTime { unix_ms: at(12, 0).unix_ms + 52 * 86_400_000, utc_offset_min: 60 }),
+        level: ReservoirLevel::Enough,
+        every_dose: refill_by(52),
+        basal_alone: refill_by(95),
+        age_min: 12,
     }
+}
+
+fn refill_by(days_left: u32) -> RefillBy {
+    let on = WallTime { unix_ms: at(12, 0).unix_ms + i64::from(days_left) * 86_400_000, utc_offset_min: 60 };
+    RefillBy { days_left, on: Some(on) }
 }
 
 pub(crate) fn caregiver() -> Caregiver {
@@ -84,22 +134,27 @@ pub(crate) fn caregiver() -> Caregiver {
         delivery: Some(DeliveryView::Delivering { rate: BasalRate::from_nanograms_per_hour(4_166) }),
         reservoir: Some(reservoir()),
         last_dose: Some(LastDose { dose: DOSE, min_ago: 230, at: Some(at(14, 25)) }),
-        annunciations: Vec::new(),
     }
 }
 
 pub(crate) fn stopped() -> Caregiver {
-    Caregiver {
-        delivery: Some(DeliveryView::Stopped { since_min: 192, since: Some(at(15, 3)) }),
-        annunciations: vec![
-            AnnunciationKind::PumpStopped,
-            AnnunciationKind::OcclusionSuspected,
-            AnnunciationKind::LowReservoir,
-            AnnunciationKind::Eri,
-        ],
-        ..caregiver()
-    }
+    Caregiver { delivery: Some(DeliveryView::Stopped { since_min: 192, since: Some(at(15, 3)) }), ..caregiver() }
 }
+
+fn running_low(level: ReservoirLevel) -> Caregiver {
+    let (every_dose, basal_alone) = (refill_by(0), refill_by(1));
+    let volume = Volume::from_microlitres(1_400);
+    let reservoir = ReservoirView { level, volume, percent: 7, every_dose, basal_alone, age_min: 190, ..reservoir() };
+    Caregiver { reservoir: Some(reservoir), ..caregiver() }
+}
+
+const ALARMS: [AlarmCondition; 5] = [
+    AlarmCondition::PumpStopped,
+    AlarmCondition::OcclusionSuspected,
+    AlarmCondition::UnaccountedDose,
+    AlarmCondition::LowReservoir,
+    AlarmCondition::Eri,
+];
 
 pub(crate) fn days() -> Vec<Day> {
     (0..14_u32)
@@ -115,9 +170,14 @@ pub(crate) fn days() -> Vec<Day> {
         .collect()
 }
 
-pub(crate) const REASONS: [Reason; 23] = [
+pub(crate) const REASONS: [Reason; 29] = [
     Reason::RecordNotWritable,
     Reason::RecordDamaged,
+    Reason::SelfTestFailed,
+    Reason::StuckKey,
+    Reason::ToneFailed,
+    Reason::BatteryTooLow,
+    Reason::SelfTestRunning,
     Reason::NoBond,
     Reason::WrongPump,
     Reason::ViewerOnly,
@@ -135,6 +195,7 @@ pub(crate) const REASONS: [Reason; 23] = [
     Reason::OutOfReach,
     Reason::ReportTooOld,
     Reason::HistoryNotImported,
+    Reason::CodeLocked,
     Reason::WindowLimit,
     Reason::Allotment,
     Reason::Lockout,
@@ -166,6 +227,47 @@ pub(crate) const ENDS: [BolusEnd; 7] = [
     BolusEnd::Alarm,
 ];
 
+pub(crate) fn enter_code(entered: u8, wrong: bool) -> Screen {
+    screen(Face::EnterCode { dose: DOSE, entered, wrong })
+}
+
+pub(crate) fn changed(changes: &[Change]) -> Screen {
+    screen(Face::Changed { changes: changes.to_vec() })
+}
+
+/// One of each sentence that a change can make, the longest amounts among them.
+pub(crate) fn changes() -> Vec<Change> {
+    let text = |name: &str| Text::new(name).expect("fits");
+    let limit = |mcg, hours| WindowDoseLimit { amount: Dose::from_micrograms(mcg), window: Millis::from_hours(hours) };
+    let mcg = Dose::from_micrograms;
+    let strength = Concentration::from_micrograms_per_millilitre;
+    vec![
+        Change::Drug { from: text("morphine sulfate preservative-fr"), to: text("hydromorphone hydrochloride 10 %") },
+        Change::DemandDose { from: Dose::from_nanograms(62_500), to: Dose::from_nanograms(187_500) },
+        Change::WindowLimit { from: limit(1_000, 24), to: limit(750, 12) },
+        Change::Allotment { from: 4, to: 3 },
+        Change::Allotment { from: 4, to: 0 },
+        Change::Allotment { from: 0, to: 3 },
+        Change::Lockout { from: Millis::from_hours(4), to: Millis::from_mins(150) },
+        Change::Basal { from: mcg(100), to: mcg(120) },
+        Change::Basal { from: mcg(100), to: mcg(100) },
+        Change::Concentration { from: strength(2_000), to: strength(1_500) },
+        Change::PatientCode { asked: true },
+        Change::PatientCode { asked: false },
+        Change::Details,
+        Change::Refill { volume: Volume::from_microlitres(20_000) },
+    ]
+}
+
+/// What is wrong, on its own page: the first still unseen, the second over, the others seen.
+pub(crate) fn alarms(conditions: &[AlarmCondition]) -> Screen {
+    let mut screen = alarming(conditions, screen(Face::Alarms));
+    for (nth, alarm) in screen.alarms.iter_mut().enumerate() {
+        (alarm.ceased, alarm.acknowledged) = (nth == 1, nth > 1);
+    }
+    screen
+}
+
 /// The pump's word, with and without a moment to wait for.
 pub(crate) fn denied(reason: DenyReason, timed: bool) -> NotGiven {
     NotGiven::Denied {
@@ -186,13 +288,9 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("checking", screen(Face::Checking)),
         ("ready", ready()),
         ("ready-hold-longer", Screen { notice: Some(Notice::HoldLonger), ..ready() }),
-        (
-            "ready-dose-changed",
-            Screen {
-                notice: Some(Notice::DoseChanged { from: DOSE, to: Dose::from_nanograms(62_500) }),
-                ..screen(Face::Ready(Offer { dose: Dose::from_nanograms(62_500), left: 9, allotment: 12 }))
-            },
-        ),
+        ("ready-alarm", alarming(&THREE, ready())),
+        ("ready-alarm-low", alarming(&[AlarmCondition::AccountsDiffer], ready())),
+        ("ready-twelve", screen(Face::Ready(Offer { dose: Dose::from_nanograms(62_500), left: 9, allotment: 12 }))),
         ("wait", wait(Millis::from_secs(24 * 60 + 10))),
         ("wait-hours", wait(Millis::from_hours(11))),
         ("wait-seconds", wait(Millis::from_secs(9))),
@@ -201,7 +299,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
             "wait-pump-says",
             Screen {
                 notice: Some(Notice::AccountsDiffer),
-                clock: None,
+                clock: Err(WallDoubt::DiffersFromPump),
                 ..screen(Face::Wait(Wait {
                     remaining: Millis::from_mins(25),
                     until: None,
@@ -213,6 +311,16 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
             },
         ),
         ("not-available-all", Screen { link: LinkHealth::OutOfReach, heard_min_ago: None, ..not_available(&REASONS) }),
+        (
+            "wait-alarm-refused",
+            Screen { notice: Some(Notice::Refused), ..alarming(&THREE[1..], wait(Millis::from_secs(1450))) },
+        ),
+        (
+            "wait-alarm-accounts",
+            Screen { notice: Some(Notice::AccountsDiffer), ..alarming(&THREE[..1], wait(Millis::from_secs(1450))) },
+        ),
+        ("wait-code-locked", screen(Face::Wait(Wait { reasons: vec![Reason::CodeLocked], ..waiting() }))),
+        ("not-available-alarm", alarming(&THREE, not_available(&REASONS))),
         ("not-available-refused", Screen { notice: Some(Notice::Refused), ..not_available(&REASONS[6..9]) }),
         ("asking", asking(None)),
         ("asking-stop", asking(Some(Stop::Offered))),
@@ -224,24 +332,31 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
             "delivering-not-stopped-notice",
             Screen { notice: Some(Notice::AccountsDiffer), ..delivering(Stop::NotStoppedYet) },
         ),
+        ("delivering-alarm", alarming(&THREE, delivering(Stop::NotStoppedYet))),
         ("given", screen(Face::Given { dose: DOSE, at: Some(at(18, 13)) })),
         ("given-in-part", screen(in_part(12, 12, BolusEnd::Cancelled))),
         ("given-in-part-range", screen(in_part(12, 20, BolusEnd::Reset))),
         ("not-sure", not_sure(Stop::Offered)),
         ("not-sure-not-stopped", not_sure(Stop::NotStoppedYet)),
+        ("not-sure-alarm", alarming(&[AlarmCondition::RequestUncertain], not_sure(Stop::Offered))),
+        ("enter-code", enter_code(0, false)),
+        ("enter-code-entered", enter_code(3, false)),
+        ("enter-code-wrong", enter_code(0, true)),
+        ("enter-code-alarm", alarming(&THREE, enter_code(2, true))),
         ("assumed-given", screen(Face::AssumedGiven { dose: DOSE })),
         ("caregiver", screen(Face::Caregiver(caregiver()))),
         ("caregiver-stopped", screen(Face::Caregiver(stopped()))),
-        ("caregiver-stopped-notice", Screen { notice: Some(Notice::Refused), ..screen(Face::Caregiver(stopped())) }),
+        ("caregiver-low", screen(Face::Caregiver(running_low(ReservoirLevel::Low)))),
         (
-            "caregiver-unknown",
-            screen(Face::Caregiver(Caregiver {
-                delivery: None,
-                reservoir: None,
-                last_dose: None,
-                annunciations: Vec::new(),
-            })),
+            "caregiver-empty",
+            alarming(&[AlarmCondition::EmptyReservoir], screen(Face::Caregiver(running_low(ReservoirLevel::Empty)))),
         ),
+        ("caregiver-stopped-alarms", alarming(&ALARMS, screen(Face::Caregiver(stopped())))),
+        ("alarms-none", screen(Face::Alarms)),
+        ("alarms-all", alarms(&AlarmCondition::ALL)),
+        ("alarms-paused", Screen { signals: signals(Some(Uptime::from_millis(1))), ..alarms(&THREE) }),
+        ("caregiver-stopped-notice", Screen { notice: Some(Notice::Refused), ..screen(Face::Caregiver(stopped())) }),
+        ("caregiver-unknown", screen(Face::Caregiver(Caregiver { delivery: None, reservoir: None, last_dose: None }))),
         ("history", screen(Face::History { days: days(), loading: false })),
         ("history-empty", screen(Face::History { days: Vec::new(), loading: true })),
         ("fault", screen(Face::Fault(Fault::Record { detail: "the record belongs to pump 4711, not to 0815".into() }))),
@@ -253,6 +368,16 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     }
     for reason in DENIALS {
         all.push((format!("not-given-{reason:?}"), screen(Face::NotGiven(denied(reason, false)))));
+    }
+    for conditions in AlarmCondition::ALL.chunks(3) {
+        all.push((format!("alarms-{:?}", conditions[0]), alarms(conditions)));
+        let banner = &conditions[..1];
+        all.push((format!("ready-alarm-{:?}", conditions[0]), alarming(banner, ready())));
+    }
+    all.push(("changed-many".into(), changed(&changes())));
+    all.push(("changed-alarm".into(), alarming(&THREE, changed(&changes()))));
+    for (nth, change) in changes().into_iter().enumerate() {
+        all.push((format!("changed-{nth}"), changed(&[change])));
     }
     let echoed = Dose::from_micrograms(60);
     for (name, why) in [

@@ -1,10 +1,15 @@
 //! Words and colours: nothing unsaid, nothing unreadable.
 
-use pump_core::screen::Face;
-use pump_protocol::message::DenyReason;
+use std::collections::HashSet;
+
+use pump_core::{annunciation::AlarmCondition, screen::Face, therapy::change::Change};
+use pump_protocol::{
+    message::DenyReason,
+    quantity::{Dose, Millis, Volume},
+};
 use pump_remote::adapters::slint::Panel;
-use pump_ui::{NotGivenCode, Reasons, Request, Theme, Words};
-use slint::{Color, ComponentHandle};
+use pump_ui::{Alarms, Changes, NotGivenCode, Reasons, Request, Theme, Words};
+use slint::{Color, ComponentHandle, Model};
 
 use crate::{display::Display, story};
 
@@ -22,6 +27,48 @@ fn every_reason_says_what_is_so_and_what_to_do() {
         // proves R-ANS-04
         assert!(!app.global::<Words>().invoke_reason_advice(code).is_empty(), "{reason:?} says what to do");
     }
+}
+
+#[test]
+fn every_alarm_says_what_is_so_and_what_to_do() {
+    let mut display = Display::new(Panel::FIVE_INCH);
+    let mut titles = Vec::new();
+    for condition in AlarmCondition::ALL {
+        display.apply(&story::alarms(&[condition]));
+        let app = display.window.component();
+        let shown = app.global::<Alarms>().get_first();
+        let title = app.global::<Words>().invoke_alarm_title(shown.code);
+        assert!(!title.is_empty() && !titles.contains(&title), "{condition:?} has a title of its own: {title}");
+        titles.push(title);
+        assert!(!app.global::<Words>().invoke_alarm_advice(shown.code).is_empty(), "{condition:?} says what to do");
+    }
+}
+
+#[test]
+fn every_change_is_a_sentence_with_both_amounts() {
+    let mut display = Display::new(Panel::FIVE_INCH);
+    let mut told = |change: Change| {
+        display.apply(&story::changed(&[change]));
+        let app = display.window.component();
+        let row = app.global::<Changes>().get_rows().row_data(0).expect("one change");
+        app.global::<Words>().invoke_change(row.code, row.from, row.to).replace('\u{a0}', " ")
+    };
+    let mcg = Dose::from_micrograms;
+    assert_eq!(told(Change::DemandDose { from: mcg(50), to: mcg(60) }), "Your dose: 50 mcg → 60 mcg");
+    assert_eq!(told(Change::Refill { volume: Volume::from_microlitres(20_000) }), "Refill seen: 20 mL");
+    assert_eq!(told(Change::Allotment { from: 4, to: 0 }), "Doses on request are switched off");
+    let (from, to) = (Millis::from_hours(4), Millis::from_mins(150));
+    assert_eq!(told(Change::Lockout { from, to }), "Wait between doses: 4 h → 2 h 30 min");
+    let sentences: HashSet<_> = story::changes().into_iter().map(told).collect();
+    assert_eq!(sentences.len(), story::changes().len(), "each its own: {sentences:?}");
+}
+
+#[test]
+fn three_changes_are_told_and_the_rest_is_counted() {
+    let mut display = Display::new(Panel::FIVE_INCH);
+    display.apply(&story::changed(&story::changes()[..5]));
+    let changes = display.window.component().global::<Changes>();
+    assert_eq!((changes.get_rows().row_count(), changes.get_more().as_str()), (3, "2"));
 }
 
 #[test]
@@ -96,6 +143,7 @@ fn every_ink_stands_out_seven_to_one() {
         ("unsure-ink", theme.get_unsure_ink()),
         ("part-ink", theme.get_part_ink()),
         ("warn-ink", theme.get_warn_ink()),
+        ("alarm-bright", theme.get_alarm_bright()),
     ];
     let mut pairs: Vec<_> = inks.iter().flat_map(|ink| dark.iter().map(move |ground| (*ink, *ground))).collect();
     let ready = ("ready-ink", theme.get_ready_ink());
@@ -110,6 +158,8 @@ fn every_ink_stands_out_seven_to_one() {
         (alarm, ("alarm-fill", theme.get_alarm_fill())),
         (alarm, ("alarm-pressed", theme.get_alarm_pressed())),
         (page, ("ink, under a notice", theme.get_ink())),
+        (page, ("warn-ink, under an alarm", theme.get_warn_ink())),
+        (page, ("busy-ink, under an alarm", theme.get_busy_ink())),
     ]);
     for ((ink, above), (ground, below)) in pairs {
         let (lighter, darker) = (luminance(above).max(luminance(below)), luminance(above).min(luminance(below)));

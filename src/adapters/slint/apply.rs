@@ -6,18 +6,22 @@
 use std::rc::Rc;
 
 use pump_core::{
-    screen::{Caregiver, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, Screen, Wait},
-    therapy::reason::Reason,
+    annunciation::AlarmCondition,
+    screen::{
+        Alarm, Caregiver, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, RefillBy, ReservoirView, Screen,
+        Wait,
+    },
+    therapy::{change::Change, reason::Reason},
 };
 use pump_protocol::{
     clock::WallTime,
     history::Delivered,
     quantity::{Dose, Millis},
-    report::AnnunciationKind,
 };
 use pump_ui::{
-    Ago, AnnunciationCode, AppWindow, DayName, DayRow, Days, DeliveryCode, Faults, NotGivenCode, NoticeCode, Notices,
-    Offers, PumpState, ReasonCode, Reasons, Request, Span, Status, Stopping, Waiting,
+    Ago, AlarmRow, Alarms, AppWindow, ChangeCode, ChangeRow, Changes, CodeEntry, DayName, DayRow, Days, DeliveryCode,
+    Faults, NotGivenCode, NoticeCode, Notices, Offers, PumpState, ReasonCode, Reasons, Request, Span, Status, Stopping,
+    Waiting,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
@@ -26,21 +30,34 @@ use super::{codes, format};
 /// How many reasons stand on the page besides the first, and how many alarms on the caregiver's. The rest is counted.
 const OTHER_REASONS: usize = 2;
 const ALARMS: usize = 2;
+/// How many changes are told in full: as many as can be read at three in the morning.
+const CHANGES: usize = 3;
 
 /// The lists on the pages.
 pub(super) struct Models {
     pips: Rc<VecModel<bool>>,
     reasons: Rc<VecModel<ReasonCode>>,
-    alarms: Rc<VecModel<AnnunciationCode>>,
+    alarms: Rc<VecModel<AlarmRow>>,
+    caregivers_alarms: Rc<VecModel<AlarmRow>>,
+    changes: Rc<VecModel<ChangeRow>>,
     days: Rc<VecModel<DayRow>>,
 }
 
 impl Models {
     pub(super) fn bind(app: &AppWindow) -> Self {
-        let models = Self { pips: Rc::default(), reasons: Rc::default(), alarms: Rc::default(), days: Rc::default() };
+        let models = Self {
+            pips: Rc::default(),
+            reasons: Rc::default(),
+            alarms: Rc::default(),
+            caregivers_alarms: Rc::default(),
+            changes: Rc::default(),
+            days: Rc::default(),
+        };
         app.global::<Offers>().set_pips(ModelRc::from(Rc::clone(&models.pips)));
         app.global::<Reasons>().set_others(ModelRc::from(Rc::clone(&models.reasons)));
-        app.global::<PumpState>().set_alarms(ModelRc::from(Rc::clone(&models.alarms)));
+        app.global::<PumpState>().set_alarms(ModelRc::from(Rc::clone(&models.caregivers_alarms)));
+        app.global::<Alarms>().set_rows(ModelRc::from(Rc::clone(&models.alarms)));
+        app.global::<Changes>().set_rows(ModelRc::from(Rc::clone(&models.changes)));
         app.global::<Days>().set_rows(ModelRc::from(Rc::clone(&models.days)));
         models
     }
@@ -48,6 +65,7 @@ impl Models {
     pub(super) fn apply(&self, app: &AppWindow, screen: &Screen) {
         status(app, screen);
         notice(app, screen.notice);
+        self.alarms(app, screen);
         app.global::<Stopping>().set_code(codes::stop(&screen.face));
         match &screen.face {
             Face::Checking => {}
@@ -67,8 +85,12 @@ impl Models {
             }
             Face::NotGiven(why) => not_given(app, *why),
             Face::NotSure { dose, asked_at, stop: _ } => request(app, *dose, *asked_at),
-            Face::Caregiver(caregiver) => self.caregiver(app, caregiver),
-            Face::History { days, loading } => self.history(app, days, *loading, screen.clock),
+            Face::EnterCode { dose, entered, wrong } => enter_code(app, *dose, *entered, *wrong),
+            Face::Changed { changes } => self.changed(app, changes),
+            // On every page, and already there.
+            Face::Alarms => {}
+            Face::Caregiver(caregiver) => self.caregiver(app, caregiver, &screen.alarms),
+            Face::History { days, loading } => self.history(app, days, *loading, screen.clock.ok()),
             Face::Fault(Fault::Record { detail }) => app.global::<Faults>().set_detail(detail.into()),
         }
         // Last, so that a page never appears with the words of the one before.
@@ -107,23 +129,29 @@ impl Models {
         refill(&self.reasons, others.iter().take(OTHER_REASONS).map(|reason| codes::reason(*reason)).collect());
     }
 
-    fn caregiver(&self, app: &AppWindow, caregiver: &Caregiver) {
+    fn alarms(&self, app: &AppWindow, screen: &Screen) {
+        let alarms = app.global::<Alarms>();
+        let unseen = unseen(&screen.alarms);
+        alarms.set_unseen(i32::try_from(unseen.len()).unwrap_or(i32::MAX));
+        alarms.set_more(more(unseen.len(), 1));
+        if let Some(first) = unseen.first() {
+            alarms.set_first(alarm_row(first));
+        }
+        alarms.set_sound(codes::sound(screen.signals.as_ref()));
+        refill(&self.alarms, screen.alarms.iter().map(alarm_row).collect());
+    }
+
+    fn changed(&self, app: &AppWindow, changes: &[Change]) {
+        app.global::<Changes>().set_more(more(changes.len(), CHANGES));
+        refill(&self.changes, changes.iter().take(CHANGES).map(change_row).collect());
+    }
+
+    fn caregiver(&self, app: &AppWindow, caregiver: &Caregiver, alarms: &[Alarm]) {
         let pump = app.global::<PumpState>();
         delivery(&pump, caregiver.delivery);
         pump.set_reservoir_known(caregiver.reservoir.is_some());
-        if let Some(reservoir) = caregiver.reservoir {
-            pump.set_volume(format::amount(reservoir.volume));
-            pump.set_capacity(format::amount(reservoir.capacity));
-            pump.set_percent(format::count(reservoir.percent));
-            pump.set_fill(f32::from(reservoir.percent) / 100.0);
-            pump.set_low_mark(format::share(reservoir.low, reservoir.capacity));
-            pump.set_reserve_mark(format::share(reservoir.reserve, reservoir.capacity));
-            pump.set_low(format::amount(reservoir.low));
-            pump.set_reserve(format::amount(reservoir.reserve));
-            pump.set_days_left(format::count(reservoir.days_left));
-            let (day, month) = reservoir.refill_by.map(|at| format::date(at.day())).unwrap_or_default();
-            pump.set_refill_day(day);
-            pump.set_refill_month(month);
+        if let Some(view) = &caregiver.reservoir {
+            reservoir(&pump, view);
         }
         let last = caregiver.last_dose;
         pump.set_last_dose(last.map(|last| format::amount(last.dose)).unwrap_or_default());
@@ -131,13 +159,13 @@ impl Models {
         let (unit, count) = last.map_or((Ago::Never, SharedString::default()), |last| format::ago(last.min_ago));
         pump.set_last_ago(unit);
         pump.set_last_count(count);
-        // That the pump is stopped is the page's head already: the place goes to what else is wrong.
+        // That the pump is stopped is the page's head already, and the banner has its own: the place goes to what else is wrong.
         let stopped = matches!(caregiver.delivery, Some(DeliveryView::Stopped { .. }));
-        let told = |kind: &&AnnunciationKind| !(stopped && **kind == AnnunciationKind::PumpStopped);
-        let alarms: Vec<_> =
-            caregiver.annunciations.iter().filter(told).map(|kind| codes::annunciation(*kind)).collect();
-        pump.set_more_alarms(more(alarms.len(), ALARMS));
-        refill(&self.alarms, alarms.into_iter().take(ALARMS).collect());
+        let banner = unseen(alarms).first().map(|alarm| alarm.condition);
+        let told = |condition| Some(condition) == banner || (stopped && condition == AlarmCondition::PumpStopped);
+        let rest: Vec<_> = alarms.iter().filter(|alarm| !told(alarm.condition)).map(alarm_row).collect();
+        pump.set_more_alarms(more(rest.len(), ALARMS));
+        refill(&self.caregivers_alarms, rest.into_iter().take(ALARMS).collect());
     }
 
     fn history(&self, app: &AppWindow, days: &[Day], loading: bool, clock: Option<WallTime>) {
@@ -149,7 +177,7 @@ impl Models {
 
 fn status(app: &AppWindow, screen: &Screen) {
     let status = app.global::<Status>();
-    let clock = format::clock(screen.clock);
+    let clock = format::clock(screen.clock.ok());
     if status.get_page() != codes::page(&screen.face) || status.get_clock() != clock {
         status.set_turned(!status.get_turned());
     }
@@ -166,13 +194,76 @@ fn notice(app: &AppWindow, notice: Option<Notice>) {
         None => NoticeCode::None,
         Some(Notice::Refused) => NoticeCode::Refused,
         Some(Notice::HoldLonger) => NoticeCode::HoldLonger,
-        Some(Notice::DoseChanged { from, to }) => {
-            notices.set_dose_from(format::amount(from));
-            notices.set_dose_to(format::amount(to));
-            NoticeCode::DoseChanged
-        }
         Some(Notice::AccountsDiffer) => NoticeCode::AccountsDiffer,
     });
+}
+
+/// What nobody has acknowledged, the most urgent first.
+fn unseen(alarms: &[Alarm]) -> Vec<Alarm> {
+    alarms.iter().filter(|alarm| !alarm.acknowledged).copied().collect()
+}
+
+fn alarm_row(alarm: &Alarm) -> AlarmRow {
+    AlarmRow {
+        code: codes::alarm(alarm.condition),
+        priority: codes::priority(alarm.priority),
+        acknowledged: alarm.acknowledged,
+        ceased: alarm.ceased,
+    }
+}
+
+fn change_row(change: &Change) -> ChangeRow {
+    let row = |code, from: SharedString, to: SharedString| ChangeRow { code, from, to };
+    let alone = |code| row(code, SharedString::default(), SharedString::default());
+    match change {
+        Change::DemandDose { from, to } => row(ChangeCode::DemandDose, format::amount(from), format::amount(to)),
+        Change::Allotment { to: 0, .. } => alone(ChangeCode::DosesOff),
+        Change::Allotment { from: 0, to } => row(ChangeCode::DosesOn, format::count(0), format::count(to)),
+        Change::Allotment { from, to } => row(ChangeCode::Allotment, format::count(from), format::count(to)),
+        Change::Lockout { from, to } => row(ChangeCode::Lockout, format::length(*from), format::length(*to)),
+        Change::WindowLimit { from, to } => row(ChangeCode::WindowLimit, format::limit(*from), format::limit(*to)),
+        Change::Basal { from, to } => {
+            let code = if from == to { ChangeCode::BasalHours } else { ChangeCode::Basal };
+            row(code, format::amount(from), format::amount(to))
+        }
+        Change::Drug { from, to } => row(ChangeCode::Drug, format::count(from), format::count(to)),
+        Change::Concentration { from, to } => row(ChangeCode::Concentration, format::amount(from), format::amount(to)),
+        Change::PatientCode { asked: true } => alone(ChangeCode::CodeAsked),
+        Change::PatientCode { asked: false } => alone(ChangeCode::CodeNotAsked),
+        Change::Details => alone(ChangeCode::Details),
+        Change::Refill { volume } => row(ChangeCode::Refill, SharedString::default(), format::amount(volume)),
+    }
+}
+
+fn enter_code(app: &AppWindow, dose: Dose, entered: u8, wrong: bool) {
+    let code = app.global::<CodeEntry>();
+    code.set_dose(format::amount(dose));
+    code.set_entered(i32::from(entered));
+    code.set_wrong(wrong);
+}
+
+fn reservoir(pump: &PumpState<'_>, view: &ReservoirView) {
+    pump.set_volume(format::amount(view.volume));
+    pump.set_capacity(format::amount(view.capacity));
+    pump.set_percent(format::count(view.percent));
+    pump.set_fill(f32::from(view.percent) / 100.0);
+    pump.set_low_mark(format::share(view.low, view.capacity));
+    pump.set_reserve_mark(format::share(view.reserve, view.capacity));
+    pump.set_low(format::amount(view.low));
+    pump.set_reserve(format::amount(view.reserve));
+    pump.set_level(codes::level(view.level));
+    let (unit, count) = format::ago(view.age_min);
+    pump.set_age(unit);
+    pump.set_age_count(count);
+    let date = |by: RefillBy| by.on.map(|at| format::date(at.day())).unwrap_or_default();
+    pump.set_days_left(format::count(view.every_dose.days_left));
+    let (day, month) = date(view.every_dose);
+    pump.set_refill_day(day);
+    pump.set_refill_month(month);
+    pump.set_basal_days_left(format::count(view.basal_alone.days_left));
+    let (day, month) = date(view.basal_alone);
+    pump.set_basal_day(day);
+    pump.set_basal_month(month);
 }
 
 fn request(app: &AppWindow, dose: Dose, at: Option<WallTime>) {

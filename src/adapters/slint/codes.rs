@@ -1,11 +1,15 @@
 //! The core's enums as the pages' enums, one for one: a new variant there doesn't compile until it has words here.
 
 use pump_core::{
+    annunciation::{AlarmCondition, Priority, Signals},
     screen::{Face, LinkHealth, Stop},
-    therapy::reason::{Inhibiting, Reason},
+    therapy::{
+        reason::{Inhibiting, Reason},
+        reservoir::ReservoirLevel,
+    },
 };
-use pump_protocol::{history::BolusEnd, message::DenyReason, report::AnnunciationKind};
-use pump_ui::{AnnunciationCode, DenyCode, EndCode, Link, Page, ReasonCode, StopCode};
+use pump_protocol::{history::BolusEnd, message::DenyReason};
+use pump_ui::{AlarmCode, DenyCode, EndCode, LevelCode, Link, Page, PriorityCode, ReasonCode, SoundCode, StopCode};
 
 pub(super) const fn page(face: &Face) -> Page {
     match face {
@@ -20,6 +24,9 @@ pub(super) const fn page(face: &Face) -> Page {
         Face::NotGiven(_) => Page::NotGiven,
         Face::NotSure { .. } => Page::NotSure,
         Face::AssumedGiven { .. } => Page::AssumedGiven,
+        Face::EnterCode { .. } => Page::EnterCode,
+        Face::Changed { .. } => Page::Changed,
+        Face::Alarms => Page::Alarms,
         Face::Caregiver(_) => Page::Caregiver,
         Face::History { .. } => Page::History,
         Face::Fault(_) => Page::Fault,
@@ -39,6 +46,9 @@ pub(super) const fn stop(face: &Face) -> StopCode {
         | Face::GivenInPart { .. }
         | Face::NotGiven(_)
         | Face::AssumedGiven { .. }
+        | Face::EnterCode { .. }
+        | Face::Changed { .. }
+        | Face::Alarms
         | Face::Caregiver(_)
         | Face::History { .. }
         | Face::Fault(_) => None,
@@ -84,6 +94,12 @@ pub(super) const fn reason(reason: Reason) -> ReasonCode {
         Reason::Allotment => ReasonCode::Allotment,
         Reason::Lockout => ReasonCode::Lockout,
         Reason::BolusRunning => ReasonCode::BolusRunning,
+        Reason::SelfTestFailed => ReasonCode::SelfTestFailed,
+        Reason::StuckKey => ReasonCode::StuckKey,
+        Reason::ToneFailed => ReasonCode::ToneFailed,
+        Reason::BatteryTooLow => ReasonCode::BatteryTooLow,
+        Reason::SelfTestRunning => ReasonCode::SelfTestRunning,
+        Reason::CodeLocked => ReasonCode::CodeLocked,
     }
 }
 
@@ -116,15 +132,60 @@ pub(super) const fn end(end: BolusEnd) -> EndCode {
     }
 }
 
-pub(super) const fn annunciation(kind: AnnunciationKind) -> AnnunciationCode {
-    match kind {
-        AnnunciationKind::PumpStopped => AnnunciationCode::PumpStopped,
-        AnnunciationKind::MotorStall => AnnunciationCode::MotorStall,
-        AnnunciationKind::EmptyReservoir => AnnunciationCode::EmptyReservoir,
-        AnnunciationKind::LowReservoir => AnnunciationCode::LowReservoir,
-        AnnunciationKind::Eri => AnnunciationCode::Eri,
-        AnnunciationKind::Eos => AnnunciationCode::Eos,
-        AnnunciationKind::MemoryError => AnnunciationCode::MemoryError,
-        AnnunciationKind::OcclusionSuspected => AnnunciationCode::OcclusionSuspected,
+pub(super) const fn alarm(condition: AlarmCondition) -> AlarmCode {
+    match condition {
+        AlarmCondition::PumpStopped => AlarmCode::PumpStopped,
+        AlarmCondition::MotorStall => AlarmCode::MotorStall,
+        AlarmCondition::EmptyReservoir => AlarmCode::EmptyReservoir,
+        AlarmCondition::Eos => AlarmCode::Eos,
+        AlarmCondition::MemoryError => AlarmCode::MemoryError,
+        AlarmCondition::OcclusionSuspected => AlarmCode::OcclusionSuspected,
+        AlarmCondition::PumpNotHeard => AlarmCode::PumpNotHeard,
+        AlarmCondition::UnaccountedDose => AlarmCode::UnaccountedDose,
+        AlarmCondition::DoseUnknownToRecord => AlarmCode::DoseUnknownToRecord,
+        AlarmCondition::ToneFailed => AlarmCode::ToneFailed,
+        AlarmCondition::RequestUncertain => AlarmCode::RequestUncertain,
+        AlarmCondition::RemoteBatteryDepleted => AlarmCode::RemoteBatteryDepleted,
+        AlarmCondition::SelfTestFailed => AlarmCode::SelfTestFailed,
+        AlarmCondition::StuckKey => AlarmCode::StuckKey,
+        AlarmCondition::AnotherPump => AlarmCode::AnotherPump,
+        AlarmCondition::LowReservoir => AlarmCode::LowReservoir,
+        AlarmCondition::Eri => AlarmCode::Eri,
+        AlarmCondition::RecordNotWritable => AlarmCode::RecordNotWritable,
+        AlarmCondition::RecordDamaged => AlarmCode::RecordDamaged,
+        AlarmCondition::RecordWentBack => AlarmCode::RecordWentBack,
+        AlarmCondition::AccountsDiffer => AlarmCode::AccountsDiffer,
+        AlarmCondition::RemoteBatteryLow => AlarmCode::RemoteBatteryLow,
+        AlarmCondition::ClockInDoubt => AlarmCode::ClockInDoubt,
+        AlarmCondition::LimitRefused => AlarmCode::LimitRefused,
+    }
+}
+
+/// The condition that stands on the page under this code.
+pub(super) fn condition(code: AlarmCode) -> Option<AlarmCondition> {
+    AlarmCondition::ALL.into_iter().find(|condition| alarm(*condition) == code)
+}
+
+pub(super) const fn priority(priority: Priority) -> PriorityCode {
+    match priority {
+        Priority::High => PriorityCode::High,
+        Priority::Medium => PriorityCode::Medium,
+        Priority::Low => PriorityCode::Low,
+    }
+}
+
+pub(super) const fn sound(signals: Option<&Signals>) -> SoundCode {
+    match signals {
+        Some(Signals { audio_paused_until: Some(_), .. }) => SoundCode::Paused,
+        Some(Signals { sound: Some(_), .. }) => SoundCode::Playing,
+        Some(Signals { sound: None, .. }) | None => SoundCode::Silent,
+    }
+}
+
+pub(super) const fn level(level: ReservoirLevel) -> LevelCode {
+    match level {
+        ReservoirLevel::Enough => LevelCode::Enough,
+        ReservoirLevel::Low => LevelCode::Low,
+        ReservoirLevel::Empty => LevelCode::Empty,
     }
 }

@@ -10,6 +10,7 @@ use jiff::{ToSpan, civil};
 use pump_core::screen::DeliveryView;
 use pump_protocol::{
     clock::WallTime,
+    prescription::WindowDoseLimit,
     quantity::{Millis, Volume},
 };
 use pump_ui::{Ago, Span};
@@ -26,6 +27,18 @@ pub(super) fn amount(amount: impl Display) -> SharedString {
 /// A count.
 pub(super) fn count(count: impl Display) -> SharedString {
     count.to_string().into()
+}
+
+/// A length of time that the clinic programmed: `4 h`, `2 h 30 min`.
+pub(super) fn length(time: Millis) -> SharedString {
+    let written = time.to_string();
+    let whole = written.trim_end_matches(" 00 s").trim_end_matches(" 00 min");
+    amount(whole)
+}
+
+/// `300 mcg / 24 h`.
+pub(super) fn limit(limit: WindowDoseLimit) -> SharedString {
+    amount(format_args!("{} / {}", limit.amount, length(limit.window)))
 }
 
 /// `18:40`, or nothing while the time is in doubt.

@@ -158,7 +158,10 @@ impl Frame {
 mod tests {
     use std::cell::RefCell;
 
-    use pump_core::screen::{Control, Face, Intent, Level, LinkHealth, Offer, Screen, Source};
+    use pump_core::{
+        audit::event::WallDoubt,
+        screen::{Control, Face, Intent, Level, LinkHealth, Offer, Screen, Source},
+    };
     use pump_protocol::quantity::Dose;
 
     use super::*;
@@ -176,9 +179,11 @@ mod tests {
         let ready = Screen {
             face: Face::Ready(offer),
             hold: None,
-            clock: None,
+            clock: Err(WallDoubt::NotSet),
             link: LinkHealth::Near,
             heard_min_ago: None,
+            alarms: Vec::new(),
+            signals: None,
             notice: None,
         };
         window.apply(&ready);
@@ -226,9 +231,11 @@ mod tests {
             window.apply(&Screen {
                 face: faces[(turn * 7 / 3) as usize % faces.len()].clone(),
                 hold: None,
-                clock: Some(WallTime { unix_ms: i64::from(turn / 2) * 60_000 * 61, utc_offset_min: 0 }),
+                clock: Ok(WallTime { unix_ms: i64::from(turn / 2) * 60_000 * 61, utc_offset_min: 0 }),
                 link: if every(5) { LinkHealth::Looking } else { LinkHealth::Near },
                 heard_min_ago: Some(turn / 9),
+                alarms: Vec::new(),
+                signals: None,
                 notice: every(4).then_some(Notice::Refused),
             });
             display.advance(Duration::from_millis(16));

@@ -17,7 +17,7 @@ pub mod headless;
 use std::{cell::Cell, rc::Rc};
 
 use pump_core::screen::{Control, Face, Hold, Intent, Level, Screen, Source, Visit};
-use pump_ui::{AppWindow, Destination, Going, Hands, HeldControl, Theme, TouchLevel};
+use pump_ui::{Alarms, AppWindow, CodeEntry, Destination, Going, Hands, HeldControl, Theme, TouchLevel};
 use slint::{ComponentHandle, PhysicalSize, PlatformError};
 
 /// A display, as far as the pages must know it.
@@ -133,6 +133,10 @@ impl Window {
             finger.set((level == Level::Pressed).then_some(control));
             intents(Intent::Touch { control, level, source: Source::Touchscreen });
         });
+        self.listen_to_taps();
+    }
+
+    fn listen_to_taps(&self) {
         let going = self.app.global::<Going>();
         let intents = Rc::clone(&self.intents);
         going.on_visit(move |to| intents(Intent::Visit(visit_of(to))));
@@ -140,6 +144,23 @@ impl Window {
         going.on_seen(move || intents(Intent::Seen));
         let intents = Rc::clone(&self.intents);
         going.on_wake(move || intents(Intent::Wake));
+        let (code, alarms) = (self.app.global::<CodeEntry>(), self.app.global::<Alarms>());
+        let intents = Rc::clone(&self.intents);
+        code.on_digit(move |digit| {
+            if let Some(digit) = u8::try_from(digit).ok().filter(|digit| *digit <= 9) {
+                intents(Intent::Digit(digit));
+            }
+        });
+        let intents = Rc::clone(&self.intents);
+        code.on_erase(move || intents(Intent::EraseDigit));
+        let intents = Rc::clone(&self.intents);
+        alarms.on_acknowledge(move |code| {
+            if let Some(condition) = codes::condition(code) {
+                intents(Intent::Acknowledge(condition));
+            }
+        });
+        let intents = Rc::clone(&self.intents);
+        alarms.on_pause_sound(move || intents(Intent::PauseAudio));
     }
 
     /// The control under the finger is no longer what it was.
@@ -182,6 +203,9 @@ fn place(face: &Face) -> Place {
         | Face::GivenInPart { .. }
         | Face::NotGiven(_)
         | Face::AssumedGiven { .. }
+        | Face::EnterCode { .. }
+        | Face::Changed { .. }
+        | Face::Alarms
         | Face::Caregiver(_)
         | Face::History { .. }
         | Face::Fault(_) => Place::Nowhere,
@@ -208,5 +232,6 @@ const fn visit_of(to: Destination) -> Visit {
         Destination::Patient => Visit::Patient,
         Destination::Caregiver => Visit::Caregiver,
         Destination::History => Visit::History,
+        Destination::Alarms => Visit::Alarms,
     }
 }

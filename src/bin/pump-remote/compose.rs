@@ -80,11 +80,20 @@ pub(crate) struct Running {
 }
 
 /// Starts everything. An error leaves a record as it was found; keys made and a pairing done on the way to it stand.
-pub(crate) async fn start(data_dir: &Path, which: Which, speed: u32, lapses: bool) -> anyhow::Result<Running> {
+///
+/// `configuration` is the digest of the file that was read, if there is one.
+pub(crate) async fn start(
+    data_dir: &Path,
+    which: Which,
+    configuration: Option<[u8; 32]>,
+    speed: u32,
+    lapses: bool,
+) -> anyhow::Result<Running> {
     let lock = Lock::take(&data_dir.join(INSTANCE_LOCK))?;
     let key = device_key(data_dir, &Zeroizing::new(random()))?;
     let clock = if lapses || speed > 1 { Clock::lapsing(speed, BootId(random())) } else { Clock::real() };
     let mut keys = SessionKeys::open(data_dir, &mut OsEntropy)?;
+    let before = keys.pins.confirmed.clone();
     let (serial, host) = match &which {
         Which::InProcess => {
             let host = simulated_pump_of(data_dir, &mut keys, &clock).await?;
@@ -94,7 +103,8 @@ pub(crate) async fn start(data_dir: &Path, which: Which, speed: u32, lapses: boo
     };
     let record = data_dir.join(RECORD);
     let opened = Store::open(&record, Opening { serial, key, new_id: RecordId(random()) }).await?;
-    let remote = Remote::restore(beginning(&opened, &keys)?, clock.now());
+    let paired_now = keys.pins.confirmed != before;
+    let remote = Remote::restore(beginning(&opened, &keys, paired_now, configuration)?, clock.now());
     let link = match (&which, &host) {
         (Which::Socket { path, .. }, _) => LinkTask::new(Socket::new(path.clone()), keys, &clock),
         (Which::InProcess, Some(host)) => LinkTask::new(InProcess::new(host.clone(), clock.clone()), keys, &clock),
@@ -104,7 +114,12 @@ pub(crate) async fn start(data_dir: &Path, which: Which, speed: u32, lapses: boo
 }
 
 /// What the machine begins with, from the record.
-fn beginning(opened: &Opened, keys: &SessionKeys) -> anyhow::Result<Beginning> {
+fn beginning(
+    opened: &Opened,
+    keys: &SessionKeys,
+    paired_now: bool,
+    configuration: Option<[u8; 32]>,
+) -> anyhow::Result<Beginning> {
     let tail_good = match opened.tail {
         TailVerdict::Sound { .. } => true,
         TailVerdict::Bad(finding) => {
@@ -116,7 +131,9 @@ fn beginning(opened: &Opened, keys: &SessionKeys) -> anyhow::Result<Beginning> {
         Some(bytes) => Kept::from_bytes(bytes).context("the record's last state can't be read by this program")?,
         None => Kept::default(),
     };
-    Ok(Beginning { key: keys.own.public().fingerprint(), bonded: keys.paired(), kept, head: opened.head, tail_good })
+    let key = keys.own.public().fingerprint();
+    let bonded = keys.paired();
+    Ok(Beginning { key, bonded, kept, head: opened.head, tail_good, paired_now, configuration })
 }
 
 // keeps R-DEV-01

@@ -10,7 +10,10 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Parser;
-use pump_core::screen::{Face, Fault, LinkHealth, Screen};
+use pump_core::{
+    audit::event::WallDoubt,
+    screen::{Face, Fault, LinkHealth, Screen},
+};
 use pump_protocol::session::CardSecret;
 use pump_remote::{
     adapters::{
@@ -23,6 +26,7 @@ use pump_remote::{
         hand_over, log,
     },
 };
+use sha2::{Digest, Sha256};
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
@@ -74,7 +78,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let config = read_config(arguments.config.as_deref())?;
+    let (config, configuration) = read_config(arguments.config.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -103,7 +107,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
     let speed = arguments.speed.unwrap_or(config.pump.speed);
-    match runtime.block_on(compose::start(&data_dir, which, speed.get(), false)) {
+    match runtime.block_on(compose::start(&data_dir, which, configuration, speed.get(), false)) {
         Ok(running) if !has_display() => {
             println!("There is no display here: playing one dose headless, in the record in {}.", data_dir.display());
             story::play_with(&runtime, running, panel, &out)
@@ -117,15 +121,16 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-fn read_config(named: Option<&Path>) -> anyhow::Result<Config> {
-    if let Some(path) = named {
-        return Ok(Config::read(path)?);
-    }
-    let usual = directories::ProjectDirs::from("", "", "pump-remote").map(|dirs| dirs.config_dir().join("config.toml"));
-    match usual.filter(|path| path.exists()) {
-        Some(path) => Ok(Config::read(&path)?),
-        None => Ok(Config::default()),
-    }
+/// The configuration and its file's digest; the default, and none, without a file.
+fn read_config(named: Option<&Path>) -> anyhow::Result<(Config, Option<[u8; 32]>)> {
+    let usual = || {
+        let dirs = directories::ProjectDirs::from("", "", "pump-remote")?;
+        Some(dirs.config_dir().join("config.toml")).filter(|path| path.exists())
+    };
+    let Some(path) = named.map(Path::to_owned).or_else(usual) else { return Ok((Config::default(), None)) };
+    let config = Config::read(&path)?;
+    let bytes = std::fs::read(&path).with_context(|| format!("can't read {}", path.display()))?;
+    Ok((config, Some(Sha256::digest(bytes).into())))
 }
 
 /// A directory of its own for each pump: a record belongs to one.
@@ -202,9 +207,11 @@ fn show_fault(error: &anyhow::Error, panel: Panel) -> anyhow::Result<()> {
     window.apply(&Screen {
         face: Face::Fault(Fault::Record { detail: format!("{error:#}") }),
         hold: None,
-        clock: None,
+        clock: Err(WallDoubt::NotSet),
         link: LinkHealth::OutOfReach,
         heard_min_ago: None,
+        alarms: Vec::new(),
+        signals: None,
         notice: None,
     });
     window.show().context("no window can be opened")?;

@@ -58,7 +58,7 @@ const PAGE: u16 = 256;
 /// Plays the story; pictures and record end up in `out`.
 pub(crate) fn play(runtime: &Runtime, panel: Panel, out: &Path) -> anyhow::Result<()> {
     let data_dir = fresh_data_dir(out)?;
-    let running = runtime.block_on(compose::start(&data_dir, Which::InProcess, 1, true))?;
+    let running = runtime.block_on(compose::start(&data_dir, Which::InProcess, None, 1, true))?;
     let host = running.host.clone().context("the story needs the pump in this process")?;
     let mut stage = Stage::set(runtime, panel, out, running)?;
     stage.tell(&host)?;
