@@ -126,7 +126,15 @@ async fn start(dir: &Path) -> anyhow::Result<Running> {
     let opening = Opening { serial, key: SigningKey::from_bytes(&[7; 32]), new_id: RecordId([1; 16]) };
     let opened = Store::open(&record, opening).await?;
     let (key, kept) = (keys.own.public().fingerprint(), Kept::default());
-    let beginning = Beginning { key, bonded: true, kept, head: opened.head, tail_good: true };
+    let beginning = Beginning {
+        key,
+        bonded: true,
+        kept,
+        head: opened.head,
+        tail_good: true,
+        paired_now: false,
+        configuration: None,
+    };
     let remote = Remote::restore(beginning, clock.now());
     let (screen, screens) = watch::channel(remote.screen(clock.now()));
     let (intents, intent) = mpsc::channel(WAITING_MAX);
