@@ -8,7 +8,7 @@
 use pump_protocol::{
     clock::{Now, Uptime},
     message::{Command, Role},
-    report::{Annunciation, Delivery, PumpReport},
+    report::Annunciation,
 };
 
 use super::{Remote, conversation::Conversation};
@@ -114,10 +114,9 @@ impl Remote {
     }
 
     fn own_conditions(&mut self, now: Now) -> Vec<AlarmCondition> {
-        let stopped = |report: &PumpReport| matches!(report.delivery, Delivery::Stopped { .. });
-        let near = self.annunciations().is_some();
         let holds = [
-            (near && self.word.as_ref().is_some_and(|word| stopped(&word.report)), AlarmCondition::PumpStopped),
+            // By its last word, however long ago: silence cures nothing.
+            (self.kept.stopped, AlarmCondition::PumpStopped),
             (self.journal.failing(now.uptime), AlarmCondition::RecordNotWritable),
             (!self.record_good, AlarmCondition::RecordDamaged),
             (self.accounts_differ || self.windows_differ, AlarmCondition::AccountsDiffer),
