@@ -11,10 +11,11 @@ use pump_core::{
     screen::{Control, Face, Level, Source, Visit},
 };
 use pump_protocol::{
-    message::{AuditHead, Command, Nonce, Reply, RequestId, Role},
+    history::{BolusId, HistorySeq},
+    message::{AuditHead, BolusRef, Command, Nonce, Reply, RequestId, Role},
     quantity::{Dose, Millis},
 };
-use pump_tests::{CommandKind, Disk, Effect, OURS, Point, World};
+use pump_tests::{CommandKind, Disk, Effect, OURS, Point, World, id};
 use simulated_pump::Setup;
 
 use crate::words::{give_one, is_ready, mins, prepares, secs, until_it_is_in, wait_of};
@@ -108,4 +109,21 @@ fn doses_that_no_limit_reaches_take_no_place_from_those_that_count() {
     assert!(is_ready(&world), "the clinic's last bolus is four hours old: {:?}", world.face());
     let a_week_of_them = 7 * 24 / 4;
     assert!((a_week_of_them..=a_week_of_them + 1).contains(&world.kept().account.len()), "and all of a week count");
+}
+
+#[test]
+fn a_bolus_that_is_more_than_was_asked_for_counts_in_full() {
+    let mut world = World::ready();
+    world.pump_is_honest = false;
+    let more = Dose::from_micrograms(80);
+    let (history_seq, start) = (HistorySeq(1), world.pump.time());
+    let bolus = BolusRef { bolus: BolusId(1), history_seq, start, dose: more };
+    let accepted = Reply::Accepted { id: id(1), bolus };
+    world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Answer(Box::new(accepted)));
+    world.fault(CommandKind::Query, Point::BeforeReceipt, Effect::Drop);
+    world.hold_dose();
+    assert_eq!(world.recorded(|event| matches!(event, Event::DoseDiffered { .. })), 1);
+    let counted: Vec<Dose> =
+        world.kept().account.counted(start, world.now()).map(|(counted, _)| counted.dose).collect();
+    assert_eq!(counted, [more]);
 }
