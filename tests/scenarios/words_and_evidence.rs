@@ -13,6 +13,7 @@ use pump_core::{
 use pump_protocol::{
     history::{BolusId, HistorySeq},
     message::{AuditHead, BolusRef, Command, Nonce, Reply, RequestId, Role},
+    prescription::{Prescription, Programmed},
     quantity::{Dose, Millis},
 };
 use pump_tests::{CommandKind, Disk, Effect, OURS, Point, World, id};
@@ -79,18 +80,38 @@ fn ready_has_a_dose_left_at_the_very_moment_at_which_one_returns() {
     assert_eq!(offer.left, 1);
 }
 
+/// Holds the button for three seconds; nearly half-way to a full hold something else happens.
+fn hold_while(world: &mut World, something: impl FnOnce(&mut World)) {
+    let hold = |world: &mut World, tenths| {
+        for _ in 0..tenths {
+            world.touch(Control::Dose, Source::Button, Level::Pressed);
+            world.step(Millis::new(100));
+        }
+    };
+    hold(world, 7);
+    something(world);
+    hold(world, 23);
+    world.touch(Control::Dose, Source::Button, Level::Released);
+}
+
 #[test]
 fn a_hold_that_began_on_a_caregivers_page_asks_for_nothing_on_the_patients() {
     let mut world = World::ready();
     world.visit(Visit::Caregiver);
-    for tenth in 0..30 {
-        if tenth == 14 {
-            world.visit(Visit::Patient);
-        }
-        world.touch(Control::Dose, Source::Button, Level::Pressed);
-        world.step(Millis::new(100));
-    }
-    world.touch(Control::Dose, Source::Button, Level::Released);
+    hold_while(&mut world, |world| world.visit(Visit::Patient));
+    assert_eq!(prepares(&world), 0);
+    assert!(is_ready(&world));
+}
+
+#[test]
+fn a_hold_that_began_before_a_change_was_read_asks_for_nothing() {
+    let mut world = World::ready();
+    let programmed = world.pump.prescription().programmed().clone();
+    let more = Programmed { version: 2, demand_dose: Dose::from_micrograms(60), ..programmed };
+    world.pump.program(Prescription::check(more).expect("agrees"));
+    world.pass(secs(5));
+    assert!(matches!(world.face(), Face::Changed { .. }), "{:?}", world.face());
+    hold_while(&mut world, World::seen);
     assert_eq!(prepares(&world), 0);
     assert!(is_ready(&world));
 }
