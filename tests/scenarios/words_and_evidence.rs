@@ -11,10 +11,12 @@ use pump_core::{
     screen::{Control, Face, Level, Source, Visit},
 };
 use pump_protocol::{
-    message::{AuditHead, Command, Nonce, Reply, RequestId, Role},
+    history::{BolusId, HistorySeq},
+    message::{AuditHead, BolusRef, Command, Nonce, Reply, RequestId, Role},
+    prescription::{Prescription, Programmed},
     quantity::{Dose, Millis},
 };
-use pump_tests::{CommandKind, Disk, Effect, OURS, Point, World};
+use pump_tests::{CommandKind, Disk, Effect, OURS, Point, World, id};
 use simulated_pump::Setup;
 
 use crate::words::{give_one, is_ready, mins, prepares, secs, until_it_is_in, wait_of};
@@ -78,18 +80,38 @@ fn ready_has_a_dose_left_at_the_very_moment_at_which_one_returns() {
     assert_eq!(offer.left, 1);
 }
 
+/// Holds the button for three seconds; nearly half-way to a full hold something else happens.
+fn hold_while(world: &mut World, something: impl FnOnce(&mut World)) {
+    let hold = |world: &mut World, tenths| {
+        for _ in 0..tenths {
+            world.touch(Control::Dose, Source::Button, Level::Pressed);
+            world.step(Millis::new(100));
+        }
+    };
+    hold(world, 7);
+    something(world);
+    hold(world, 23);
+    world.touch(Control::Dose, Source::Button, Level::Released);
+}
+
 #[test]
 fn a_hold_that_began_on_a_caregivers_page_asks_for_nothing_on_the_patients() {
     let mut world = World::ready();
     world.visit(Visit::Caregiver);
-    for tenth in 0..30 {
-        if tenth == 14 {
-            world.visit(Visit::Patient);
-        }
-        world.touch(Control::Dose, Source::Button, Level::Pressed);
-        world.step(Millis::new(100));
-    }
-    world.touch(Control::Dose, Source::Button, Level::Released);
+    hold_while(&mut world, |world| world.visit(Visit::Patient));
+    assert_eq!(prepares(&world), 0);
+    assert!(is_ready(&world));
+}
+
+#[test]
+fn a_hold_that_began_before_a_change_was_read_asks_for_nothing() {
+    let mut world = World::ready();
+    let programmed = world.pump.prescription().programmed().clone();
+    let more = Programmed { version: 2, demand_dose: Dose::from_micrograms(60), ..programmed };
+    world.pump.program(Prescription::check(more).expect("agrees"));
+    world.pass(secs(5));
+    assert!(matches!(world.face(), Face::Changed { .. }), "{:?}", world.face());
+    hold_while(&mut world, World::seen);
     assert_eq!(prepares(&world), 0);
     assert!(is_ready(&world));
 }
@@ -108,4 +130,21 @@ fn doses_that_no_limit_reaches_take_no_place_from_those_that_count() {
     assert!(is_ready(&world), "the clinic's last bolus is four hours old: {:?}", world.face());
     let a_week_of_them = 7 * 24 / 4;
     assert!((a_week_of_them..=a_week_of_them + 1).contains(&world.kept().account.len()), "and all of a week count");
+}
+
+#[test]
+fn a_bolus_that_is_more_than_was_asked_for_counts_in_full() {
+    let mut world = World::ready();
+    world.pump_is_honest = false;
+    let more = Dose::from_micrograms(80);
+    let (history_seq, start) = (HistorySeq(1), world.pump.time());
+    let bolus = BolusRef { bolus: BolusId(1), history_seq, start, dose: more };
+    let accepted = Reply::Accepted { id: id(1), bolus };
+    world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Answer(Box::new(accepted)));
+    world.fault(CommandKind::Query, Point::BeforeReceipt, Effect::Drop);
+    world.hold_dose();
+    assert_eq!(world.recorded(|event| matches!(event, Event::DoseDiffered { .. })), 1);
+    let counted: Vec<Dose> =
+        world.kept().account.counted(start, world.now()).map(|(counted, _)| counted.dose).collect();
+    assert_eq!(counted, [more]);
 }

@@ -262,7 +262,8 @@ impl Remote {
     }
 
     // keeps R-LIM-07
-    /// Counts a bolus from its true start on the pump's clock, and on ours from no later than what was counted before.
+    /// Counts a bolus from its true start on the pump's clock, and on ours from no later than what was counted before. Of what
+    /// was asked for and what the pump says that it gives, the more.
     fn count_bolus(&mut self, request: &Request, bolus: BolusRef, now: Now) {
         let same_boot = request.pressed.boot == now.boot;
         let source = DoseSource::Ours { id: request.id };
@@ -270,7 +271,8 @@ impl Remote {
         let counted = self.kept.account.started_by(source, now.boot);
         let uptime = same_boot.then_some((now.boot, counted.map_or(latest, |counted| counted.min(latest))));
         let since = self.since(bolus.start, uptime);
-        self.kept.account.count(CountedDose { source, dose: request.dose, since, lasts: self.bolus_lasts() });
+        let dose = request.dose.max(bolus.dose);
+        self.kept.account.count(CountedDose { source, dose, since, lasts: self.bolus_lasts() });
     }
 
     /// How long a demand dose takes.

@@ -83,6 +83,8 @@ impl Remote {
                 self.note(Event::OutcomeSeen, now);
             }
             Face::Changed { .. } => {
+                // A finger that held before this was read doesn't ask for what it says.
+                self.hold.spoil();
                 self.kept.changes = Changes::default();
                 self.note(Event::ChangesSeen, now);
             }
