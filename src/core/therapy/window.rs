@@ -96,11 +96,12 @@ impl<'a> Windows<'a> {
         dose_of(self.doses_after(from + ms(slack)) + least.unwrap_or(0))
     }
 
-    /// Whether even the fullest hours with every counted dose in them hold one more: true nearly always, and quick to see.
+    /// Whether even the fullest hours, with every dose in them that a window still reaches, hold one more: true nearly always,
+    /// and quick to see.
     fn fits_anywhere(&self) -> bool {
         let programmed = self.known.programmed();
         let basal = drug(self.known.most_basal_in(programmed.window_limit.window));
-        let all = self.doses.last().map_or(0, |(_, sum)| *sum);
+        let all = self.doses_after(-self.length());
         basal + all + drug(programmed.demand_dose) <= drug(programmed.window_limit.amount)
     }
 
