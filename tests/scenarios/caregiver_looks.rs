@@ -73,6 +73,6 @@ fn the_refill_dates_come_nearer_while_the_pump_is_out_of_reach() {
     let (every_dose, basal_alone, _) = days(&world);
     world.walk_away();
     world.doze(Millis::from_hours(10 * 24), mins(60));
-    // proves R-CAR-07, R-CAR-05
+    // proves R-CAR-05
     assert_eq!(days(&world), (every_dose - 10, basal_alone - 10, 10 * 24 * 60));
 }

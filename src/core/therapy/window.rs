@@ -105,6 +105,7 @@ impl<'a> Windows<'a> {
         basal + all + drug(programmed.demand_dose) <= drug(programmed.window_limit.amount)
     }
 
+    // keeps R-LIM-04
     /// Whether a demand dose that starts at this offset exceeds no window with any of it in.
     fn fits(&self, programme: &Programme, start: i128) -> bool {
         let (demand_dose, limit) =
