@@ -22,6 +22,8 @@ use simulated_pump::Pump;
 
 use crate::words::{alarms, give_one, is_not_sure, mins, reprogram, secs, wait_of};
 
+type Happening = fn(&mut World);
+
 fn acknowledge(world: &mut World, condition: AlarmCondition) {
     world.say(Input::Intent(Intent::Acknowledge(condition)));
 }
@@ -235,7 +237,7 @@ fn a_dose_that_nobody_asked_for_is_an_alarm_until_it_was_seen_and_counts() {
 
 #[test]
 fn what_is_wrong_with_the_remote_itself_is_an_alarm_too() {
-    let brought: [(AlarmCondition, fn(&mut World)); 4] = [
+    let brought: [(AlarmCondition, Happening); 4] = [
         (AlarmCondition::RecordNotWritable, |world| {
             world.disk = Disk::Refuses;
             world.cut_link();

@@ -6,7 +6,7 @@ use pump_core::{audit::event::Event, screen::Face};
 use pump_protocol::{
     history::{BolusEnd, Delivered, HistoryEvent, Origin},
     message::{AuditHead, Command, Denial, DenyReason, Nonce, Reply, RequestId, Role},
-    prescription::{BasalSegment, Programmed},
+    prescription::Programmed,
     quantity::{Dose, Millis},
 };
 use pump_tests::{
@@ -114,10 +114,10 @@ fn no_window_with_the_dose_in_it_passes_the_limit(told: &Chronicled, dose: Dose,
 
 /// What has been given by each minute of a day, in nanograms an hour for a millisecond; and by the day's end.
 fn a_day_of_basal(rules: &Programmed) -> Vec<i128> {
-    let rate_at = |minute: u16| rules.basal.iter().rev().find(|segment| segment.from_minute <= minute).map_or(0, rate);
     let mut given = vec![0];
     for minute in 0..24 * 60 {
-        given.push(given[usize::from(minute)] + rate_at(minute) * MINUTE);
+        let segment = rules.basal.iter().rfind(|segment| segment.from_minute <= minute).expect("the first begins at 0");
+        given.push(given[usize::from(minute)] + i128::from(segment.rate.nanograms_per_hour()) * MINUTE);
     }
     given
 }
@@ -127,10 +127,6 @@ fn basal_until(a_day: &[i128], civil: i128) -> i128 {
     let minute = usize::try_from(of_day / MINUTE).expect("a minute of the day");
     let begun = (a_day[minute + 1] - a_day[minute]) * (of_day % MINUTE) / MINUTE;
     civil.div_euclid(24 * HOUR) * a_day[24 * 60] + a_day[minute] + begun
-}
-
-fn rate(segment: &BasalSegment) -> i128 {
-    i128::from(segment.rate.nanograms_per_hour())
 }
 
 fn ms(millis: Millis) -> i128 {
