@@ -4,6 +4,7 @@
 //! this world, over all its epochs.
 
 use pump_protocol::{
+    clock::CivilTime,
     history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
     prescription::Prescription,
     quantity::{Dose, Millis},
@@ -26,6 +27,8 @@ pub struct Chronicled {
     pub entry: HistoryEntry,
     /// The prescription in force.
     pub prescription: Prescription,
+    /// What the pump's calendar showed.
+    pub civil: CivilTime,
 }
 
 /// A bolus as the chronicle tells it.
@@ -48,8 +51,12 @@ impl Chronicle {
     pub fn observe(&mut self, pump: &Pump) {
         let last = self.entries.last().map_or(HistorySeq(0), |told| told.entry.seq);
         let new: Vec<HistoryEntry> = pump.history().rev().take_while(|entry| entry.seq > last).copied().collect();
-        let (at, prescription) = (self.elapsed, pump.prescription());
-        let told = |entry| Chronicled { at, entry, prescription: prescription.clone() };
+        let (elapsed, prescription, civil) = (self.elapsed, pump.prescription(), pump.civil());
+        let told = |entry: HistoryEntry| {
+            // A step of an hour may have passed over it. Before a reset nobody knows how long ago it was.
+            let ago = pump.time().since(entry.at).unwrap_or(Millis::ZERO);
+            Chronicled { at: elapsed.saturating_sub(ago), entry, prescription: prescription.clone(), civil }
+        };
         self.entries.extend(new.into_iter().rev().map(told));
     }
 

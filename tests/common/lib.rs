@@ -32,11 +32,12 @@ use pump_core::{
     therapy::reason::Reason,
 };
 use pump_protocol::{
-    clock::{BootId, CivilTime, Now, Uptime, WallTime},
+    clock::{BootId, CivilTime, Now, PumpTime, Uptime, WallTime},
     history::{Delivered, HistoryEvent, HistorySeq, Origin},
     message::{AuditHead, Command, KeyFingerprint, Nonce, Reply, RequestId, Role},
     prescription::PrescriptionHash,
     quantity::{Dose, Millis},
+    report::PumpReport,
 };
 use simulated_pump::{Pump, Setup};
 
@@ -145,8 +146,9 @@ pub struct World {
     pub chronicle: Chronicle,
     /// Full holds of the dose control.
     pub full_holds: usize,
-    /// What the remote has heard of last: the head of the pump's history, and the prescription in force.
-    pub heard: Option<(HistorySeq, PrescriptionHash)>,
+    /// What the remote has heard of last: the head of the pump's history, the prescription in force, and how far the pump's
+    /// calendar is ahead of its clock.
+    pub heard: Option<(HistorySeq, PrescriptionHash, i64)>,
     now: Now,
     record: Vec<Happened>,
     chain: Vec<u64>,
@@ -239,7 +241,9 @@ impl World {
         (self.pump, self.chronicle) = (pump, Chronicle::default());
         self.chronicle.observe(&self.pump);
         let at = Moment { boot: self.now.boot, uptime: self.now.uptime, pump: None, wall: self.now.wall };
-        events.into_iter().for_each(|event| self.append(Happened { at, event }));
+        for event in events {
+            self.append(Happened { at, event });
+        }
         self.kept = kept;
         self.crash();
     }
@@ -418,7 +422,7 @@ impl World {
     /// Whether the remote's last word from the pump is all there is to know of its doses and its prescription.
     pub fn is_up_to_date(&self) -> bool {
         let head = self.pump.history().next_back().map_or(HistorySeq(0), |entry| entry.seq);
-        self.heard == Some((head, self.pump.prescription().hash()))
+        self.heard == Some((head, self.pump.prescription().hash(), calendar_ahead(self.pump.civil(), self.pump.time())))
     }
 
     /// The disk stores what it has held back, and the remote's process ends before it learns of it.
@@ -540,9 +544,9 @@ impl World {
         };
         let before = in_doubt(&self.remote);
         if let Input::Heard(Reply::Report(report)) = &input {
-            self.heard = Some((report.history_head, report.prescription.hash));
+            self.heard = Some(told_by(report));
         } else if let Input::Heard(Reply::Hello(hello)) = &input {
-            self.heard = Some((hello.report.history_head, hello.report.prescription.hash));
+            self.heard = Some(told_by(&hello.report));
         }
         self.session = self.session.after(&input, self.kept.pump.as_ref());
         let stood = Before::of(&self.remote, &input, self.now);
@@ -694,6 +698,14 @@ impl World {
         self.inbound.clear();
         self.reconnect_at = self.now.uptime.after(RECONNECTS_AFTER);
     }
+}
+
+fn told_by(report: &PumpReport) -> (HistorySeq, PrescriptionHash, i64) {
+    (report.history_head, report.prescription.hash, calendar_ahead(report.civil, report.time))
+}
+
+fn calendar_ahead(civil: CivilTime, time: PumpTime) -> i64 {
+    civil.millis().saturating_sub_unsigned(time.since_epoch.get())
 }
 
 /// The kind of a command.

@@ -6,7 +6,7 @@
 
 use pump_core::{
     annunciation::{AlarmCondition, Change},
-    audit::event::Event,
+    audit::event::{Event, Trouble},
     remote::Input,
     screen::{Face, Intent},
 };
@@ -17,9 +17,12 @@ use pump_protocol::{
     report::{AnnunciationKind, AnnunciationState},
     wire::Bounded,
 };
-use pump_tests::{CommandKind, Effect, Point, World};
+use pump_tests::{CommandKind, Disk, Effect, Point, World};
+use simulated_pump::Pump;
 
 use crate::words::{alarms, give_one, is_not_sure, mins, reprogram, secs, wait_of};
+
+type Happening = fn(&mut World);
 
 fn acknowledge(world: &mut World, condition: AlarmCondition) {
     world.say(Input::Intent(Intent::Acknowledge(condition)));
@@ -103,15 +106,15 @@ fn a_pump_that_says_stopped_is_an_alarm_though_it_lists_none_and_though_it_goes_
     world.fault(CommandKind::Other, Point::AfterReceipt, Effect::Answer(Box::new(Reply::Report(Box::new(report)))));
     world.fault(CommandKind::Other, Point::AfterReceipt, Effect::Disconnect);
     world.say(Input::Intent(Intent::Wake));
-    // proves R-ALM-09
     assert_eq!(alarms(&world), [AlarmCondition::PumpStopped]);
     acknowledge(&mut world, AlarmCondition::PumpStopped);
     world.walk_away();
     world.pass(mins(5));
     let lasts = |world: &World| matches!(world.screen().alarms[..], [alarm] if !alarm.ceased);
-    // proves R-ALM-08
+    // proves R-ALM-18
     assert!(lasts(&world), "seen, out of reach, and stopped still: {:?}", world.screen().alarms);
     world.crash();
+    // proves R-ALM-18
     assert!(lasts(&world), "over a restart too: {:?}", world.screen().alarms);
     world.pump.start();
     world.come_back();
@@ -230,4 +233,31 @@ fn a_dose_that_nobody_asked_for_is_an_alarm_until_it_was_seen_and_counts() {
     assert!(stands(&world), "until somebody has seen it: {:?}", alarms(&world));
     acknowledge(&mut world, AlarmCondition::UnaccountedDose);
     assert!(!stands(&world), "{:?}", alarms(&world));
+}
+
+#[test]
+fn what_is_wrong_with_the_remote_itself_is_an_alarm_too() {
+    let brought: [(AlarmCondition, Happening); 4] = [
+        (AlarmCondition::RecordNotWritable, |world| {
+            world.disk = Disk::Refuses;
+            world.cut_link();
+        }),
+        (AlarmCondition::RecordDamaged, |world| world.say(Input::RecordChecked { good: false })),
+        (AlarmCondition::SelfTestFailed, |world| {
+            world.say(Input::Trouble { which: Trouble::SelfTestFailed, holds: true });
+        }),
+        (AlarmCondition::ClockInDoubt, |world| {
+            let older = world.pump.durable();
+            world.pass(mins(5));
+            world.pump = Pump::restore(&older).expect("whole");
+            world.cut_link();
+        }),
+    ];
+    for (condition, comes) in brought {
+        let mut world = World::ready();
+        comes(&mut world);
+        world.pass(secs(5));
+        // proves R-ALM-15
+        assert!(alarms(&world).contains(&condition), "{condition}: {:?}", alarms(&world));
+    }
 }

@@ -61,3 +61,18 @@ fn a_stopped_pump_is_said_with_since_when_and_goes_on_counting_out_of_reach() {
     // proves R-LNK-16
     assert!(world.screen().heard_min_ago.is_some_and(counts), "{:?}", world.screen().heard_min_ago);
 }
+
+#[test]
+fn the_refill_dates_come_nearer_while_the_pump_is_out_of_reach() {
+    let mut world = World::ready();
+    world.visit(Visit::Caregiver);
+    let days = |world: &World| {
+        let reservoir = looked_at(world).reservoir.expect("the pump has said");
+        (reservoir.every_dose.days_left, reservoir.basal_alone.days_left, reservoir.age_min)
+    };
+    let (every_dose, basal_alone, _) = days(&world);
+    world.walk_away();
+    world.doze(Millis::from_hours(10 * 24), mins(60));
+    // proves R-CAR-05
+    assert_eq!(days(&world), (every_dose - 10, basal_alone - 10, 10 * 24 * 60));
+}

@@ -113,6 +113,7 @@ fn five_wrong_codes(world: &mut World) {
     (0..5).for_each(|_| code(world, [9, 9, 9, 9]));
 }
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn bring(reason: Reason) -> Case {
     let limit = WindowDoseLimit { amount: Dose::from_micrograms(190), window: Millis::from_hours(24) };
     match reason {

@@ -66,7 +66,9 @@ fn a_digit_can_be_taken_back_and_a_wrong_code_entered_again() {
     world.say(Input::Intent(Intent::Digit(9)));
     world.say(Input::Intent(Intent::EraseDigit));
     assert_eq!(world.face(), Face::EnterCode { dose: DOSE, entered: 1, wrong: true });
-    [4, 2, 7].into_iter().for_each(|digit| world.say(Input::Intent(Intent::Digit(digit))));
+    for digit in [4, 2, 7] {
+        world.say(Input::Intent(Intent::Digit(digit)));
+    }
     assert_eq!((world.started(), wrong_ones(&world)), (1, 1));
 }
 

@@ -113,5 +113,7 @@ pub(crate) fn alarms(world: &World) -> Vec<AlarmCondition> {
 
 /// The four digits of a patient code.
 pub(crate) fn code(world: &mut World, digits: [u8; 4]) {
-    digits.into_iter().for_each(|digit| world.say(Input::Intent(Intent::Digit(digit))));
+    for digit in digits {
+        world.say(Input::Intent(Intent::Digit(digit)));
+    }
 }

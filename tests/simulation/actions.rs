@@ -1,22 +1,32 @@
 //! What can happen in a story, and how likely.
 
-use pump_core::remote::Input;
-use pump_core::screen::{Control, Face, Intent, Source, Visit};
+use pump_core::{
+    audit::event::Trouble,
+    remote::Input,
+    screen::{Control, Face, Intent, Source, Visit},
+};
 use pump_protocol::{
-    clock::WallTime,
-    prescription::{Prescription, Programmed, WindowDoseLimit},
-    quantity::{Dose, Millis, Volume},
+    clock::{CivilTime, WallTime},
+    prescription::{BasalSegment, PatientCode, Prescription, Programmed, WindowDoseLimit},
+    quantity::{BasalRate, Concentration, Dose, Millis, Volume},
+    wire::Bounded,
 };
 use pump_tests::{CommandKind, Disk, Effect, Fault, Point, World};
 use simulated_pump::Setup;
 
 use crate::{chance::Chance, tally::Tally};
 
+/// The patient's code, where one is asked for.
+const CODE: u16 = 427;
+const TROUBLES: [Trouble; 3] = [Trouble::SelfTestRunning, Trouble::SelfTestFailed, Trouble::ToneFailed];
+
 /// A world in which things happen.
 pub(crate) struct Story {
     pub(crate) world: World,
     /// How far the invariants have looked through the record.
     pub(crate) judged: usize,
+    /// How far through the chronicle.
+    pub(crate) told: usize,
 }
 
 /// One thing that happens.
@@ -50,7 +60,24 @@ pub(crate) enum Action {
     PumpUnstall,
     PumpStop,
     PumpStart,
-    Refill,
+    Refill(Concentration),
+    /// The clinic sets the pump's calendar.
+    PumpClock {
+        by_ms: i64,
+    },
+    /// Somebody sets the person's clock.
+    MoveWall {
+        by_ms: i64,
+        utc_offset_min: i16,
+    },
+    Trouble {
+        which: Trouble,
+        holds: bool,
+    },
+    Battery(Option<Millis>),
+    /// Somebody has seen every alarm that stands.
+    AcknowledgeAll,
+    PauseAudio,
     Reprogram(Box<Programmed>),
     OtherAsks,
     OtherDoses,
@@ -80,7 +107,7 @@ impl Story {
         let mut world = World::with(setup);
         world.drift_ppm = i64::try_from(chance.below(1_001)).expect("small") - 500;
         world.pass(Millis::from_secs(2));
-        Self { world, judged: 0 }
+        Self { world, judged: 0, told: 0 }
     }
 
     /// What happens next. Most of it is what patients do; the rest is what must not matter.
@@ -94,7 +121,7 @@ impl Story {
                 source: chance.pick(&[Source::Touchscreen, Source::Button]),
                 held: Millis::new(chance.below(3_000)),
             },
-            30 => Action::Visit(chance.pick(&[Visit::Patient, Visit::Caregiver, Visit::History])),
+            30 => Action::Visit(chance.pick(&[Visit::Patient, Visit::Caregiver, Visit::History, Visit::Alarms])),
             31..=32 => Action::Seen,
             33 => Action::Wake,
             34..=43 => Action::Pass(Millis::new(chance.pick(&[1, 40, 150, 700, 3_000, 11_000]) + chance.below(500))),
@@ -119,7 +146,9 @@ impl Story {
             87 => Action::PumpReset,
             88 => chance.pick(&[Action::PumpStall, Action::PumpUnstall, Action::PumpUnstall]),
             89 => chance.pick(&[Action::PumpStop, Action::PumpStart, Action::PumpStart]),
-            90 => Action::Refill,
+            90 => {
+                Action::Refill(Concentration::from_micrograms_per_millilitre(chance.pick(&[2_000, 2_000, 1_000, 500])))
+            }
             91 => {
                 let programmed = self.world.pump.prescription().programmed();
                 let version = programmed.version + 1;
@@ -131,6 +160,8 @@ impl Story {
             96 if chance.one_in(12) => Action::LongAway { history_goes_too: chance.one_in(2) },
             96 if chance.one_in(8) => Action::DiskFailsLong,
             95 => Action::ClinicianBolus(Dose::from_micrograms(u32::try_from(chance.between(1, 80)).expect("small"))),
+            97 => what_is_set(chance),
+            98 => what_is_wrong_here(chance),
             _ => Self::what_mends(chance),
         }
     }
@@ -163,8 +194,19 @@ impl Story {
             Action::PumpUnstall => self.unstall(),
             Action::PumpStop => world.pump.stop(),
             Action::PumpStart => world.pump.start(),
-            Action::Refill => {
-                let concentration = world.pump.prescription().programmed().concentration;
+            Action::PumpClock { by_ms } => {
+                world.pump.set_civil(CivilTime::from_millis(world.pump.civil().millis() + by_ms));
+            }
+            Action::MoveWall { by_ms, utc_offset_min } => world.move_wall(by_ms, Some(utc_offset_min)),
+            Action::Trouble { which, holds } => world.say(Input::Trouble { which, holds }),
+            Action::Battery(left) => world.say(Input::Battery { left }),
+            Action::AcknowledgeAll => {
+                for alarm in world.screen().alarms {
+                    world.say(Input::Intent(Intent::Acknowledge(alarm.condition)));
+                }
+            }
+            Action::PauseAudio => world.say(Input::Intent(Intent::PauseAudio)),
+            Action::Refill(concentration) => {
                 let volume = Volume::from_microlitres(u32::try_from(chance.between(2_100, 20_000)).expect("small"));
                 world.pump.refill(volume, concentration).expect("fits");
             }
@@ -214,6 +256,7 @@ impl Story {
             world.faults.push(fault);
         }
         world.hold(Control::Dose, chance.pick(&[Source::Touchscreen, Source::Button]), Millis::new(1_600));
+        enter_code(world, chance);
         if chance.one_in(3) {
             world.pass(Millis::new(chance.pick(&[1, 150, 800, 20_000, 239_000, 240_500])));
             world.hold_stop();
@@ -231,6 +274,7 @@ impl Story {
         world.disk_catches_up();
         world.disk = Disk::Hesitates;
         world.hold_dose();
+        enter_code(world, chance);
         if chance.one_in(4) {
             world.pass(Millis::from_secs(chance.between(1, 40)));
         }
@@ -269,10 +313,13 @@ impl Story {
     }
 
     fn what_mends(chance: &mut Chance) -> Action {
-        match chance.below(4) {
+        match chance.below(7) {
             0 => Action::ComeBack,
             1 => Action::Disk(Disk::Works),
             2 => Action::PumpUnstall,
+            3 => Action::AcknowledgeAll,
+            4 => Action::Trouble { which: chance.pick(&TROUBLES), holds: false },
+            5 => Action::Battery(None),
             _ => Action::PumpStart,
         }
     }
@@ -304,6 +351,40 @@ impl Story {
     }
 }
 
+/// A patient who is asked for the code types it, mistypes it, or gives up.
+fn enter_code(world: &mut World, chance: &mut Chance) {
+    let tries = chance.pick(&[1, 1, 1, 2, 5]);
+    for last in (0..tries).rev() {
+        if !matches!(world.face(), Face::EnterCode { .. }) || chance.one_in(12) {
+            return;
+        }
+        let digits = if last == 0 && !chance.one_in(6) { CODE } else { 1_111 };
+        for place in [1_000, 100, 10, 1] {
+            let digit = u8::try_from(digits / place % 10).expect("one digit");
+            world.say(Input::Intent(Intent::Digit(digit)));
+            world.pass(Millis::new(chance.pick(&[100, 400, 900])));
+        }
+    }
+}
+
+fn what_is_set(chance: &mut Chance) -> Action {
+    let hours = chance.pick(&[1, -1, 1, -1, 5, 24, -24, 24 * 365]);
+    if chance.one_in(2) {
+        Action::PumpClock { by_ms: hours * 3_600_000 }
+    } else {
+        Action::MoveWall { by_ms: hours * 3_600_000, utc_offset_min: chance.pick(&[120, 120, 60, -300]) }
+    }
+}
+
+fn what_is_wrong_here(chance: &mut Chance) -> Action {
+    match chance.below(4) {
+        0 => Action::Trouble { which: chance.pick(&TROUBLES), holds: true },
+        1 => Action::Battery(Some(Millis::from_mins(chance.pick(&[4, 8, 14, 60])))),
+        2 => Action::AcknowledgeAll,
+        _ => Action::PauseAudio,
+    }
+}
+
 fn fault(chance: &mut Chance) -> Fault {
     let at = chance.pick(&[
         CommandKind::Hello,
@@ -332,15 +413,27 @@ fn fault(chance: &mut Chance) -> Fault {
 fn prescription(like: &Programmed, chance: &mut Chance) -> Prescription {
     let lockout_min = chance.pick(&[10, 15, 30, 60, 120]);
     let demand_dose = Dose::from_micrograms(chance.pick(&[10, 25, 50, 60]));
-    let most_basal = Prescription::check(like.clone()).expect("agrees").most_basal_in(Millis::from_hours(24));
+    let step = |from_minute, rate| BasalSegment { from_minute, rate: BasalRate::from_nanograms_per_hour(rate) };
+    let begins = u16::try_from(chance.between(1, 22) * 60).expect("a minute of the day");
+    let basal = match chance.below(3) {
+        0 => Bounded::filled_from([step(0, 3_000), step(begins, 30_000), step(begins + 60, 3_000)]),
+        1 => Bounded::filled_from([step(0, 20_000), step(begins, 1_000), step(1_400, 20_000)]),
+        _ => like.basal.clone(),
+    };
+    let window = Millis::from_hours(chance.pick(&[1, 2, 24, 24, 7 * 24]));
+    let unlimited = WindowDoseLimit { amount: Dose::from_micrograms(100_000), window };
+    let roomy = Programmed { basal: basal.clone(), window_limit: unlimited, ..like.clone() };
+    let most_basal = Prescription::check(roomy).expect("agrees").most_basal_in(window);
     let doses = u32::try_from(chance.between(1, 9)).expect("small");
     let amount = most_basal.saturating_add(Dose::from_nanograms(demand_dose.nanograms() * doses));
     Prescription::check(Programmed {
+        basal,
+        patient_code: chance.one_in(6).then_some(PatientCode(CODE)),
         demand_dose,
         bolus_duration: Millis::from_secs(chance.pick(&[30, 120, 240])),
         lockout_interval: Millis::from_mins(lockout_min),
         allotment: u8::try_from(chance.pick(&[0_u64, 1, 2, 4, 4, 6, 12])).expect("small"),
-        window_limit: WindowDoseLimit { amount, window: Millis::from_hours(24) },
+        window_limit: WindowDoseLimit { amount, window },
         ..like.clone()
     })
     .expect("agrees")

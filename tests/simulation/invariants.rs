@@ -5,26 +5,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use pump_core::{audit::event::Event, screen::Face};
 use pump_protocol::{
     history::{BolusEnd, Delivered, HistoryEvent, Origin},
-    message::{AuditHead, Command, DenyReason, Nonce, Reply, RequestId, Role},
+    message::{AuditHead, Command, Denial, DenyReason, Nonce, Reply, RequestId, Role},
+    prescription::Programmed,
     quantity::{Dose, Millis},
 };
-use pump_tests::{OURS, World, chronicle::ToldBolus};
+use pump_tests::{
+    OURS, World,
+    chronicle::{Chronicled, ToldBolus},
+};
 
 use crate::actions::Story;
 
 const DAY: Millis = Millis::from_hours(24);
+/// In milliseconds.
+const MINUTE: i128 = 60_000;
+const HOUR: i128 = 60 * MINUTE;
 
 /// All of them.
 pub(crate) fn hold(story: &mut Story) {
     let world = &story.world;
     delivered_doses_are_committed_ids_are_full_holds(world);
     no_id_is_started_twice(world);
-    the_pump_keeps_lockout_allotment_and_window(world);
+    the_pump_keeps_lockout_allotment_and_window(world, story.told);
     the_page_promises_no_more_than_the_pump(world);
     every_outcome_on_record_agrees_with_the_pumps_history(world, story.judged);
     an_open_question_has_not_ended_on_record(world);
     the_accounts_differ_only_for_a_reason(world);
     story.judged = world.record().len();
+    story.told = world.chronicle.iter().count();
 }
 
 fn delivered_doses_are_committed_ids_are_full_holds(world: &World) {
@@ -48,9 +56,9 @@ fn no_id_is_started_twice(world: &World) {
 }
 
 /// A reference account that owes nothing to either machine: true times, and the prescription in force at each start.
-fn the_pump_keeps_lockout_allotment_and_window(world: &World) {
+fn the_pump_keeps_lockout_allotment_and_window(world: &World, judged: usize) {
     let boluses = world.chronicle.boluses();
-    for told in world.chronicle.iter() {
+    for told in world.chronicle.iter().skip(judged) {
         let HistoryEvent::BolusStarted { bolus, origin: Origin::Remote { .. }, dose, .. } = told.entry.event else {
             continue;
         };
@@ -75,13 +83,54 @@ fn the_pump_keeps_lockout_allotment_and_window(world: &World) {
         let used = demanded.filter(|other| since(other.started) < DAY).count();
         // proves R-PMP-09
         assert!(used < usize::from(rules.allotment), "{bolus:?} is one more than the allotment of {}", rules.allotment);
-        let window = rules.window_limit.window;
-        let least_basal =
-            rules.basal.iter().map(|segment| segment.rate).min().expect("a day has a segment").over(window);
-        let doses = earlier.iter().filter(|other| since(other.started) < window).map(|other| other.dose);
-        let sum = doses.fold(least_basal.saturating_add(dose), Dose::saturating_add);
-        assert!(sum <= rules.window_limit.amount, "{bolus:?} makes {sum} of {}", rules.window_limit.amount);
+        no_window_with_the_dose_in_it_passes_the_limit(told, dose, &earlier);
     }
+}
+
+/// The dose limit as the prescription's text says it: every window with any of the dose in it, a minute apart, with the basal
+/// rate of each minute of the pump's calendar, and every other dose in full that the window touches.
+fn no_window_with_the_dose_in_it_passes_the_limit(told: &Chronicled, dose: Dose, earlier: &[&ToldBolus]) {
+    let (rules, midnight) = (told.prescription.programmed(), i128::from(told.civil.millis()));
+    let (window, lasts) = (ms(rules.window_limit.window), ms(rules.bolus_duration));
+    // A week of minutes is more than a story needs; so many steps find a dose as short as any here.
+    let step = MINUTE.max(window / 1_440);
+    let basal = a_day_of_basal(rules);
+    let mut from = 1 - window;
+    while from < lasts {
+        let to = from + window;
+        let touched = |other: &&&ToldBolus| {
+            let ended = other.ended.map_or(0, |(at, ..)| ms(at) - ms(told.at));
+            ms(other.started) - ms(told.at) < to && ended > from
+        };
+        let doses: i128 = earlier.iter().filter(touched).map(|other| i128::from(other.dose.nanograms())).sum();
+        let given = basal_until(&basal, midnight + to) - basal_until(&basal, midnight + from);
+        let limit = i128::from(rules.window_limit.amount.nanograms());
+        let sum = given + (doses + i128::from(dose.nanograms())) * HOUR;
+        // proves R-PMP-10, R-LIM-04
+        assert!(sum <= limit * HOUR, "{} ng of {limit} ng in the window from {from} ms: {told:?}", sum / HOUR);
+        from += step;
+    }
+}
+
+/// What has been given by each minute of a day, in nanograms an hour for a millisecond; and by the day's end.
+fn a_day_of_basal(rules: &Programmed) -> Vec<i128> {
+    let mut given = vec![0];
+    for minute in 0..24 * 60 {
+        let segment = rules.basal.iter().rfind(|segment| segment.from_minute <= minute).expect("the first begins at 0");
+        given.push(given[usize::from(minute)] + i128::from(segment.rate.nanograms_per_hour()) * MINUTE);
+    }
+    given
+}
+
+fn basal_until(a_day: &[i128], civil: i128) -> i128 {
+    let of_day = civil.rem_euclid(24 * HOUR);
+    let minute = usize::try_from(of_day / MINUTE).expect("a minute of the day");
+    let begun = (a_day[minute + 1] - a_day[minute]) * (of_day % MINUTE) / MINUTE;
+    civil.div_euclid(24 * HOUR) * a_day[24 * 60] + a_day[minute] + begun
+}
+
+fn ms(millis: Millis) -> i128 {
+    i128::from(millis.get())
 }
 
 fn the_page_promises_no_more_than_the_pump(world: &World) {
@@ -96,14 +145,9 @@ fn the_page_promises_no_more_than_the_pump(world: &World) {
             assert!(report.allotment.used < allotment, "READY with the allotment used");
             assert!(offer.left <= allotment - report.allotment.used, "more doses promised than left");
             assert!(report.bolus.is_none(), "READY while a bolus runs");
-            // What the pump would say: a copy of it is asked.
-            let mut copy = world.pump.clone();
-            let prescription = copy.prescription().hash();
-            let prepare = Command::Prepare { id: RequestId(u64::MAX), prescription, audit_head: AuditHead::default() };
-            if let Reply::Denied { denial, .. } = copy.handle(OURS, Role::Patient, &prepare, Nonce::default()) {
-                let limits = [DenyReason::WindowLimit, DenyReason::Allotment, DenyReason::Lockout];
-                assert!(!limits.iter().any(|limit| denial.reasons.contains(*limit)), "READY, and the pump: {denial:?}");
-            }
+            let denial = denied_for_a_limit(world, Millis::ZERO);
+            // proves R-LIM-04
+            assert_eq!(denial, None, "READY, and the pump denies");
         }
         Face::Wait(wait) => {
             // proves R-ANS-03
@@ -111,8 +155,27 @@ fn the_page_promises_no_more_than_the_pump(world: &World) {
             if report.allotment.used == allotment {
                 assert!(wait.remaining >= report.allotment.next_return, "{wait:?}, the pump: {:?}", report.allotment);
             }
+            let drift = Millis::new(wait.remaining.get() / 1_000);
+            let denial = denied_for_a_limit(world, wait.remaining.saturating_add(drift));
+            // proves R-ANS-03, R-LIM-04
+            assert_eq!(denial, None, "the pump denies at the end of {wait:?}");
         }
         _ => {}
+    }
+}
+
+/// What a copy of the pump would say after this long, if it would deny for a limit.
+fn denied_for_a_limit(world: &World, after: Millis) -> Option<Denial> {
+    let mut copy = world.pump.clone();
+    copy.advance(after);
+    let prescription = copy.prescription().hash();
+    let prepare = Command::Prepare { id: RequestId(u64::MAX), prescription, audit_head: AuditHead::default() };
+    match copy.handle(OURS, Role::Patient, &prepare, Nonce::default()) {
+        Reply::Denied { denial, .. } => {
+            let limits = [DenyReason::WindowLimit, DenyReason::Allotment, DenyReason::Lockout];
+            limits.iter().any(|limit| denial.reasons.contains(*limit)).then_some(denial)
+        }
+        _ => None,
     }
 }
 

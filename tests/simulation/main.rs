@@ -22,8 +22,8 @@ use pump_protocol::quantity::Millis;
 
 use self::{actions::Story, chance::Chance, invariants::every_question_is_answered_in_the_end, tally::Tally};
 
-/// Ten seconds in a debug build; enough for each kind of fault to meet each state of a request some ten times.
-const RUNS: u64 = 2_000;
+/// Twenty seconds in a debug build; enough for each kind of fault to meet each state of a request some ten times.
+const RUNS: u64 = 800;
 /// How many things happen in one story.
 const ACTIONS: u32 = 40;
 

@@ -28,6 +28,14 @@ pub(crate) struct Tally {
     pub(crate) accounts_differ: usize,
     pub(crate) unknown_to_record: usize,
     pub(crate) went_back: usize,
+    pub(crate) wrong_codes: usize,
+    pub(crate) unconfirmed: usize,
+    pub(crate) alarms: usize,
+    pub(crate) wall_steps: usize,
+    pub(crate) pump_clock_sets: usize,
+    pub(crate) other_liquids: usize,
+    pub(crate) troubles: usize,
+    pub(crate) changes_seen: usize,
 }
 
 impl Tally {
@@ -52,6 +60,14 @@ impl Tally {
             Event::AccountsDiffer { .. } | Event::WindowAccountsDiffer { .. } => &mut self.accounts_differ,
             Event::DoseUnknownToRecord { .. } => &mut self.unknown_to_record,
             Event::RecordWentBack { .. } => &mut self.went_back,
+            Event::CodeWrong { .. } => &mut self.wrong_codes,
+            Event::AttemptUnconfirmed => &mut self.unconfirmed,
+            Event::Alarm { .. } => &mut self.alarms,
+            Event::ClockStepped { .. } => &mut self.wall_steps,
+            Event::PumpClockSet { .. } => &mut self.pump_clock_sets,
+            Event::LiquidChanged { .. } => &mut self.other_liquids,
+            Event::TroubleBegan { .. } => &mut self.troubles,
+            Event::ChangesSeen => &mut self.changes_seen,
             Event::Closed
             | Event::PumpBound { .. }
             | Event::ForeignPump { .. }
@@ -69,21 +85,13 @@ impl Tally {
             | Event::DeliveryStopped
             | Event::DeliveryStarted
             | Event::AnswerOutOfPlace
-            | Event::ClockStepped { .. }
             | Event::OffsetChanged { .. }
             | Event::WallDoubted { .. }
             | Event::WallTrusted
-            | Event::PumpClockSet { .. }
-            | Event::ChangesSeen
             | Event::OutcomeSeen
-            | Event::CodeWrong { .. }
-            | Event::AttemptUnconfirmed
-            | Event::TroubleBegan { .. }
             | Event::TroubleEnded { .. }
-            | Event::Alarm { .. }
             | Event::RecordCheckFailed
             | Event::PumpReplaced { .. }
-            | Event::LiquidChanged { .. }
             | Event::ConfigurationChanged
             | Event::Paired
             | Event::Pruned { .. } => return,
@@ -112,6 +120,14 @@ impl Tally {
             ("starts of the remote", self.starts, runs * 2),
             ("resets of the pump", self.pump_resets, runs / 10),
             ("doses of others", self.doses_of_others, runs / 10),
+            ("wrong patient codes", self.wrong_codes, runs / 40),
+            ("holds without their code", self.unconfirmed, runs / 100),
+            ("alarms begun, seen and ended", self.alarms, runs),
+            ("steps of the person's clock", self.wall_steps, runs / 20),
+            ("settings of the pump's calendar", self.pump_clock_sets, runs / 20),
+            ("other liquids", self.other_liquids, runs / 20),
+            ("troubles of the remote's own", self.troubles, runs / 40),
+            ("changes read", self.changes_seen, runs / 10),
         ];
         for (what, count, least) in least {
             assert!(count >= least, "only {count} {what} in {runs} runs, at least {least} expected");
@@ -143,6 +159,14 @@ impl Sum for Tally {
             accounts_differ: sum.accounts_differ + more.accounts_differ,
             unknown_to_record: sum.unknown_to_record + more.unknown_to_record,
             went_back: sum.went_back + more.went_back,
+            wrong_codes: sum.wrong_codes + more.wrong_codes,
+            unconfirmed: sum.unconfirmed + more.unconfirmed,
+            alarms: sum.alarms + more.alarms,
+            wall_steps: sum.wall_steps + more.wall_steps,
+            pump_clock_sets: sum.pump_clock_sets + more.pump_clock_sets,
+            other_liquids: sum.other_liquids + more.other_liquids,
+            troubles: sum.troubles + more.troubles,
+            changes_seen: sum.changes_seen + more.changes_seen,
         })
     }
 }

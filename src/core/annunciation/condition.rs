@@ -186,6 +186,7 @@ impl AlarmCondition {
         Priority::of(row.harm, row.onset)
     }
 
+    // keeps R-ALM-02
     /// The table.
     #[rustfmt::skip]
     pub const fn row(self) -> Row {
@@ -279,6 +280,7 @@ mod tests {
     #[test]
     fn the_conditions_are_listed_once_each_and_most_urgent_first() {
         assert!(AlarmCondition::ALL.is_sorted_by(|one, next| one < next));
+        // proves R-ALM-02
         assert!(AlarmCondition::ALL.is_sorted_by(|one, next| one.priority() >= next.priority()));
     }
 

@@ -21,6 +21,7 @@ use super::{
     standing::{Change, KeptStanding, Standing, Told},
 };
 
+// keeps R-ALM-06
 /// How long the sound may be paused: it ends by itself within 2 min (GIP 3.2.1).
 pub const AUDIO_PAUSE_MAX: Millis = Millis::from_secs(120);
 /// How long the sound must have been on before it is paused again: one whole high burst, wherever its interval begins. So
@@ -88,6 +89,7 @@ impl Alarms {
             Some(standing)
         });
         self.list = Bounded::filled_from(turned.collect::<Vec<_>>());
+        // keeps R-LNK-25
         let link_lost = self.pump_near && observed.pump.is_none();
         self.pump_near = observed.pump.is_some();
         if link_lost || self.must_be_heard(&changes) {

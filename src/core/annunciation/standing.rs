@@ -173,6 +173,7 @@ impl Standing {
         (Self { cause_lasts: true, attention, annunciation, ..self }, change)
     }
 
+    // keeps R-ALM-08
     /// Its cause is gone, and with it the pump's word for it: it stays only if it latches and nobody has seen it.
     pub(super) fn gone(self) -> (Option<Self>, Option<Change>) {
         let condition = self.condition;

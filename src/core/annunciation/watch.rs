@@ -4,9 +4,11 @@ use pump_protocol::{clock::Uptime, quantity::Millis};
 
 use super::condition::AlarmCondition;
 
+// keeps R-ALM-10
 /// How long the pump may go unheard: pumps were found stopped after 48 h to 21 days (HK/HSA 2020–21). A remote that lies
 /// near its patient in the morning and in the evening never gets there, and a stop is noticed within the day.
 pub const UNHEARD_MAX: Millis = Millis::from_hours(12);
+// keeps R-ALM-11
 /// How long a key may be held before it is stuck (GIP 2.3.1).
 pub const KEY_HELD_MAX: Millis = Millis::from_secs(60);
 /// How long a request may be NOT SURE before that is an alarm: the page says it at once, and a walk out of the room and
@@ -84,6 +86,7 @@ mod tests {
         assert!(watch.conditions(at(half_a_day)).eq([AlarmCondition::PumpNotHeard]));
         let key_stuck = at(half_a_day).after(Millis::from_secs(60));
         assert_eq!(watch.poll_timeout(at(half_a_day)).map(|(at, _)| at), Some(key_stuck));
+        // proves R-ALM-11
         assert!(watch.conditions(key_stuck).eq([AlarmCondition::PumpNotHeard, AlarmCondition::StuckKey]));
         assert_eq!(watch.poll_timeout(key_stuck), None, "what has been told needs no waking");
     }

@@ -37,6 +37,7 @@ impl Remote {
         self.kept.alarms = self.alarms.kept();
     }
 
+    // keeps R-LIM-14
     /// A full hold was refused for these reasons. Asking too soon is no alarm; a limit is told (GIP 1.4.12).
     pub(super) fn refused_for(&mut self, reasons: &[Reason]) {
         self.limit_refused |= reasons.iter().any(|reason| is_limit(*reason));
@@ -52,6 +53,7 @@ impl Remote {
         self.note_alarms(paused.into_iter().collect(), now);
     }
 
+    // keeps R-ALM-16
     /// What the pump is still to be told of what was acknowledged here.
     pub(super) fn acknowledgement_owed(&self, talk: &Conversation) -> Option<Command> {
         let may = talk.role == Some(Role::Patient);
@@ -90,6 +92,7 @@ impl Remote {
         self.battery_left.is_some_and(|left| left <= needed)
     }
 
+    // keeps R-REC-20
     fn note_alarms(&mut self, changes: Vec<Change>, now: Now) {
         for change in changes {
             self.note(Event::Alarm { change }, now);
@@ -113,8 +116,10 @@ impl Remote {
         }
     }
 
+    // keeps R-ALM-15
     fn own_conditions(&mut self, now: Now) -> Vec<AlarmCondition> {
         let holds = [
+            // keeps R-ALM-18
             // Until the pump says that it delivers: neither silence nor a restart starts it again.
             (self.kept.stopped, AlarmCondition::PumpStopped),
             (self.still_uncertain(), AlarmCondition::RequestUncertain),
@@ -133,6 +138,7 @@ impl Remote {
         own
     }
 
+    // keeps R-ALM-17
     /// A restart doesn't know since when a request has been uncertain, and it was for long.
     fn still_uncertain(&self) -> bool {
         let stands = |standing: &Standing| standing.condition() == AlarmCondition::RequestUncertain;

@@ -47,10 +47,12 @@ impl Remote {
             let went_back = self.kept.wall_seen_ms.is_some_and(|seen| seen.saturating_sub(wall.unix_ms) > BACK_MAX_MS);
             return if went_back { Err(WallDoubt::WentBack) } else { Ok(wall) };
         };
+        // keeps R-CLK-10
         let civil = word.report.civil.after(now.uptime.since(word.clock.heard));
         if wall.civil().apart(civil) > CIVIL_APART_MAX { Err(WallDoubt::DiffersFromPump) } else { Ok(wall) }
     }
 
+    // keeps R-CLK-09
     /// Looks at the person's clock once a turn, and records what somebody did to it.
     pub(super) fn watch_wall(&mut self, now: Now) {
         if let (Some((uptime, before)), Some(wall)) = (self.wall_watch.anchor, now.wall) {

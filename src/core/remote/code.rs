@@ -42,6 +42,7 @@ impl Remote {
         self.kept.prescription.as_ref().and_then(|known| known.programmed().patient_code)
     }
 
+    // keeps R-ASK-16
     pub(super) fn ask_code(&mut self, offer: Offer, now: Now) {
         self.code = Some(CodeEntry { offer, value: 0, entered: 0, wrong: false, since: now.uptime });
     }
@@ -123,6 +124,7 @@ impl Remote {
         let in_a_row = self.kept.wrong_codes.saturating_add(1);
         self.kept.wrong_codes = in_a_row;
         self.note(Event::CodeWrong { in_a_row }, now);
+        // keeps R-ASK-20
         if in_a_row.is_multiple_of(WRONG_MAX) {
             self.code_locked = Some(now.uptime);
             self.note(Event::AttemptUnconfirmed, now);

@@ -28,7 +28,7 @@ use crate::{
     therapy::{
         account::{CountedDose, DoseSource, PumpClock, Since},
         availability::{Accounts, TwoAccounts, windows_differ},
-        change,
+        change::{self, Change},
     },
 };
 
@@ -366,6 +366,9 @@ impl Remote {
         for change in changed.into_iter().flatten() {
             // A finger that held for what stood there before doesn't ask for what stands there now.
             self.hold.spoil();
+            if let Change::Concentration { from, to } = change {
+                self.note(Event::LiquidChanged { from, to }, now);
+            }
             change::tell(&mut self.kept.changes, change);
         }
         self.denied = None;

@@ -12,7 +12,7 @@ use pump_protocol::{
     history::{BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
     message::{BolusRef, HistoryPage, RequestId},
     prescription::REACH_MAX,
-    quantity::{Concentration, Dose, Millis, Volume},
+    quantity::{Dose, Millis, Volume},
     report::PumpReport,
 };
 
@@ -117,7 +117,7 @@ impl Remote {
                 }
             }
             // keeps R-REC-19
-            HistoryEvent::Refilled { volume, concentration } => self.refilled(volume, concentration, now),
+            HistoryEvent::Refilled { volume, .. } => self.refilled(volume, now),
             HistoryEvent::Reprogrammed { hash, .. } => {
                 let known = self.kept.prescription.as_ref().is_some_and(|known| known.hash() == hash);
                 if let Some(talk) = self.conversation.as_mut().filter(|_| !known) {
@@ -130,14 +130,10 @@ impl Remote {
 
     // keeps R-REQ-25, R-LIM-08
     /// Told to the patient if it is news, and not the history of a pump that this remote has just met.
-    fn refilled(&mut self, volume: Volume, concentration: Concentration, now: Now) {
+    fn refilled(&mut self, volume: Volume, now: Now) {
         self.note(Event::Refilled { volume }, now);
         if self.kept.history_imported {
             change::tell(&mut self.kept.changes, Change::Refill { volume });
-        }
-        let before = self.kept.prescription.as_ref().map(|known| known.programmed().concentration);
-        if let Some(from) = before.filter(|from| *from != concentration && self.kept.history_imported) {
-            self.note(Event::LiquidChanged { from, to: concentration }, now);
         }
     }
 

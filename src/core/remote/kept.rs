@@ -99,6 +99,7 @@ impl Kept {
         let mut account = self.account;
         let mut events = Vec::new();
         let lasts = self.prescription.as_ref().map_or(Millis::ZERO, |known| known.programmed().bolus_duration);
+        // keeps R-REQ-26
         let open = self.request.map(|request| {
             let source = DoseSource::Ours { id: request.id };
             let since = Since { pump: seen, carried: Millis::ZERO, uptime: Some((now.boot, now.uptime)) };

@@ -226,6 +226,7 @@ impl Remote {
         remote.watch_wall(raw);
         remote.note_start(beginning.paired_now, beginning.configuration, now);
         remote.restore_code_lock(now);
+        // keeps R-REQ-27
         if let Some(ended) = &mut remote.kept.ended {
             ended.at = now.uptime;
         }

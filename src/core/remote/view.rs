@@ -179,12 +179,12 @@ impl Remote {
         let holds = [
             (self.journal.failing(now.uptime), Reason::RecordNotWritable),
             (!self.record_good, Reason::RecordDamaged),
-            // keeps R-ANS-14
             (self.troubles.contains(&Trouble::SelfTestFailed), Reason::SelfTestFailed),
             (self.key_stuck(now.uptime), Reason::StuckKey),
             (self.troubles.contains(&Trouble::ToneFailed), Reason::ToneFailed),
             (self.battery_too_low(), Reason::BatteryTooLow),
             (self.troubles.contains(&Trouble::SelfTestRunning), Reason::SelfTestRunning),
+            // keeps R-ANS-14
             (!self.bonded, Reason::NoBond),
             (self.foreign, Reason::WrongPump),
             (!self.role_allows(), Reason::ViewerOnly),

@@ -154,7 +154,8 @@ impl Account {
     /// Counts a dose, or moves it if it is counted already. Without room the allotment counts as used up from its start.
     pub fn count(&mut self, counted: CountedDose) {
         if let Some(known) = self.doses.as_mut_slice().iter_mut().find(|dose| dose.source == counted.source) {
-            *known = counted;
+            // A bolus goes on as it was accepted, whatever is programmed meanwhile.
+            *known = CountedDose { lasts: counted.lasts.max(known.lasts), ..counted };
         } else if self.doses.push(counted).is_err() {
             self.count_gap(counted.since);
         }

@@ -116,6 +116,7 @@ pub fn between(before: &Prescription, now: &Prescription) -> Vec<Change> {
     told.into_iter().flatten().collect()
 }
 
+// keeps R-ANS-20
 /// Puts a change with those that nobody has read yet.
 pub fn tell(untold: &mut Changes, change: Change) {
     let earlier = untold.iter().find(|earlier| same_kind(earlier, &change)).cloned();

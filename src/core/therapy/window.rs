@@ -101,14 +101,16 @@ impl<'a> Windows<'a> {
         dose_of(self.doses_after(from + ms(slack)) + least.unwrap_or(0))
     }
 
-    /// Whether even the fullest hours with every counted dose in them hold one more: true nearly always, and quick to see.
+    /// Whether even the fullest hours, with every dose in them that a window still reaches, hold one more: true nearly always,
+    /// and quick to see.
     fn fits_anywhere(&self) -> bool {
         let programmed = self.known.programmed();
         let basal = drug(self.known.fullest_window());
-        let all = self.doses.last().map_or(0, |(_, sum)| *sum);
+        let all = self.doses_after(-self.length());
         basal + all + drug(programmed.demand_dose) <= drug(programmed.window_limit.amount)
     }
 
+    // keeps R-LIM-04
     /// Whether a demand dose that starts at this offset exceeds no window with any of it in.
     fn fits(&self, programme: &Programme, start: i64) -> bool {
         let (demand_dose, limit) =
