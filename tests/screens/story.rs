@@ -376,6 +376,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     }
     all.push(("changed-many".into(), changed(&changes())));
     all.push(("changed-alarm".into(), alarming(&THREE, changed(&changes()))));
+    all.push(("changed-three-alarm".into(), alarming(&THREE, changed(&changes()[1..]))));
     for (nth, change) in changes().into_iter().enumerate() {
         all.push((format!("changed-{nth}"), changed(&[change])));
     }
