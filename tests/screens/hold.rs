@@ -257,7 +257,7 @@ fn taps_lead_to_other_pages_and_tell_no_control() {
 
 fn tap(display: &Display, label: &str) {
     let found = ElementHandle::find_by_accessible_label(display.window.component(), label).next();
-    let at = middle(&found.unwrap_or_else(|| panic!("nothing says {label}")));
+    let at = middle(&found.expect(label));
     display.down(at);
     display.up(at);
 }

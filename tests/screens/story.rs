@@ -52,13 +52,17 @@ pub(crate) fn alarm(condition: AlarmCondition) -> Alarm {
 
 /// The same screen while these alarms stand, and sound.
 pub(crate) fn alarming(conditions: &[AlarmCondition], screen: Screen) -> Screen {
-    Screen { alarms: conditions.iter().map(|condition| alarm(*condition)).collect(), signals: signals(None), ..screen }
+    Screen {
+        alarms: conditions.iter().map(|condition| alarm(*condition)).collect(),
+        signals: Some(signals(None)),
+        ..screen
+    }
 }
 
-pub(crate) fn signals(audio_paused_until: Option<Uptime>) -> Option<Signals> {
+pub(crate) fn signals(audio_paused_until: Option<Uptime>) -> Signals {
     let sound = audio_paused_until.is_none().then_some(&HIGH_BURST);
     let light = Light { colour: Colour::Red, flash: None };
-    Some(Signals { priority: Priority::High, light, sound, vibration: None, audio_paused_until })
+    Signals { priority: Priority::High, light, sound, vibration: None, audio_paused_until }
 }
 
 /// Three alarms of three priorities.
@@ -354,7 +358,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("caregiver-stopped-alarms", alarming(&ALARMS, screen(Face::Caregiver(stopped())))),
         ("alarms-none", screen(Face::Alarms)),
         ("alarms-all", alarms(&AlarmCondition::ALL)),
-        ("alarms-paused", Screen { signals: signals(Some(Uptime::from_millis(1))), ..alarms(&THREE) }),
+        ("alarms-paused", Screen { signals: Some(signals(Some(Uptime::from_millis(1)))), ..alarms(&THREE) }),
         ("caregiver-stopped-notice", Screen { notice: Some(Notice::Refused), ..screen(Face::Caregiver(stopped())) }),
         ("caregiver-unknown", screen(Face::Caregiver(Caregiver { delivery: None, reservoir: None, last_dose: None }))),
         ("history", screen(Face::History { days: days(), loading: false })),
@@ -363,6 +367,13 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     ]
     .map(|(name, screen)| (name.to_owned(), screen))
     .into();
+    all.extend(one_by_one());
+    all
+}
+
+/// Every reason, denial, alarm, change and end on a page of its own.
+fn one_by_one() -> Vec<(String, Screen)> {
+    let mut all = Vec::new();
     for reason in REASONS {
         all.push((format!("not-available-{reason:?}"), not_available(&[reason])));
     }
@@ -376,6 +387,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     }
     all.push(("changed-many".into(), changed(&changes())));
     all.push(("changed-alarm".into(), alarming(&THREE, changed(&changes()))));
+    all.push(("changed-three-alarm".into(), alarming(&THREE, changed(&changes()[1..]))));
     for (nth, change) in changes().into_iter().enumerate() {
         all.push((format!("changed-{nth}"), changed(&[change])));
     }

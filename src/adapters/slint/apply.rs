@@ -135,10 +135,10 @@ impl Models {
         alarms.set_unseen(i32::try_from(unseen.len()).unwrap_or(i32::MAX));
         alarms.set_more(more(unseen.len(), 1));
         if let Some(first) = unseen.first() {
-            alarms.set_first(alarm_row(first));
+            alarms.set_first(alarm_row(*first));
         }
         alarms.set_sound(codes::sound(screen.signals.as_ref()));
-        refill(&self.alarms, screen.alarms.iter().map(alarm_row).collect());
+        refill(&self.alarms, screen.alarms.iter().copied().map(alarm_row).collect());
     }
 
     fn changed(&self, app: &AppWindow, changes: &[Change]) {
@@ -163,7 +163,7 @@ impl Models {
         let stopped = matches!(caregiver.delivery, Some(DeliveryView::Stopped { .. }));
         let banner = unseen(alarms).first().map(|alarm| alarm.condition);
         let told = |condition| Some(condition) == banner || (stopped && condition == AlarmCondition::PumpStopped);
-        let rest: Vec<_> = alarms.iter().filter(|alarm| !told(alarm.condition)).map(alarm_row).collect();
+        let rest: Vec<_> = alarms.iter().copied().filter(|alarm| !told(alarm.condition)).map(alarm_row).collect();
         pump.set_more_alarms(more(rest.len(), ALARMS));
         refill(&self.caregivers_alarms, rest.into_iter().take(ALARMS).collect());
     }
@@ -203,7 +203,7 @@ fn unseen(alarms: &[Alarm]) -> Vec<Alarm> {
     alarms.iter().filter(|alarm| !alarm.acknowledged).copied().collect()
 }
 
-fn alarm_row(alarm: &Alarm) -> AlarmRow {
+fn alarm_row(alarm: Alarm) -> AlarmRow {
     AlarmRow {
         code: codes::alarm(alarm.condition),
         priority: codes::priority(alarm.priority),
