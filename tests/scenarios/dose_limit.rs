@@ -189,6 +189,7 @@ fn a_smaller_limit_binds_at_once_and_a_larger_one_frees_at_once() {
     agrees_with_the_pump(&world);
     world.hold_dose();
     assert_eq!(world.started(), 1);
+    world.pass(secs(5));
     reprogram(&mut world, |programmed| programmed.window_limit = limit(199, hours(24)));
     world.pass(secs(2));
     world.seen();

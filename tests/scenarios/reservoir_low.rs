@@ -38,7 +38,7 @@ fn a_dose_that_would_take_it_low_is_not_offered_and_basal_goes_on() {
 
     world.pump.refill(Volume::from_microlitres(20_000), LIQUID).expect("fits");
     world.chronicle.observe(&world.pump);
-    world.pass(secs(3));
+    world.pass(secs(5));
     world.seen();
     assert!(is_ready(&world), "{:?}", world.face());
     // proves R-REC-19

@@ -75,8 +75,10 @@ impl Remote {
 
     /// What stands on the page has been read. An open question can't be put away so.
     fn seen(&mut self, now: Now) {
-        self.notice = None;
+        let notice = self.notice.take();
         match self.face(now) {
+            // What was put away is the notice above it, not the page.
+            Face::EnterCode { .. } | Face::Changed { .. } if notice.is_some() => {}
             Face::EnterCode { .. } => self.leave_code(now),
             Face::Given { .. } | Face::GivenInPart { .. } | Face::NotGiven(_) | Face::AssumedGiven { .. } => {
                 self.kept.ended = None;
