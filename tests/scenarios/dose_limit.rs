@@ -255,6 +255,21 @@ fn a_dose_counts_for_as_long_as_it_was_accepted_for_though_a_shorter_bolus_is_pr
 }
 
 #[test]
+fn a_clinicians_bolus_that_takes_longer_than_a_dose_counts_until_its_own_end() {
+    let off = |programmed: &mut Programmed| {
+        (programmed.allotment, programmed.bolus_duration) = (0, secs(30));
+        programmed.window_limit = limit(190, hours(24));
+    };
+    let mut world = world_at(9, 0, off);
+    world.pump.clinician_bolus(Dose::from_micrograms(50)).expect("given");
+    reprogram(&mut world, |programmed| programmed.allotment = 4);
+    world.pass(secs(3));
+    world.seen();
+    assert_eq!(wait_of(&world).reasons, [Reason::WindowLimit, Reason::Lockout, Reason::BolusRunning]);
+    agrees_with_the_pump(&world);
+}
+
+#[test]
 fn basal_that_a_stopped_pump_did_not_give_counts_as_programmed() {
     let mut world = world_at(9, 0, |programmed| programmed.window_limit = limit(198, hours(24)));
     world.pump.stop();

@@ -304,6 +304,7 @@ impl Remote {
         }
         let clock = PumpClock { said: report.time, asked, heard: now.uptime };
         self.word = Some(Word { report, clock });
+        self.watch_bolus();
         self.settle_by_history(now);
         self.compare_accounts(now);
     }

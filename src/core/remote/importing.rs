@@ -56,6 +56,7 @@ impl Remote {
             if self.kept.history_read != read_before {
                 self.note(Event::HistoryImported { head: page.head }, now);
             }
+            self.watch_bolus();
             self.prune_account(now);
             self.settle_by_history(now);
             self.compare_accounts(now);
@@ -90,6 +91,15 @@ impl Remote {
         Since { pump, carried: Millis::ZERO, uptime }
     }
 
+    /// The pump says how long the bolus that runs still takes: one of the clinic's may take longer than a demand dose.
+    pub(super) fn watch_bolus(&mut self) {
+        let Some(report) = self.word.as_ref().map(|word| &word.report) else { return };
+        if let Some(running) = report.bolus {
+            let (ends, source) = (report.time.after(running.remaining), self.source(running.bolus, running.origin));
+            self.kept.account.ends_at(source, ends);
+        }
+    }
+
     fn count_history_gap(&mut self, wanted: HistorySeq, page: &HistoryPage, now: Now) {
         let Some(first) = page.entries.first() else { return };
         self.kept.history_read = HistorySeq(page.first.0.saturating_sub(1));
@@ -111,7 +121,7 @@ impl Remote {
                     self.kept.account.discount(source);
                 }
                 // keeps R-REQ-17
-                self.kept.account.ended(source, entry.at);
+                self.kept.account.ends_at(source, entry.at);
                 if let Some(bolus) = self.open_bolus(source).filter(|open| open.bolus == bolus) {
                     self.finish(bolus_ended(bolus, delivered, end), now);
                 }

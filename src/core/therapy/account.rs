@@ -167,8 +167,8 @@ impl Account {
         counted.since.uptime.filter(|(of, _)| *of == boot).map(|(_, uptime)| uptime)
     }
 
-    /// A dose ended then: it may have taken longer than was programmed here when it was counted.
-    pub fn ended(&mut self, source: DoseSource, at: PumpTime) {
+    /// A dose ended then, or will: it may take longer than was programmed here when it was counted.
+    pub fn ends_at(&mut self, source: DoseSource, at: PumpTime) {
         for dose in self.doses.as_mut_slice().iter_mut().filter(|dose| dose.source == source) {
             dose.lasts = dose.lasts.max(at.since(dose.since.pump).unwrap_or(Millis::ZERO));
         }
