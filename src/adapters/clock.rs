@@ -89,8 +89,17 @@ impl Clock {
         self.0.changed.notify_waiters();
     }
 
-    /// Returns once `uptime` has come.
+    /// Returns once `uptime` has come; after a suspend, within [`SLEEP_MAX`].
     pub async fn sleep_until(&self, uptime: Uptime) {
+        self.sleep_in_slices(uptime, SLEEP_MAX).await;
+    }
+
+    /// The same for whoever may be late after a suspend, without a look in between.
+    pub async fn rest_until(&self, uptime: Uptime) {
+        self.sleep_in_slices(uptime, Duration::MAX).await;
+    }
+
+    async fn sleep_in_slices(&self, uptime: Uptime, slice: Duration) {
         loop {
             let changed = self.0.changed.notified();
             let left = uptime.since(self.now().uptime);
@@ -100,7 +109,7 @@ impl Clock {
             let speed = self.with_lapse(|lapse| if lapse.hurrying { lapse.speed } else { 1 });
             let real = Duration::from(left) / speed;
             tokio::select! {
-                () = tokio::time::sleep(real.clamp(Duration::from_millis(1), SLEEP_MAX)) => {}
+                () = tokio::time::sleep(real.clamp(Duration::from_millis(1), slice)) => {}
                 () = changed => {}
             }
         }

@@ -87,6 +87,12 @@ impl Annunciations {
         any
     }
 
+    /// How long until one wakes that is snoozed; `None` if none is.
+    pub(crate) fn rest(&self, age: Millis) -> Option<Millis> {
+        let snoozed = self.list.iter().filter(|standing| standing.state == AnnunciationState::Snoozed);
+        snoozed.map(|standing| standing.snoozed.saturating_add(SNOOZE).saturating_sub(age)).min()
+    }
+
     /// Whether something listed forbids a demand dose.
     pub(crate) fn inhibit_demand_doses(&self) -> bool {
         self.list.iter().any(|standing| standing.kind.inhibits_demand_doses())

@@ -100,6 +100,13 @@ impl Pump {
         (news != StatusChanged::NONE).then_some(latch)
     }
 
+    /// Whether [`take_status`](Self::take_status) has something to tell.
+    pub fn has_news(&self, key: KeyFingerprint) -> bool {
+        let session = self.session(key).filter(|session| session.greeted);
+        let latch = self.known(key).map(|known| known.latch);
+        session.zip(latch).is_some_and(|(session, latch)| latch.without(session.told) != StatusChanged::NONE)
+    }
+
     /// What the pump keeps of a request, as it would answer QUERY.
     pub fn fate(&self, key: KeyFingerprint, id: RequestId) -> Fate {
         if let Some(record) = self.doses.of_request(key, id) {

@@ -158,6 +158,12 @@ impl Pump {
         }
     }
 
+    /// How long nothing will happen in the pump by itself; at most this long, at least a millisecond.
+    pub fn quiet_for(&self, most: Millis) -> Millis {
+        let flow = Millis::new(self.next_change(most.get().max(1)));
+        flow.min(self.annunciations.rest(self.age).unwrap_or(most)).max(Millis::new(1))
+    }
+
     /// Whether something has changed that must be on disk before anyone is told of it.
     pub const fn must_persist(&self) -> bool {
         self.must_persist

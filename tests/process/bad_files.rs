@@ -9,7 +9,7 @@ fn paired(dir: &Path) -> (Simulator, String) {
     let mut pump = Simulator::start(dir);
     pump.opens_its_window();
     let socket = pump.socket.to_str().expect("a plain path").to_owned();
-    let arguments = ["--socket", &socket, "--pair", &pump.secret, "--speed", "120"];
+    let arguments = ["--socket", &socket, "--pair", &pump.secret, "--speed", "60"];
     let played = remote(&arguments, &dir.join("remote")).output().expect("starts");
     assert!(played.status.success(), "{}", said(&played));
     (pump, socket)

@@ -19,7 +19,7 @@ impl Simulator {
     pub(crate) fn start(dir: &Path) -> Self {
         let socket = dir.join("pump.sock");
         let mut child = Command::new(env!("CARGO_BIN_EXE_pump-simulator"))
-            .args(["--speed", "120", "--socket"])
+            .args(["--speed", "60", "--socket"])
             .arg(&socket)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -16,7 +16,7 @@ fn a_paired_remote_gets_one_dose_and_a_refusal_and_both_sides_remember() {
     pump.opens_its_window();
     let data_dir = dir.path().join("remote");
     let socket = pump.socket.to_str().unwrap().to_owned();
-    let played = remote(&["--socket", &socket, "--pair", &pump.secret, "--speed", "120"], &data_dir).output().unwrap();
+    let played = remote(&["--socket", &socket, "--pair", &pump.secret, "--speed", "60"], &data_dir).output().unwrap();
     assert!(played.status.success(), "{}", said(&played));
     let record = data_dir.join("record.db");
     let verified = audit(&["verify", record.to_str().unwrap()]);
@@ -64,12 +64,12 @@ fn a_socket_that_closes_at_any_byte_costs_time_and_no_dose() {
         let socket = socket.to_str().unwrap().to_owned();
         if index == 0 {
             let direct = pump.socket.to_str().unwrap().to_owned();
-            let arguments = ["--socket", &direct, "--pair", &pump.secret, "--speed", "120"];
+            let arguments = ["--socket", &direct, "--pair", &pump.secret, "--speed", "60"];
             assert!(remote(&arguments, &data_dir).output().unwrap().status.success());
         }
         pump.types("reset");
         pump.line_with("A full lockout");
-        let played = remote(&["--socket", &socket, "--speed", "120"], &data_dir).output().unwrap();
+        let played = remote(&["--socket", &socket, "--speed", "60"], &data_dir).output().unwrap();
         let record = data_dir.join("record.db");
         let lines = said(&audit(&["lines", record.to_str().unwrap()]));
         assert!(said(&played).contains("Lockout"), "cut after {cut_after}: {}\n{lines}", said(&played));

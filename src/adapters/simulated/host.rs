@@ -24,8 +24,8 @@ use crate::adapters::entropy::{OsEntropy, random};
 
 /// How long a magnet opens the pairing window: time to type the card's secret, not to forget about it.
 const WINDOW: Millis = Millis::from_mins(5);
-/// How often a pump looks whether it has something to tell.
-const NEWS_EVERY: Millis = Millis::from_secs(1);
+/// The longest that a pump sleeps without a look at itself.
+const QUIET_MAX: Millis = Millis::from_mins(1);
 
 /// What the host wants done with the link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +91,9 @@ impl Host {
 
     /// When the pump may have something to tell by itself.
     pub fn next_change(&self, now: Uptime) -> Uptime {
-        let news = now.after(NEWS_EVERY);
+        let told = !self.end.live_key().is_some_and(|key| self.state.pump.has_news(key));
+        let quiet = self.state.pump.quiet_for(QUIET_MAX).get().div_ceil(u64::from(self.speed.max(1)));
+        let news = if told { self.lived_until.after(Millis::new(quiet)) } else { now };
         let session = self.end.deadline().map(|(at, _)| at.after(Millis::new(1)));
         let fragment = self.assembly.deadline().map(|(at, _)| at.after(Millis::new(1)));
         [session, fragment].into_iter().flatten().fold(news, Uptime::min).max(now)

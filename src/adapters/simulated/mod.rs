@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 pub use self::{
     host::{Act, Host},
@@ -26,16 +26,24 @@ const LARGEST_WRITE: usize = 244;
 pub struct SharedHost {
     host: Arc<Mutex<Host>>,
     links_dropped: watch::Sender<u64>,
+    /// Somebody else than the link has done something with the pump.
+    touched: Arc<Notify>,
 }
 
 impl SharedHost {
     /// Shares a pump.
     pub fn new(host: Host) -> Self {
-        Self { host: Arc::new(Mutex::new(host)), links_dropped: watch::Sender::new(0) }
+        Self { host: Arc::new(Mutex::new(host)), links_dropped: watch::Sender::new(0), touched: Arc::default() }
     }
 
-    /// Does something with the pump.
+    /// Does something with the pump, which may have something to tell of it.
     pub fn with<T>(&self, act: impl FnOnce(&mut Host) -> T) -> T {
+        let done = self.locked(act);
+        self.touched.notify_one();
+        done
+    }
+
+    fn locked<T>(&self, act: impl FnOnce(&mut Host) -> T) -> T {
         // A panic in the pump is a bug that its own tests find; here the pump goes on as it was.
         act(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -49,20 +57,21 @@ impl SharedHost {
     pub async fn serve(&self, mut link: Fragments, clock: Clock) {
         let mut dropped = self.links_dropped.subscribe();
         loop {
-            let wake = self.with(|host| host.next_change(clock.now().uptime));
+            let wake = self.locked(|host| host.next_change(clock.now().uptime));
             let acts = tokio::select! {
                 fragment = link.from.recv() => match fragment {
-                    Some(fragment) => self.with(|host| host.hear(&fragment, clock.now().uptime)),
+                    Some(fragment) => self.locked(|host| host.hear(&fragment, clock.now().uptime)),
                     None => break,
                 },
-                () = clock.sleep_until(wake) => self.with(|host| host.tell_news(clock.now().uptime)),
+                () = clock.rest_until(wake) => self.locked(|host| host.tell_news(clock.now().uptime)),
+                () = self.touched.notified() => self.locked(|host| host.tell_news(clock.now().uptime)),
                 changed = dropped.changed() => { let _ = changed; break }
             };
             if !carry_out(acts, &link).await {
                 break;
             }
         }
-        self.with(|host| host.link_lost(clock.now().uptime));
+        self.locked(|host| host.link_lost(clock.now().uptime));
     }
 }
 
