@@ -27,14 +27,12 @@ impl Remote {
     pub(super) fn watch_alarms(&mut self, now: Now) {
         let uncertain = self.kept.request.as_ref().is_some_and(|request| matches!(request.state, State::Uncertain(_)));
         self.uncertain_since = if uncertain { self.uncertain_since.or(Some(now.uptime)) } else { None };
-        let reasons = self.reasons(now);
-        self.limit_refused &= reasons.iter().any(|reason| is_limit(*reason));
+        self.limit_refused = self.limit_refused && self.reasons(now).into_iter().any(is_limit);
         let own = self.own_conditions(now);
         let listed = self.annunciations().map(<[Annunciation]>::to_vec);
         let observed = Observed { pump: listed.as_deref(), own: &own };
         let changes = self.alarms.observe(&observed, now.uptime);
         self.note_alarms(changes, now);
-        self.kept.alarms = self.alarms.kept();
     }
 
     // keeps R-LIM-14

@@ -76,15 +76,14 @@ impl Remote {
     }
 
     fn watch_doubt(&mut self, now: Now) {
-        let doubt = self.wall(now).err();
-        if let Ok(wall) = self.wall(now) {
-            self.kept.wall_seen_ms = Some(wall.unix_ms);
-        }
+        let wall = self.wall(now);
+        self.kept.wall_seen_ms = wall.ok().map(|wall| wall.unix_ms).or(self.kept.wall_seen_ms);
+        let doubt = wall.err();
         if core::mem::replace(&mut self.wall_watch.doubted, doubt) == doubt {
             return;
         }
         let event = doubt.map_or(Event::WallTrusted, |why| Event::WallDoubted { why });
-        self.note(event, self.believed(now));
+        self.note(event, Now { wall: wall.ok(), ..now });
     }
 
     /// Records that the clinic set the pump's calendar. Lockouts don't follow it.

@@ -301,8 +301,12 @@ impl Remote {
         self.pass_time(now);
         self.watch_alarms(now);
         self.converse(now);
-        let Self { journal, kept, .. } = self;
-        if let Some(batch) = journal.batch(moment(self.word.as_ref(), now), || kept.to_bytes()) {
+        let Self { journal, kept, alarms, .. } = self;
+        let to_keep = || {
+            kept.alarms = alarms.kept();
+            kept.to_bytes()
+        };
+        if let Some(batch) = journal.batch(moment(self.word.as_ref(), now), to_keep) {
             self.outputs.push_back(Output::Store(batch));
         }
     }

@@ -141,12 +141,12 @@ impl Remote {
             | Face::GivenInPart { .. }
             | Face::NotGiven(_)
             | Face::NotSure { .. }
-                // keeps R-ASK-18
             | Face::AssumedGiven { .. }
             | Face::Changed { .. } => {
                 let reasons = self.reasons(now);
                 self.refused_for(&reasons);
                 self.note(Event::AttemptRefused { reasons: Bounded::filled_from(reasons) }, now);
+                // keeps R-ASK-18
                 self.tell(Notice::Refused, now);
             }
         }

@@ -16,6 +16,8 @@ use pump_protocol::{
 /// No reservoir is promised for longer than this: the pump's battery doesn't last as long.
 pub const PROJECTION_MAX: Millis = Millis::from_hours(20 * 366 * 24);
 
+const DAY_MS: u64 = 24 * 3_600_000;
+
 /// How full a reservoir is, in the two words that matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReservoirLevel {
@@ -62,7 +64,6 @@ pub fn project(prescription: &Prescription, volume: Volume, civil: CivilTime) ->
 
 /// How long the volume above the reserve lasts if this much drug is used a day beside the basal programme.
 fn lasts(prescription: &Prescription, volume: Volume, civil: CivilTime, beside_ng: u64) -> Millis {
-    const DAY_MS: u64 = 24 * 3_600_000;
     let programmed = prescription.programmed();
     let usable_nl = u128::from(volume.saturating_sub(programmed.reserve).nanolitres());
     // Nanograms an hour for a millisecond, so that no rate has a remainder; a day's doses are spread over the day.
@@ -88,7 +89,6 @@ fn lasts(prescription: &Prescription, volume: Volume, civil: CivilTime, beside_n
 
 /// One day of the basal programme from this time of day on: how long each rate runs, in milliseconds, and the rate.
 fn segments_from(prescription: &Prescription, of_day_ms: u64) -> Vec<(u64, u32)> {
-    const DAY_MS: u64 = 24 * 3_600_000;
     let basal = &prescription.programmed().basal;
     let begins = |index: usize| basal.get(index).map_or(DAY_MS, |segment| u64::from(segment.from_minute) * 60_000);
     let parts = basal.iter().enumerate().map(|(index, segment)| (begins(index), begins(index + 1), segment.rate));
