@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::adapters::clock::SPEED_MAX;
@@ -107,15 +108,17 @@ pub enum ConfigError {
 
 impl Config {
     // keeps R-DEV-02
-    /// Reads the file.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+    /// Reads the file: what it says, and SHA-256 over its bytes.
+    pub fn read(path: &Path) -> Result<(Self, [u8; 32]), ConfigError> {
         let failed = |source| ConfigError::Io { path: path.to_owned(), source };
         let len = fs::metadata(path).map_err(failed)?.len();
         if len > LEN_MAX {
             return Err(ConfigError::Long { path: path.to_owned(), len });
         }
         let text = fs::read_to_string(path).map_err(failed)?;
-        toml::from_str(&text).map_err(|toml| ConfigError::Toml { path: path.to_owned(), toml: Box::new(toml) })
+        let config =
+            toml::from_str(&text).map_err(|toml| ConfigError::Toml { path: path.to_owned(), toml: Box::new(toml) })?;
+        Ok((config, Sha256::digest(text).into()))
     }
 }
 
@@ -179,7 +182,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         fs::write(&path, "").unwrap();
-        assert_eq!(Config::read(&path).unwrap(), Config::default());
+        assert_eq!(Config::read(&path).unwrap().0, Config::default());
     }
 
     #[test]

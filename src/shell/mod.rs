@@ -28,7 +28,7 @@ use crate::adapters::clock::Clock;
 
 // keeps R-DEV-03
 /// The most inputs of one kind that wait: a burst of touches, or of pages of history.
-pub const WAITING_MAX: usize = 64;
+const WAITING_MAX: usize = 64;
 /// How long a close waits for the last records.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
@@ -57,11 +57,66 @@ pub struct Ports {
     pub clock: Clock,
 }
 
+/// The other ends of [`Ports`]: what a program connects the loop with.
+#[derive(Debug)]
+pub struct Ends {
+    /// For what people do.
+    pub intents: mpsc::Sender<Intent>,
+    /// What is shown.
+    pub screens: watch::Receiver<Screen>,
+    /// For what the link says.
+    pub link_events: mpsc::Sender<LinkEvent>,
+    /// What the link is told.
+    pub link_orders: mpsc::Receiver<LinkOrder>,
+    /// For what the record and its readers answer.
+    pub answering: mpsc::Sender<Input>,
+    /// What the record is told.
+    pub record_orders: mpsc::Receiver<RecordOrder>,
+    /// Ends the loop.
+    pub close: oneshot::Sender<()>,
+}
+
+impl Ports {
+    /// Ports with nothing in them, and their other ends; `first` is shown until the loop shows another screen.
+    pub fn new(first: Screen, record_path: PathBuf, clock: Clock) -> (Self, Ends) {
+        let (screen, screens) = watch::channel(first);
+        let (intents, intent) = mpsc::channel(WAITING_MAX);
+        let (link_event, link_events) = mpsc::channel(WAITING_MAX);
+        let (link_orders, link_order) = mpsc::channel(WAITING_MAX);
+        let (answering, answers) = mpsc::channel(WAITING_MAX);
+        let (record_orders, record_order) = mpsc::channel(1);
+        let (close, closed) = oneshot::channel();
+        let ends = Ends {
+            intents,
+            screens,
+            link_events: link_event,
+            link_orders: link_order,
+            answering: answering.clone(),
+            record_orders: record_order,
+            close,
+        };
+        let ports = Self {
+            intents: intent,
+            screens: screen,
+            link_events,
+            link_orders,
+            answers,
+            answering,
+            record_orders,
+            record_path,
+            close: closed,
+            clock,
+        };
+        (ports, ends)
+    }
+}
+
 /// Hands a person's intent to the loop without waiting. One that finds no room is lost: the loop could not have kept up
 /// with it, and a hold needs its next level anyway.
 pub fn hand_over(intents: &mpsc::Sender<Intent>, intent: Intent) {
     if intents.try_send(intent).is_err() {
-        tracing::warn!(?intent, "the loop takes no intents");
+        // Not which: it may be a digit of the patient's code.
+        tracing::warn!("the loop takes no intents");
     }
 }
 

@@ -29,7 +29,7 @@ use pump_remote::{
         sqlite::{Opening, Store},
     },
     shell::{
-        self, Ports, WAITING_MAX, link,
+        self, Ends, Ports, link,
         recorder::{self, Room},
     },
 };
@@ -136,28 +136,11 @@ async fn start(dir: &Path) -> anyhow::Result<Running> {
         configuration: None,
     };
     let remote = Remote::restore(beginning, clock.now());
-    let (screen, screens) = watch::channel(remote.screen(clock.now()));
-    let (intents, intent) = mpsc::channel(WAITING_MAX);
-    let (event, link_events) = mpsc::channel(WAITING_MAX);
-    let (link_orders, order) = mpsc::channel(WAITING_MAX);
-    let (answering, answers) = mpsc::channel(WAITING_MAX);
-    let (record_orders, record_order) = mpsc::channel(1);
-    let (close, closed) = oneshot::channel();
-    tokio::spawn(link::keep(Socket::new(socket), keys, clock.clone(), OsEntropy, order, event));
-    tokio::spawn(recorder::serve(opened.store, record_order, answering.clone(), clock.clone(), Room::OF_A_CARD));
-    tokio::spawn(recorder::verify(record.clone(), answering.clone()));
-    let ports = Ports {
-        intents: intent,
-        screens: screen,
-        link_events,
-        link_orders,
-        answers,
-        answering,
-        record_orders,
-        record_path: record,
-        close: closed,
-        clock,
-    };
+    let (ports, ends) = Ports::new(remote.screen(clock.now()), record.clone(), clock.clone());
+    let Ends { intents, screens, link_events, link_orders, answering, record_orders, close } = ends;
+    tokio::spawn(link::keep(Socket::new(socket), keys, clock.clone(), OsEntropy, link_orders, link_events));
+    tokio::spawn(recorder::serve(opened.store, record_orders, answering.clone(), clock, Room::OF_A_CARD));
+    tokio::spawn(recorder::verify(record, answering));
     tokio::spawn(shell::run(remote, ports));
     Ok(Running { screens, _close: close, _intents: intents, _pump: pump })
 }

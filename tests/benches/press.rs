@@ -30,7 +30,7 @@ use pump_remote::{
         sqlite::{Opening, Store},
     },
     shell::{
-        self, Ports, WAITING_MAX,
+        self, Ends, Ports,
         link::{LinkEvent, LinkOrder, SessionNo},
         recorder::{self, Room},
     },
@@ -93,26 +93,9 @@ impl Bench {
         let (bonded, tail_good) = (true, true);
         let beginning = Beginning { key: KEY, bonded, kept, head, tail_good, paired_now: false, configuration: None };
         let remote = Remote::restore(beginning, clock.now());
-        let (screen, screens) = watch::channel(remote.screen(clock.now()));
-        let (intents, intent) = mpsc::channel(WAITING_MAX);
-        let (events, link_events) = mpsc::channel(WAITING_MAX);
-        let (link_orders, orders) = mpsc::channel(WAITING_MAX);
-        let (answering, answers) = mpsc::channel(WAITING_MAX);
-        let (record_orders, record_order) = mpsc::channel(1);
-        let (close, closed) = oneshot::channel();
-        tokio::spawn(recorder::serve(store, record_order, answering.clone(), clock.clone(), Room::OF_A_CARD));
-        let ports = Ports {
-            intents: intent,
-            screens: screen,
-            link_events,
-            link_orders,
-            answers,
-            answering,
-            record_orders,
-            record_path: path,
-            close: closed,
-            clock: clock.clone(),
-        };
+        let (ports, ends) = Ports::new(remote.screen(clock.now()), path, clock.clone());
+        let Ends { intents, screens, link_events: events, link_orders: orders, close, .. } = ends;
+        tokio::spawn(recorder::serve(store, ends.record_orders, ends.answering, clock.clone(), Room::OF_A_CARD));
         tokio::spawn(shell::run(remote, ports));
         let mut pump = Pump::new(setup()?);
         pump.session_opened(KEY);

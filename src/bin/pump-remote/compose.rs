@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use pump_core::{
     audit::RecordId,
-    remote::{Beginning, Input, Kept, Remote},
+    remote::{Beginning, Kept, Remote},
     screen::{Intent, Screen},
 };
 use pump_protocol::{clock::BootId, message::Role, session::CardSecret, wire::Text};
 use pump_remote::{
     adapters::{
-        Dial,
         clock::Clock,
         entropy::{OsEntropy, random},
         keys::{device_key, pins::SessionKeys},
@@ -25,7 +24,7 @@ use pump_remote::{
         sqlite::{Opened, Opening, Store, TailVerdict},
     },
     shell::{
-        self, Ports, WAITING_MAX, link,
+        self, Ports, link,
         recorder::{self, Room},
     },
 };
@@ -105,12 +104,39 @@ pub(crate) async fn start(
     let opened = Store::open(&record, Opening { serial, key, new_id: RecordId(random()) }).await?;
     let paired_now = keys.pins.confirmed != before;
     let remote = Remote::restore(beginning(&opened, &keys, paired_now, configuration)?, clock.now());
-    let link = match (&which, &host) {
-        (Which::Socket { path, .. }, _) => LinkTask::new(Socket::new(path.clone()), keys, &clock),
-        (Which::InProcess, Some(host)) => LinkTask::new(InProcess::new(host.clone(), clock.clone()), keys, &clock),
+    let first = remote.screen(clock.now());
+    let (ports, ends) = Ports::new(first.clone(), record.clone(), clock.clone());
+    let (events, orders) = (ends.link_events, ends.link_orders);
+    match (which, &host) {
+        (Which::Socket { path, .. }, _) => {
+            tokio::spawn(link::keep(Socket::new(path), keys, clock.clone(), OsEntropy, orders, events));
+        }
+        (Which::InProcess, Some(host)) => {
+            let dial = InProcess::new(host.clone(), clock.clone());
+            tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, events));
+        }
         (Which::InProcess, None) => anyhow::bail!("no simulated pump was started"),
-    };
-    Ok(run(remote, opened.store, record, link, clock, host, lock))
+    }
+    tokio::spawn(recorder::verify(record.clone(), ends.answering.clone()));
+    let recorder = recorder::serve(opened.store, ends.record_orders, ends.answering, clock.clone(), Room::OF_A_CARD);
+    let ended = tokio::spawn(run(remote, ports, tokio::spawn(recorder), host.clone(), clock.clone()));
+    let (screens, intents, close) = (ends.screens, ends.intents, ends.close);
+    Ok(Running { first, screens, intents, close, ended, clock, host, record, _lock: lock })
+}
+
+/// Runs the loop to its end, and then what must outlive it.
+async fn run(remote: Remote, ports: Ports, recorder: JoinHandle<()>, host: Option<SharedHost>, clock: Clock) {
+    shell::run(remote, ports).await;
+    // A task that panicked has been logged by its own thread; the record closed itself with its last commit.
+    let _ = recorder.await;
+    if let Some(Err(error)) = host.map(|host| {
+        host.with(|host| {
+            host.live_until(clock.now().uptime);
+            host.store()
+        })
+    }) {
+        tracing::warn!(%error, "the simulated pump was not stored");
+    }
 }
 
 /// What the machine begins with, from the record.
@@ -171,66 +197,4 @@ async fn paired_with(
     keys.serial.clone().context(
         "no pump is paired yet: type \"magnet\" in the pump-simulator, then start once with --pair and its card's secret",
     )
-}
-
-/// The link's own task, whatever it dials.
-struct LinkTask {
-    events: mpsc::Receiver<link::LinkEvent>,
-    orders: mpsc::Sender<link::LinkOrder>,
-}
-
-impl LinkTask {
-    fn new(dial: impl Dial + 'static, keys: SessionKeys, clock: &Clock) -> Self {
-        let (event, events) = mpsc::channel(WAITING_MAX);
-        let (orders, order) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, order, event));
-        Self { events, orders }
-    }
-}
-
-fn run(
-    remote: Remote,
-    store: Store,
-    record: PathBuf,
-    link: LinkTask,
-    clock: Clock,
-    host: Option<SharedHost>,
-    lock: Lock,
-) -> Running {
-    let first = remote.screen(clock.now());
-    let (screen, screens) = watch::channel(first.clone());
-    let (intents, intent) = mpsc::channel(WAITING_MAX);
-    let (answering, answers) = mpsc::channel::<Input>(WAITING_MAX);
-    let (record_orders, record_order) = mpsc::channel(1);
-    let (close, closed) = oneshot::channel();
-    let recorder =
-        tokio::spawn(recorder::serve(store, record_order, answering.clone(), clock.clone(), Room::OF_A_CARD));
-    tokio::spawn(recorder::verify(record.clone(), answering.clone()));
-    let ports = Ports {
-        intents: intent,
-        screens: screen,
-        link_events: link.events,
-        link_orders: link.orders,
-        answers,
-        answering,
-        record_orders,
-        record_path: record.clone(),
-        close: closed,
-        clock: clock.clone(),
-    };
-    let (pump, lived) = (host.clone(), clock.clone());
-    let ended = tokio::spawn(async move {
-        shell::run(remote, ports).await;
-        // A task that panicked has been logged by its own thread; the record closed itself with its last commit.
-        let _ = recorder.await;
-        if let Some(Err(error)) = pump.map(|host| {
-            host.with(|host| {
-                host.live_until(lived.now().uptime);
-                host.store()
-            })
-        }) {
-            tracing::warn!(%error, "the simulated pump was not stored");
-        }
-    });
-    Running { first, screens, intents, close, ended, clock, host, record, _lock: lock }
 }

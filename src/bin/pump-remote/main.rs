@@ -26,7 +26,6 @@ use pump_remote::{
         hand_over, log,
     },
 };
-use sha2::{Digest, Sha256};
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
@@ -128,9 +127,8 @@ fn read_config(named: Option<&Path>) -> anyhow::Result<(Config, Option<[u8; 32]>
         Some(dirs.config_dir().join("config.toml")).filter(|path| path.exists())
     };
     let Some(path) = named.map(Path::to_owned).or_else(usual) else { return Ok((Config::default(), None)) };
-    let config = Config::read(&path)?;
-    let bytes = std::fs::read(&path).with_context(|| format!("can't read {}", path.display()))?;
-    Ok((config, Some(Sha256::digest(bytes).into())))
+    let (config, digest) = Config::read(&path)?;
+    Ok((config, Some(digest)))
 }
 
 /// A directory of its own for each pump: a record belongs to one.
