@@ -86,7 +86,7 @@ impl DoseRecord {
         }
     }
 
-    /// When its last drop was due.
+    /// When its last drop went in, or is due.
     pub(crate) fn end(&self) -> Millis {
         self.started.saturating_add(self.duration)
     }
@@ -119,9 +119,12 @@ impl Doses {
     }
 
     /// Notes how the running bolus ended.
-    pub(crate) fn end_running(&mut self, ended: Ended) {
+    ///
+    /// From now on it lies where it really went in: a window that has left that behind holds nothing of it.
+    pub(crate) fn end_running(&mut self, ended: Ended, age: Millis) {
         if let Some(last) = self.list.as_mut_slice().last_mut().filter(|record| record.ended.is_none()) {
             last.ended = Some(ended);
+            last.duration = last.duration.min(age.saturating_sub(last.started));
         }
     }
 

@@ -378,7 +378,7 @@ impl Pump {
             | BolusEnd::EmptyReservoir
             | BolusEnd::Alarm => Delivered::exactly(record.given(self.age).dose()),
         };
-        self.doses.end_running(Ended { delivered, end });
+        self.doses.end_running(Ended { delivered, end }, self.age);
         self.remember(HistoryEvent::BolusEnded { bolus, origin, delivered, end });
         self.grant = None;
     }

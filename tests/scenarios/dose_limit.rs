@@ -237,21 +237,27 @@ fn a_lockout_made_longer_reaches_back_to_a_dose_that_no_limit_reached_before() {
 }
 
 #[test]
-fn a_dose_counts_for_as_long_as_it_was_accepted_for_though_a_shorter_bolus_is_programmed_meanwhile() {
-    let mut world = world_at(9, 0, stepping(20 * 60, 22 * 60));
-    world.hold_dose();
-    reprogram(&mut world, |programmed| {
-        programmed.bolus_duration = secs(30);
-        programmed.window_limit = limit(80, hours(2));
-        programmed.basal = programme([(0, 2_000)]);
-    });
-    world.pass(secs(3));
-    world.hold_stop();
-    world.pass(secs(3));
-    world.seen();
-    world.seen();
-    assert_eq!(wait_of(&world).reasons, [Reason::WindowLimit, Reason::Lockout]);
-    agrees_with_the_pump(&world);
+fn a_dose_counts_for_as_long_as_it_takes_though_a_shorter_bolus_is_programmed_meanwhile() {
+    for stopped in [false, true] {
+        let mut world = world_at(9, 0, stepping(20 * 60, 22 * 60));
+        world.hold_dose();
+        reprogram(&mut world, |programmed| {
+            programmed.bolus_duration = secs(30);
+            programmed.window_limit = limit(80, hours(2));
+            programmed.basal = programme([(0, 2_000)]);
+        });
+        world.pass(secs(3));
+        if stopped {
+            world.hold_stop();
+            world.pass(secs(3));
+        } else {
+            world.pass(mins(5));
+        }
+        world.seen();
+        world.seen();
+        assert_eq!(wait_of(&world).reasons, [Reason::WindowLimit, Reason::Lockout], "stopped: {stopped}");
+        agrees_with_the_pump(&world);
+    }
 }
 
 #[test]

@@ -121,7 +121,7 @@ impl Remote {
                     self.kept.account.discount(source);
                 }
                 // keeps R-REQ-17
-                self.kept.account.ends_at(source, entry.at);
+                self.kept.account.ended_at(source, entry.at);
                 if let Some(bolus) = self.open_bolus(source).filter(|open| open.bolus == bolus) {
                     self.finish(bolus_ended(bolus, delivered, end), now);
                 }

@@ -174,6 +174,13 @@ impl Account {
         }
     }
 
+    /// The pump's history tells when it ended: none of it lies behind that, and none was stopped later.
+    pub fn ended_at(&mut self, source: DoseSource, at: PumpTime) {
+        for dose in self.doses.as_mut_slice().iter_mut().filter(|dose| dose.source == source) {
+            dose.lasts = at.since(dose.since.pump).unwrap_or(dose.lasts);
+        }
+    }
+
     /// Takes a dose out of the account: the pump has proved that nothing went in.
     pub fn discount(&mut self, source: DoseSource) {
         self.doses.retain(|dose| dose.source != source);

@@ -161,6 +161,6 @@ fn version_2_bytes_are_frozen() {
     );
     assert_eq!(
         (used.len(), hex(&used).as_str()),
-        (594, "adf3e4b5961090b917d25e803c20c511d8eb3407fcc2c797f9a882687ed8cb47")
+        (594, "09b56b292838581896c4dc0df2713e620cb7cae879180dfc5bddc8ba8c44df2b")
     );
 }

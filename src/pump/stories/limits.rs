@@ -180,6 +180,23 @@ fn a_dose_of_which_only_the_tail_lies_in_a_window_counts_there_in_full() {
 }
 
 #[test]
+fn a_dose_that_was_cut_short_leaves_the_window_with_its_last_drop() {
+    let mut bench = bench_with(|p| {
+        p.bolus_duration = Millis::from_mins(20);
+        p.window_limit.window = Millis::from_hours(4);
+        p.window_limit.amount = mcg(50 + 14 + 49);
+    });
+    bench.dose(1);
+    bench.pass(Millis::from_mins(5));
+    bench.cancel(1);
+    bench.pass(Millis::from_hours(4).saturating_sub(Millis::from_secs(1)));
+    let denial = bench.denied(2);
+    assert_eq!((denial.reasons, denial.retry_after), (only(DenyReason::WindowLimit), Millis::from_secs(1)));
+    bench.pass(Millis::from_secs(1));
+    bench.dose(3);
+}
+
+#[test]
 fn a_clinicians_bolus_counts_towards_lockout_and_window_but_not_the_allotment() {
     let mut bench = bench();
     bench.pump.clinician_bolus(mcg(260)).expect("runs");
