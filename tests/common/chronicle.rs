@@ -15,6 +15,8 @@ use simulated_pump::Pump;
 #[derive(Clone, Debug, Default)]
 pub struct Chronicle {
     entries: Vec<Chronicled>,
+    boluses: Vec<ToldBolus>,
+    last: HistorySeq,
     elapsed: Millis,
 }
 
@@ -49,15 +51,43 @@ pub struct ToldBolus {
 impl Chronicle {
     /// Looks for entries that are new.
     pub fn observe(&mut self, pump: &Pump) {
-        let last = self.entries.last().map_or(HistorySeq(0), |told| told.entry.seq);
-        let new: Vec<HistoryEntry> = pump.history().rev().take_while(|entry| entry.seq > last).copied().collect();
-        let (elapsed, prescription, civil) = (self.elapsed, pump.prescription(), pump.civil());
-        let told = |entry: HistoryEntry| {
+        if pump.history().next_back().is_none_or(|newest| newest.seq <= self.last) {
+            return;
+        }
+        let new: Vec<HistoryEntry> = pump.history().rev().take_while(|entry| entry.seq > self.last).copied().collect();
+        for entry in new.into_iter().rev() {
             // A step of an hour may have passed over it. Before a reset nobody knows how long ago it was.
             let ago = pump.time().since(entry.at).unwrap_or(Millis::ZERO);
-            Chronicled { at: elapsed.saturating_sub(ago), entry, prescription: prescription.clone(), civil }
-        };
-        self.entries.extend(new.into_iter().rev().map(told));
+            let at = self.elapsed.saturating_sub(ago);
+            self.tell(at, entry.event);
+            self.last = entry.seq;
+            self.entries.push(Chronicled { at, entry, prescription: pump.prescription().clone(), civil: pump.civil() });
+        }
+    }
+
+    fn tell(&mut self, at: Millis, event: HistoryEvent) {
+        match event {
+            HistoryEvent::BolusStarted { bolus, origin, dose, .. } => {
+                self.boluses.push(ToldBolus { bolus, origin, dose, started: at, ended: None });
+            }
+            HistoryEvent::BolusEnded { bolus, delivered, end, .. } => {
+                let running = self.boluses.iter_mut().rfind(|told| told.bolus == bolus);
+                running.expect("a bolus ends that began").ended = Some((at, delivered, end));
+            }
+            HistoryEvent::Refilled { .. }
+            | HistoryEvent::Reprogrammed { .. }
+            | HistoryEvent::Stopped
+            | HistoryEvent::Started
+            | HistoryEvent::Reset => {}
+        }
+    }
+
+    /// Lets go of all entries, and of the boluses that no window reaches any more.
+    pub fn forget(&mut self) {
+        self.entries.clear();
+        let elapsed = self.elapsed;
+        let reached = |at: Millis| elapsed.saturating_sub(at) < Millis::from_hours(2 * 7 * 24);
+        self.boluses.retain(|told| told.ended.is_none_or(|(at, ..)| reached(at)));
     }
 
     /// The pump has counted this much time.
@@ -71,29 +101,12 @@ impl Chronicle {
     }
 
     /// Everything, oldest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Chronicled> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Chronicled> + DoubleEndedIterator {
         self.entries.iter()
     }
 
     /// Every bolus, oldest first.
-    pub fn boluses(&self) -> Vec<ToldBolus> {
-        let mut boluses: Vec<ToldBolus> = Vec::new();
-        for Chronicled { at, entry, .. } in &self.entries {
-            match entry.event {
-                HistoryEvent::BolusStarted { bolus, origin, dose, .. } => {
-                    boluses.push(ToldBolus { bolus, origin, dose, started: *at, ended: None });
-                }
-                HistoryEvent::BolusEnded { bolus, delivered, end, .. } => {
-                    let running = boluses.iter_mut().rfind(|told| told.bolus == bolus);
-                    running.expect("a bolus ends that began").ended = Some((*at, delivered, end));
-                }
-                HistoryEvent::Refilled { .. }
-                | HistoryEvent::Reprogrammed { .. }
-                | HistoryEvent::Stopped
-                | HistoryEvent::Started
-                | HistoryEvent::Reset => {}
-            }
-        }
-        boluses
+    pub fn boluses(&self) -> &[ToldBolus] {
+        &self.boluses
     }
 }

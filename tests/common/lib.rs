@@ -165,6 +165,14 @@ pub struct World {
     boots: u8,
     durable_ids: BTreeSet<u64>,
     intended_ids: BTreeSet<u64>,
+    /// The commands about a request that have left, each once.
+    left: BTreeSet<(&'static str, RequestId)>,
+    committed: usize,
+    /// Lines of the record that are no longer held here.
+    told_records: u64,
+    tape: Option<Vec<Batch>>,
+    /// When it was last asked when the remote wants to be woken, and what it said.
+    wants: Option<(Now, Option<Uptime>)>,
 }
 
 impl World {
@@ -211,6 +219,11 @@ impl World {
             boots: 1,
             durable_ids: BTreeSet::new(),
             intended_ids: BTreeSet::new(),
+            left: BTreeSet::new(),
+            committed: 0,
+            told_records: 0,
+            tape: None,
+            wants: None,
         };
         world.settle();
         world
@@ -310,13 +323,19 @@ impl World {
     pub fn doze(&mut self, span: Millis, late: Millis) {
         let end = self.now.uptime.after(span);
         while self.now.uptime < end {
-            let wanted = self.wanted().map_or(end, |at| at.max(self.now.uptime.after(late)));
+            let asked = self.wanted();
+            let wanted = asked.map_or(end, |at| at.max(self.now.uptime.after(late)));
             let reconnect = if self.in_reach && !self.connected { self.reconnect_at } else { end };
             let answer = self.inbound.front().map_or(end, |(at, _)| *at);
-            let pump_news = self.now.uptime.after(PUMP_NEWS_EVERY.max(late));
+            let pump_news = self.now.uptime.after(self.pump_news(end.since(self.now.uptime)).max(late));
             let next = wanted.min(reconnect).min(answer).min(pump_news).min(end);
-            self.step(next.since(self.now.uptime).max(Millis::new(1)));
+            self.step_to(next.since(self.now.uptime).max(Millis::new(1)), asked);
         }
+    }
+
+    /// How soon the pump may have something to say unasked.
+    fn pump_news(&self, most: Millis) -> Millis {
+        if self.pump.has_news(OURS) { PUMP_NEWS_EVERY } else { self.pump.quiet_for(most).max(PUMP_NEWS_EVERY) }
     }
 
     /// Holds a control for this long, then lifts the finger.
@@ -360,8 +379,8 @@ impl World {
     pub fn say(&mut self, input: Input) {
         self.turn(input);
         self.settle();
-        let wanted = self.remote.poll_timeout(self.now);
-        assert!(wanted.is_none_or(|(at, _)| at > self.now.uptime), "the machine spins: {wanted:?}");
+        let spins = self.wanted().is_some_and(|at| at <= self.now.uptime);
+        assert!(!spins, "the machine spins: {:?}", self.remote.poll_timeout(self.now));
     }
 
     /// The next command of this kind meets this fault.
@@ -433,6 +452,26 @@ impl World {
         self.crash();
     }
 
+    /// From now on every batch that is stored is kept as it was.
+    pub fn start_tape(&mut self) {
+        self.tape = Some(Vec::new());
+    }
+
+    /// The batches that were stored since the tape was started.
+    pub fn tape(&self) -> &[Batch] {
+        self.tape.as_deref().unwrap_or_default()
+    }
+
+    /// Lets go of what has been told and judged, so that years fit into memory. Only boluses that a window can still reach
+    /// stay in the chronicle, and the record's head.
+    pub fn forget(&mut self) {
+        self.told_records += self.record.len() as u64;
+        self.record.clear();
+        self.chain.drain(..self.chain.len().saturating_sub(1));
+        self.sent.clear();
+        self.chronicle.forget();
+    }
+
     /// What is on disk: what a restart begins from.
     pub const fn kept(&self) -> &Kept {
         &self.kept
@@ -484,6 +523,7 @@ impl World {
         self.reconnect_at = uptime.after(RECONNECTS_AFTER);
         let open_before = self.kept.request.as_ref().map(|request| request.id);
         self.remote = Remote::restore(beginning(&self.kept, self.head(), self.bonded), self.now);
+        self.wants = None;
         let open_after = self.remote.request().map(|request| request.id);
         // proves R-REQ-10
         assert_eq!(open_before, open_after, "promise 2: a restart restores the same open question");
@@ -493,6 +533,10 @@ impl World {
     /// Lets this much time pass in one step; the remote hears what there is to hear, and is woken if it wanted to be.
     pub fn step(&mut self, span: Millis) {
         let wanted = self.wanted();
+        self.step_to(span, wanted);
+    }
+
+    fn step_to(&mut self, span: Millis, wanted: Option<Uptime>) {
         self.now.uptime = self.now.uptime.after(span);
         self.now.wall = self.now.wall.map(|wall| wall.after(span));
         self.drifted_ppm_ms += self.drift_ppm * i64::try_from(span.get()).unwrap_or(0);
@@ -520,8 +564,13 @@ impl World {
         self.chronicle.observe(&self.pump);
     }
 
-    fn wanted(&self) -> Option<Uptime> {
-        self.remote.poll_timeout(self.now).map(|(at, _)| at)
+    /// When the remote wants to be woken. Asked once between two turns: this is the dearest question of the machine.
+    fn wanted(&mut self) -> Option<Uptime> {
+        let (now, remote) = (self.now, &self.remote);
+        let fresh = self.wants.filter(|(asked, _)| *asked == now);
+        let (_, at) = fresh.unwrap_or_else(|| (now, remote.poll_timeout(now).map(|(at, _)| at)));
+        self.wants = Some((now, at));
+        at
     }
 
     fn count_turn(&mut self) {
@@ -551,6 +600,7 @@ impl World {
         self.session = self.session.after(&input, self.kept.pump.as_ref());
         let stood = Before::of(&self.remote, &input, self.now);
         self.remote.handle(input, self.now);
+        self.wants = None;
         stood.assert_turn(&self.remote, self.now);
         let left = before.is_some() && in_doubt(&self.remote) != before;
         // proves R-REQ-07
@@ -602,6 +652,9 @@ impl World {
             };
             self.append(happened);
         }
+        if let Some(tape) = &mut self.tape {
+            tape.push(batch.clone());
+        }
         self.kept = Kept::from_bytes(&batch.kept).unwrap_or_else(|malformed| panic!("not restorable: {malformed}"));
         self.head()
     }
@@ -616,12 +669,14 @@ impl World {
     fn head(&self) -> AuditHead {
         let mut hash = [0; 32];
         hash[..8].copy_from_slice(&self.chain.last().copied().unwrap_or_default().to_le_bytes());
-        AuditHead { count: self.record.len() as u64, hash }
+        AuditHead { count: self.told_records + self.record.len() as u64, hash }
     }
 
     fn carry(&mut self, command: &Command) {
-        assert_may_leave(command, self.session, &self.remote, &self.sent);
-        self.check_promises(command);
+        let (name, about) = permitted::name(command);
+        let first = about.is_none_or(|id| self.left.insert((name, id)));
+        assert_may_leave(command, self.session, &self.remote, first);
+        self.check_promises(command, first);
         self.sent.push(command.clone());
         if !self.connected {
             return;
@@ -653,7 +708,7 @@ impl World {
     }
 
     /// Promises 1 and 3, at the moment when something leaves.
-    fn check_promises(&self, command: &Command) {
+    fn check_promises(&mut self, command: &Command, first: bool) {
         match command {
             Command::Prepare { id, .. } => {
                 // proves R-REQ-01, R-REQ-11
@@ -662,11 +717,10 @@ impl World {
             Command::Commit { id, .. } => {
                 // proves R-REQ-01, R-REQ-11
                 assert!(self.intended_ids.contains(&id.0), "promise 1: COMMIT {id} before its record");
-                let again = self.sent.iter().any(|sent| matches!(sent, Command::Commit { id: sent, .. } if sent == id));
                 // proves R-REQ-12
-                assert!(!again, "promise 3: a second COMMIT {id}");
-                let committed = self.transmitted(|sent| matches!(sent, Command::Commit { .. }));
-                assert!(committed < self.full_holds, "promise 1: COMMIT {id} without a full hold of its own");
+                assert!(first, "promise 3: a second COMMIT {id}");
+                self.committed += 1;
+                assert!(self.committed <= self.full_holds, "promise 1: COMMIT {id} without a full hold of its own");
             }
             _ => {}
         }

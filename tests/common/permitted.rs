@@ -171,13 +171,12 @@ impl Session {
     }
 }
 
-/// A command leaves: the session or the request must permit it.
-pub(crate) fn assert_may_leave(command: &Command, session: Session, remote: &Remote, sent: &[Command]) {
+/// A command leaves, for the first time about its request or not: the session or the request must permit it.
+pub(crate) fn assert_may_leave(command: &Command, session: Session, remote: &Remote, first: bool) {
     let (name, id) = name(command);
     let request = request_row(remote.request());
     let about_request = session == Session::Greeted && id.is_some() && id == remote.request().map(|request| request.id);
     let permitted = about_request && request.transmits.contains(&name);
-    let first = !sent.iter().any(|earlier| self::name(earlier) == (name, id));
     let permitted_once = about_request && request.transmits.contains(&[name, " once"].concat().as_str()) && first;
     let by_session = session.row().transmits.contains(&name);
     // proves R-REQ-13
@@ -284,7 +283,7 @@ const fn face_row(face: &Face) -> FaceRow {
 }
 
 /// A command's name, and the request that it is about.
-const fn name(command: &Command) -> (&'static str, Option<RequestId>) {
+pub(crate) const fn name(command: &Command) -> (&'static str, Option<RequestId>) {
     match command {
         Command::Hello { .. } => ("HELLO", None),
         Command::Prepare { id, .. } => ("PREPARE", Some(*id)),

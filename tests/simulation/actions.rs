@@ -14,7 +14,7 @@ use pump_protocol::{
 use pump_tests::{CommandKind, Disk, Effect, Fault, Point, World};
 use simulated_pump::Setup;
 
-use crate::{chance::Chance, tally::Tally};
+use crate::{chance::Chance, invariants::Judge};
 
 /// The patient's code, where one is asked for.
 const CODE: u16 = 427;
@@ -23,10 +23,7 @@ const TROUBLES: [Trouble; 3] = [Trouble::SelfTestRunning, Trouble::SelfTestFaile
 /// A world in which things happen.
 pub(crate) struct Story {
     pub(crate) world: World,
-    /// How far the invariants have looked through the record.
-    pub(crate) judged: usize,
-    /// How far through the chronicle.
-    pub(crate) told: usize,
+    pub(crate) judge: Judge,
 }
 
 /// One thing that happens.
@@ -107,7 +104,7 @@ impl Story {
         let mut world = World::with(setup);
         world.drift_ppm = i64::try_from(chance.below(1_001)).expect("small") - 500;
         world.pass(Millis::from_secs(2));
-        Self { world, judged: 0, told: 0 }
+        Self { world, judge: Judge::default() }
     }
 
     /// What happens next. Most of it is what patients do; the rest is what must not matter.
@@ -149,12 +146,7 @@ impl Story {
             90 => {
                 Action::Refill(Concentration::from_micrograms_per_millilitre(chance.pick(&[2_000, 2_000, 1_000, 500])))
             }
-            91 => {
-                let programmed = self.world.pump.prescription().programmed();
-                let version = programmed.version + 1;
-                let next = Programmed { version, ..prescription(programmed, chance).programmed().clone() };
-                Action::Reprogram(Box::new(next))
-            }
+            91 => self.reprogram(chance),
             92 => Action::OtherAsks,
             93..=94 => Action::OtherDoses,
             96 if chance.one_in(12) => Action::LongAway { history_goes_too: chance.one_in(2) },
@@ -164,6 +156,14 @@ impl Story {
             98 => what_is_wrong_here(chance),
             _ => Self::what_mends(chance),
         }
+    }
+
+    /// The clinic changes the prescription.
+    pub(crate) fn reprogram(&self, chance: &mut Chance) -> Action {
+        let programmed = self.world.pump.prescription().programmed();
+        let version = programmed.version + 1;
+        let next = Programmed { version, ..prescription(programmed, chance).programmed().clone() };
+        Action::Reprogram(Box::new(next))
     }
 
     pub(crate) fn act(&mut self, action: Action, chance: &mut Chance) {
@@ -243,11 +243,8 @@ impl Story {
         let world = &mut self.world;
         world.seen();
         world.visit(Visit::Patient);
-        if let Face::Wait(wait) = world.face()
-            && !chance.one_in(3)
-        {
-            let late = Millis::new((wait.remaining.get() / 60).clamp(500, 3_600_000));
-            world.doze(wait.remaining.saturating_add(Millis::from_secs(1)), late);
+        if !chance.one_in(3) {
+            wait_for_ready(world);
         }
         if chance.one_in(4) {
             let at =
@@ -268,9 +265,7 @@ impl Story {
         let world = &mut self.world;
         world.seen();
         world.visit(Visit::Patient);
-        if let Face::Wait(wait) = world.face() {
-            world.doze(wait.remaining.saturating_add(Millis::from_secs(1)), Millis::from_secs(30));
-        }
+        wait_for_ready(world);
         world.disk_catches_up();
         world.disk = Disk::Hesitates;
         world.hold_dose();
@@ -342,12 +337,12 @@ impl Story {
         world.disk_catches_up();
         world.come_back();
     }
+}
 
-    pub(crate) fn tally(&self) -> Tally {
-        let mut tally = Tally { holds: self.world.full_holds, ..Tally::default() };
-        tally.commits = self.world.transmitted(|sent| matches!(sent, pump_protocol::message::Command::Commit { .. }));
-        self.world.record().iter().for_each(|happened| tally.count(&happened.event));
-        tally
+fn wait_for_ready(world: &mut World) {
+    if let Face::Wait(wait) = world.face() {
+        let late = Millis::new((wait.remaining.get() / 60).clamp(500, 3_600_000));
+        world.doze(wait.remaining.saturating_add(Millis::from_secs(1)), late);
     }
 }
 
@@ -385,7 +380,7 @@ fn what_is_wrong_here(chance: &mut Chance) -> Action {
     }
 }
 
-fn fault(chance: &mut Chance) -> Fault {
+pub(crate) fn fault(chance: &mut Chance) -> Fault {
     let at = chance.pick(&[
         CommandKind::Hello,
         CommandKind::Prepare,
@@ -420,7 +415,7 @@ fn prescription(like: &Programmed, chance: &mut Chance) -> Prescription {
         1 => Bounded::filled_from([step(0, 20_000), step(begins, 1_000), step(1_400, 20_000)]),
         _ => like.basal.clone(),
     };
-    let window = Millis::from_hours(chance.pick(&[1, 2, 24, 24, 7 * 24]));
+    let window = Millis::from_hours(chance.pick(&[1, 2, 24, 24, 24, 24, 24, 7 * 24]));
     let unlimited = WindowDoseLimit { amount: Dose::from_micrograms(100_000), window };
     let roomy = Programmed { basal: basal.clone(), window_limit: unlimited, ..like.clone() };
     let most_basal = Prescription::check(roomy).expect("agrees").most_basal_in(window);

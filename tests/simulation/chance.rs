@@ -13,6 +13,13 @@ impl Chance {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
+    /// The choices of one step of a life: they don't depend on those of other steps, so that steps can be left out.
+    pub(crate) fn of_step(seed: u64, step: u32) -> Self {
+        let mut chance = Self::new(seed);
+        chance.0.set_stream(1 + u64::from(step));
+        chance
+    }
+
     /// 0 to just below `end`.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0.next_u64() % end

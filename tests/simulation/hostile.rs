@@ -466,7 +466,7 @@ impl Bench {
 /// How many pages there are; FAULT is not this machine's.
 const PAGES: usize = 16;
 
-const fn page(face: &Face) -> &'static str {
+pub(crate) const fn page(face: &Face) -> &'static str {
     match face {
         Face::Checking => "CHECKING",
         Face::Ready(_) => "READY",

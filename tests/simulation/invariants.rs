@@ -1,11 +1,11 @@
-//! What must hold after every step, each as a function that says it.
+//! What must hold after every step, each as a function that says it, asked by a judge who reads everything once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pump_core::{audit::event::Event, screen::Face};
 use pump_protocol::{
     history::{BolusEnd, Delivered, HistoryEvent, Origin},
-    message::{AuditHead, Command, Denial, DenyReason, Nonce, Reply, RequestId, Role},
+    message::{AuditHead, Command, Denial, DenyReason, KeyFingerprint, Nonce, Reply, RequestId, Role},
     prescription::Programmed,
     quantity::{Dose, Millis},
 };
@@ -14,54 +14,101 @@ use pump_tests::{
     chronicle::{Chronicled, ToldBolus},
 };
 
-use crate::actions::Story;
+use crate::tally::Tally;
 
 const DAY: Millis = Millis::from_hours(24);
 /// In milliseconds.
-const MINUTE: i128 = 60_000;
-const HOUR: i128 = 60 * MINUTE;
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
 
-/// All of them.
-pub(crate) fn hold(story: &mut Story) {
-    let world = &story.world;
-    delivered_doses_are_committed_ids_are_full_holds(world);
-    no_id_is_started_twice(world);
-    the_pump_keeps_lockout_allotment_and_window(world, story.told);
-    the_page_promises_no_more_than_the_pump(world);
-    every_outcome_on_record_agrees_with_the_pumps_history(world, story.judged);
-    an_open_question_has_not_ended_on_record(world);
-    the_accounts_differ_only_for_a_reason(world);
-    story.judged = world.record().len();
-    story.told = world.chronicle.iter().count();
+/// A reference account that owes nothing to either machine. It has read what was sent, what the pump's history really held
+/// and what the record says, up to a place in each.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    sent: usize,
+    told: usize,
+    judged: usize,
+    /// Ids of ours that were committed.
+    committed: BTreeMap<RequestId, u32>,
+    /// Boluses that were started for a request, by key and id; and how those that have ended did.
+    started: BTreeMap<(KeyFingerprint, RequestId), Option<(Delivered, BolusEnd)>>,
+    last_reset: Option<Millis>,
+    /// Requests of ours that the record knows, and how many outcomes it holds of each.
+    asked: BTreeMap<RequestId, u32>,
+    /// Something that only one side can count has happened.
+    may_differ: bool,
+    records_lost: bool,
+    disowned: u32,
+    in_doubt: BTreeSet<RequestId>,
+    pub(crate) walk: Walk,
+    pub(crate) tally: Tally,
 }
 
-fn delivered_doses_are_committed_ids_are_full_holds(world: &World) {
-    let committed: BTreeSet<u64> = committed(world).collect();
-    let started = ours(world).len();
-    // proves R-REQ-20
-    assert!(started <= committed.len(), "{started} boluses of {} committed ids", committed.len());
-    // proves R-REQ-20
-    assert!(committed.len() <= world.full_holds, "{} ids of {} full holds", committed.len(), world.full_holds);
-    assert_eq!(committed.len(), self::committed(world).count(), "an id was committed twice");
-}
-
-fn no_id_is_started_twice(world: &World) {
-    let mut started = BTreeSet::new();
-    for bolus in world.chronicle.boluses() {
-        if let Origin::Remote { key, id } = bolus.origin {
-            // proves R-REQ-12
-            assert!(started.insert((key, id)), "{id} of {key:?} was started twice");
-        }
+impl Judge {
+    /// Every invariant, over what is new.
+    pub(crate) fn hold(&mut self, world: &World) {
+        self.read_what_was_sent(world);
+        self.read_the_chronicle(world);
+        self.read_the_record(world);
+        // proves R-REQ-20
+        assert!(self.committed.len() <= world.full_holds, "more ids than the {} full holds", world.full_holds);
+        self.the_open_question_has_no_outcome_on_record(world);
+        the_page_promises_no_more_than_the_pump(world);
+        self.tally.set("full holds", world.full_holds);
     }
-}
 
-/// A reference account that owes nothing to either machine: true times, and the prescription in force at each start.
-fn the_pump_keeps_lockout_allotment_and_window(world: &World, judged: usize) {
-    let boluses = world.chronicle.boluses();
-    for told in world.chronicle.iter().skip(judged) {
-        let HistoryEvent::BolusStarted { bolus, origin: Origin::Remote { .. }, dose, .. } = told.entry.event else {
-            continue;
-        };
+    /// What was judged may be forgotten.
+    pub(crate) fn forget(&mut self, world: &mut World) {
+        world.forget();
+        (self.sent, self.told, self.judged) = (0, 0, 0);
+    }
+
+    fn read_what_was_sent(&mut self, world: &World) {
+        for command in &world.sent[self.sent..] {
+            match command {
+                Command::Commit { id, .. } => {
+                    let times = self.committed.entry(*id).or_default();
+                    *times += 1;
+                    // proves R-REQ-12
+                    assert_eq!(*times, 1, "{id} was committed twice");
+                    self.tally.add("COMMIT sent", 1);
+                }
+                Command::Hello { .. } => self.tally.add("HELLO sent", 1),
+                Command::ReadReport => self.tally.add("READ REPORT sent", 1),
+                _ => {}
+            }
+        }
+        self.sent = world.sent.len();
+    }
+
+    fn read_the_chronicle(&mut self, world: &World) {
+        for told in world.chronicle.iter().skip(self.told) {
+            match told.entry.event {
+                HistoryEvent::BolusStarted { origin: Origin::Remote { key, id }, .. } => {
+                    // proves R-REQ-12
+                    assert_eq!(self.started.insert((key, id), None), None, "{id} of {key:?} was started twice");
+                    let committed = key != OURS || self.committed.contains_key(&id);
+                    // proves R-REQ-20
+                    assert!(committed, "{id} runs and was never committed");
+                    self.the_pump_kept_lockout_allotment_and_window(world, told);
+                }
+                HistoryEvent::BolusEnded { origin: Origin::Remote { key, id }, delivered, end, .. } => {
+                    self.started.insert((key, id), Some((delivered, end)));
+                }
+                HistoryEvent::Reset => {
+                    self.last_reset = Some(told.at);
+                    self.may_differ = true;
+                }
+                HistoryEvent::Reprogrammed { .. } => self.may_differ = true,
+                _ => {}
+            }
+        }
+        self.told = world.chronicle.iter().len();
+    }
+
+    /// By true times, and by the prescription in force at the start.
+    fn the_pump_kept_lockout_allotment_and_window(&self, world: &World, told: &Chronicled) {
+        let HistoryEvent::BolusStarted { bolus, dose, .. } = told.entry.event else { return };
         let rules = told.prescription.programmed();
         let counted = |other: &&ToldBolus| {
             let nothing = other
@@ -69,68 +116,176 @@ fn the_pump_keeps_lockout_allotment_and_window(world: &World, judged: usize) {
                 .is_some_and(|(at, delivered, _)| at <= told.at && delivered == Delivered::exactly(Dose::ZERO));
             other.bolus < bolus && !nothing
         };
-        let earlier: Vec<&ToldBolus> = boluses.iter().filter(counted).collect();
+        let earlier: Vec<&ToldBolus> = world.chronicle.boluses().iter().filter(counted).collect();
         let since = |moment: Millis| told.at.saturating_sub(moment);
         for other in &earlier {
             // proves R-PMP-08
             assert!(since(other.started) >= rules.lockout_interval, "{bolus:?} within the lockout of {other:?}");
         }
-        let resets = world.chronicle.iter().filter(|entry| matches!(entry.entry.event, HistoryEvent::Reset));
-        for reset in resets.filter(|reset| reset.at <= told.at && reset.entry.seq < told.entry.seq) {
-            assert!(since(reset.at) >= rules.lockout_interval, "{bolus:?} within the lockout of a reset");
+        if let Some(reset) = self.last_reset {
+            assert!(since(reset) >= rules.lockout_interval, "{bolus:?} within the lockout of a reset");
         }
         let demanded = earlier.iter().filter(|other| matches!(other.origin, Origin::Remote { .. }));
         let used = demanded.filter(|other| since(other.started) < DAY).count();
         // proves R-PMP-09
         assert!(used < usize::from(rules.allotment), "{bolus:?} is one more than the allotment of {}", rules.allotment);
-        no_window_with_the_dose_in_it_passes_the_limit(told, dose, &earlier);
+        no_window_with_the_dose_in_it_passes_the_limit(told, dose, &earlier, self.walk);
+    }
+
+    fn read_the_record(&mut self, world: &World) {
+        for happened in &world.record()[self.judged.min(world.record().len())..] {
+            self.tally.count(&happened.event);
+            if let Some(id) = ends(&happened.event) {
+                *self.asked.entry(id).or_default() += 1;
+                self.tally.add("NOT SURE ended", u64::from(self.in_doubt.remove(&id)));
+            }
+            self.the_outcome_agrees_with_the_pumps_history(&happened.event);
+            match happened.event {
+                Event::Requested { id, .. } => drop(self.asked.entry(id).or_default()),
+                Event::Uncertain { id, .. } => self.tally.add("NOT SURE begun", u64::from(self.in_doubt.insert(id))),
+                Event::AssumedGiven { .. } | Event::HistoryGap { .. } => self.may_differ = true,
+                Event::RecordsLost { .. } => (self.may_differ, self.records_lost) = (true, true),
+                Event::DoseUnknownToRecord { .. } | Event::RecordWentBack { .. } => self.disowned += 1,
+                // What one side counts and the other can't: time lost in a reset, history that is gone, a dose that nobody
+                // saw, other rules.
+                // proves R-REQ-22
+                Event::AccountsDiffer { .. } => assert!(self.may_differ, "for no reason: {:?}", happened.event),
+                _ => {}
+            }
+        }
+        self.judged = world.record().len();
+    }
+
+    fn the_outcome_agrees_with_the_pumps_history(&self, event: &Event) {
+        let started = |id: &RequestId| self.started.get(&(OURS, *id));
+        let ended = |id: &RequestId| started(id).copied().flatten();
+        match event {
+            Event::Delivered { id, .. } => {
+                assert!(matches!(ended(id), Some((_, BolusEnd::Complete))), "{id} GIVEN: {:?}", started(id));
+            }
+            Event::DeliveredInPart { id, delivered, end, .. } => {
+                assert_eq!(ended(id), Some((*delivered, *end)), "{id} GIVEN IN PART");
+            }
+            Event::NotGiven { id, .. } | Event::Denied { id, .. } | Event::Rejected { id, .. } => {
+                let nothing = ended(id).is_some_and(|(delivered, _)| delivered == Delivered::exactly(Dose::ZERO));
+                // proves R-REQ-08
+                assert!(nothing || started(id).is_none(), "{id} NOT GIVEN: {:?}", started(id));
+            }
+            _ => {}
+        }
+    }
+
+    fn the_open_question_has_no_outcome_on_record(&self, world: &World) {
+        let Some(request) = world.remote.request() else { return };
+        let ended = self.asked.get(&request.id).copied().unwrap_or_default();
+        assert_eq!(ended, 0, "{} is open and has an outcome on record", request.id);
+    }
+
+    /// Liveness: with all faults off for ten minutes, nothing is open, and the record tells what the pump's history tells.
+    pub(crate) fn every_question_is_answered_in_the_end(&self, world: &World) {
+        // proves R-REQ-21
+        assert_eq!(
+            world.remote.request(),
+            None,
+            "open still, after ten minutes in which all was well: {:?}",
+            world.sent.last()
+        );
+        assert!(world.remote.all_stored(), "something waits to be recorded, and the disk works");
+        let head = world.pump.history().next_back().map(|entry| entry.seq).unwrap_or_default();
+        assert_eq!(world.kept().history_read, head, "the pump's history is not known to its head");
+        if self.records_lost {
+            return;
+        }
+        for (id, outcomes) in &self.asked {
+            // proves R-REC-01
+            assert_eq!(*outcomes, 1, "{id} was asked for; the record holds {outcomes} outcomes");
+        }
+        for (_, id) in self.started.keys().filter(|(key, _)| *key == OURS) {
+            assert!(self.asked.contains_key(id), "{id} ran, and the record holds no outcome");
+        }
+        assert_eq!(self.disowned, 0, "a record that lost nothing was told that it did");
     }
 }
 
-/// The dose limit as the prescription's text says it: every window with any of the dose in it, a minute apart, with the basal
-/// rate of each minute of the pump's calendar, and every other dose in full that the window touches.
-fn no_window_with_the_dose_in_it_passes_the_limit(told: &Chronicled, dose: Dose, earlier: &[&ToldBolus]) {
-    let (rules, midnight) = (told.prescription.programmed(), i128::from(told.civil.millis()));
+/// The dose limit as the prescription's text says it: in every window with any of the dose in it, the basal rate of each
+/// minute of the pump's calendar, and every dose in full that the window touches.
+fn no_window_with_the_dose_in_it_passes_the_limit(told: &Chronicled, dose: Dose, earlier: &[&ToldBolus], walk: Walk) {
+    let (rules, at) = (told.prescription.programmed(), ms(told.at));
     let (window, lasts) = (ms(rules.window_limit.window), ms(rules.bolus_duration));
-    // A week of minutes is more than a story needs; so many steps find a dose as short as any here.
-    let step = MINUTE.max(window / 1_440);
+    // Milliseconds of the pump's calendar, behind a midnight that no window reaches.
+    let begins = told.civil.millis().rem_euclid(24 * HOUR) + 8 * 24 * HOUR;
     let basal = a_day_of_basal(rules);
-    let mut from = 1 - window;
-    while from < lasts {
+    // Each from when to when, seen from the dose's start; what runs still is all there until now.
+    let spans: Vec<(i64, i64, i64)> = earlier
+        .iter()
+        .map(|other| {
+            let ended = other.ended.map_or(0, |(ended, ..)| ms(ended) - at);
+            (ms(other.started) - at, ended, ng(other.dose))
+        })
+        .filter(|(_, ended, _)| *ended > -window)
+        .collect();
+    let fits = |from: i64| {
         let to = from + window;
-        let touched = |other: &&&ToldBolus| {
-            let ended = other.ended.map_or(0, |(at, ..)| ms(at) - ms(told.at));
-            ms(other.started) - ms(told.at) < to && ended > from
-        };
-        let doses: i128 = earlier.iter().filter(touched).map(|other| i128::from(other.dose.nanograms())).sum();
-        let given = basal_until(&basal, midnight + to) - basal_until(&basal, midnight + from);
-        let limit = i128::from(rules.window_limit.amount.nanograms());
-        let sum = given + (doses + i128::from(dose.nanograms())) * HOUR;
+        let touched = spans.iter().filter(|(started, ended, _)| *started < to && *ended > from);
+        let doses: i64 = touched.map(|(.., dose)| dose).sum();
+        let given = basal_until(&basal, begins + to) - basal_until(&basal, begins + from);
+        let sum = given + (doses + ng(dose)) * HOUR;
         // proves R-PMP-10, R-LIM-04
-        assert!(sum <= limit * HOUR, "{} ng of {limit} ng in the window from {from} ms: {told:?}", sum / HOUR);
-        from += step;
+        assert!(
+            sum <= ng(rules.window_limit.amount) * HOUR,
+            "{} ng in the window from {from} ms: {told:?}",
+            sum / HOUR
+        );
+    };
+    let all = 1 - window..lasts;
+    match walk {
+        // So many steps find a dose as short as any here; a week of minutes is more than a story needs.
+        Walk::ByTime => {
+            let step = usize::try_from(MINUTE.max(window / 1_440)).expect("a length");
+            all.step_by(step).for_each(fits);
+        }
+        Walk::ByEdges => {
+            let days = |minute: u16| (0..18).map(move |day| day * 24 * HOUR + i64::from(minute) * MINUTE - begins);
+            let steps = rules.basal.iter().flat_map(|segment| days(segment.from_minute));
+            let ends = spans.iter().flat_map(|(started, ended, _)| [*started, *ended]);
+            let edges = steps.chain(ends).flat_map(|edge| [edge - window, edge]).chain([all.start, all.end]);
+            edges.flat_map(|edge| edge - 1..=edge + 1).filter(|from| all.contains(from)).for_each(fits);
+        }
     }
+}
+
+/// Which windows are looked at. Between two edges, a window's sum rises or falls evenly, so that the edges say it all; the
+/// stories walk by time all the same, which needs no such thought.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Walk {
+    #[default]
+    ByTime,
+    ByEdges,
 }
 
 /// What has been given by each minute of a day, in nanograms an hour for a millisecond; and by the day's end.
-fn a_day_of_basal(rules: &Programmed) -> Vec<i128> {
+fn a_day_of_basal(rules: &Programmed) -> Vec<i64> {
     let mut given = vec![0];
     for minute in 0..24 * 60 {
         let segment = rules.basal.iter().rfind(|segment| segment.from_minute <= minute).expect("the first begins at 0");
-        given.push(given[usize::from(minute)] + i128::from(segment.rate.nanograms_per_hour()) * MINUTE);
+        given.push(given[usize::from(minute)] + i64::from(segment.rate.nanograms_per_hour()) * MINUTE);
     }
     given
 }
 
-fn basal_until(a_day: &[i128], civil: i128) -> i128 {
+fn basal_until(a_day: &[i64], civil: i64) -> i64 {
     let of_day = civil.rem_euclid(24 * HOUR);
     let minute = usize::try_from(of_day / MINUTE).expect("a minute of the day");
     let begun = (a_day[minute + 1] - a_day[minute]) * (of_day % MINUTE) / MINUTE;
     civil.div_euclid(24 * HOUR) * a_day[24 * 60] + a_day[minute] + begun
 }
 
-fn ms(millis: Millis) -> i128 {
-    i128::from(millis.get())
+fn ms(millis: Millis) -> i64 {
+    i64::try_from(millis.get()).expect("a time of this world")
+}
+
+fn ng(dose: Dose) -> i64 {
+    i64::from(dose.nanograms())
 }
 
 fn the_page_promises_no_more_than_the_pump(world: &World) {
@@ -179,80 +334,6 @@ fn denied_for_a_limit(world: &World, after: Millis) -> Option<Denial> {
     }
 }
 
-fn every_outcome_on_record_agrees_with_the_pumps_history(world: &World, judged: usize) {
-    let ours = ours(world);
-    for happened in &world.record()[judged.min(world.record().len())..] {
-        let ended = |id: &RequestId| ours.get(&id.0).and_then(|told| told.ended);
-        match &happened.event {
-            Event::Delivered { id, .. } => {
-                assert!(matches!(ended(id), Some((_, _, BolusEnd::Complete))), "{id} GIVEN: {:?}", ours.get(&id.0));
-            }
-            Event::DeliveredInPart { id, delivered, end, .. } => {
-                let told = ended(id).map(|(_, delivered, end)| (delivered, end));
-                assert_eq!(told, Some((*delivered, *end)), "{id} GIVEN IN PART");
-            }
-            Event::NotGiven { id, .. } | Event::Denied { id, .. } | Event::Rejected { id, .. } => {
-                let nothing = ended(id).is_some_and(|(_, delivered, _)| delivered == Delivered::exactly(Dose::ZERO));
-                // proves R-REQ-08
-                assert!(nothing || !ours.contains_key(&id.0), "{id} NOT GIVEN: {:?}", ours.get(&id.0));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn an_open_question_has_not_ended_on_record(world: &World) {
-    let Some(request) = world.remote.request() else { return };
-    let ended = world.recorded(|event| ends(event) == Some(request.id));
-    assert_eq!(ended, 0, "{} is open and has an outcome on record", request.id);
-}
-
-/// What one side counts and the other can't: time lost in a reset, history that is gone, a dose that nobody saw, other rules.
-fn the_accounts_differ_only_for_a_reason(world: &World) {
-    let told = |event: &HistoryEvent| matches!(event, HistoryEvent::Reset | HistoryEvent::Reprogrammed { .. });
-    let recorded = |event: &Event| {
-        matches!(event, Event::AssumedGiven { .. } | Event::HistoryGap { .. } | Event::RecordsLost { .. })
-    };
-    let reason = world.chronicle.iter().any(|told_of| told(&told_of.entry.event)) || world.recorded(recorded) > 0;
-    let differ = world.record().iter().find(|happened| matches!(happened.event, Event::AccountsDiffer { .. }));
-    // proves R-REQ-22
-    assert!(reason || differ.is_none(), "the accounts differ for no reason: {differ:?}");
-}
-
-/// Liveness: with all faults off for ten minutes, nothing is open, and the record tells what the pump's history tells.
-pub(crate) fn every_question_is_answered_in_the_end(story: &Story) {
-    let world = &story.world;
-    // proves R-REQ-21
-    assert_eq!(
-        world.remote.request(),
-        None,
-        "open still, after ten minutes in which all was well: {:?}",
-        world.sent.last()
-    );
-    assert!(world.remote.all_stored(), "something waits to be recorded, and the disk works");
-    let head = world.pump.history().next_back().map(|entry| entry.seq).unwrap_or_default();
-    assert_eq!(world.kept().history_read, head, "the pump's history is not known to its head");
-    if world.recorded(|event| matches!(event, Event::RecordsLost { .. })) > 0 {
-        return;
-    }
-    let outcomes: Vec<RequestId> = world.record().iter().filter_map(|happened| ends(&happened.event)).collect();
-    let once: BTreeSet<RequestId> = outcomes.iter().copied().collect();
-    assert_eq!(outcomes.len(), once.len(), "a request ended twice: {outcomes:?}");
-    for id in ours(world).keys() {
-        assert!(once.contains(&RequestId(*id)), "#{id} ran, and the record holds no outcome");
-    }
-    let asked = world.record().iter().filter_map(|happened| match happened.event {
-        Event::Requested { id, .. } => Some(id),
-        _ => None,
-    });
-    for id in asked {
-        // proves R-REC-01
-        assert!(once.contains(&id), "{id} was asked for, and the record holds no outcome");
-    }
-    let disowned = |event: &Event| matches!(event, Event::DoseUnknownToRecord { .. } | Event::RecordWentBack { .. });
-    assert_eq!(world.recorded(disowned), 0, "a record that lost nothing was told that it did");
-}
-
 fn ends(event: &Event) -> Option<RequestId> {
     match event {
         Event::Delivered { id, .. }
@@ -263,21 +344,4 @@ fn ends(event: &Event) -> Option<RequestId> {
         | Event::AssumedGiven { id } => Some(*id),
         _ => None,
     }
-}
-
-fn ours(world: &World) -> BTreeMap<u64, ToldBolus> {
-    let boluses = world.chronicle.boluses().into_iter();
-    boluses
-        .filter_map(|told| match told.origin {
-            Origin::Remote { key: OURS, id } => Some((id.0, told)),
-            _ => None,
-        })
-        .collect()
-}
-
-fn committed(world: &World) -> impl Iterator<Item = u64> {
-    world.sent.iter().filter_map(|sent| match sent {
-        Command::Commit { id, .. } => Some(id.0),
-        _ => None,
-    })
 }

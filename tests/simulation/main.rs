@@ -1,86 +1,184 @@
-//! The first randomized run: patients, clinics, radios, disks and clocks do what they like, and every promise holds.
+//! Lives of a remote and a pump: patients, clinics, radios, disks and clocks do what they like, and every promise holds.
 //!
-//! Each seed is one story of a remote and a pump. After each step every invariant is asked ([`invariants`]); at the end all
-//! faults are taken away, ten minutes pass, and no question may be open. What happened is counted: a run in which nothing
-//! goes wrong proves nothing.
+//! Each seed is one [`life`], and decides everything in it. After each step every invariant is asked ([`invariants`]); at the
+//! end all faults are taken away, ten minutes pass, and no question may be open. What happened is counted: a run in which
+//! nothing goes wrong proves nothing.
 //!
-//! Replay a failure: `SEED=17 cargo test -p pump-tests --test simulation`. More of them: `RUNS=100000 cargo test ...`.
+//! A life that breaks a promise is made short ([`shrink`]), printed step by step with the command that lives it again, and its
+//! record is written as an export, of which `audit-tool replay` tells every request in words.
+//!
+//! | | command |
+//! |---|---|
+//! | more stories | `RUNS=100000 cargo test --release -p pump-tests --test simulation promise -- --nocapture` |
+//! | more years | `YEARS=10000 cargo test --release -p pump-tests --test simulation years -- --nocapture` |
+//! | one life | `SEED=17 cargo test -p pump-tests --test simulation promise -- --nocapture`, `LIFE=year SEED=17 …` |
 
 mod actions;
 mod chance;
 mod hostile;
 mod invariants;
 mod liar;
+mod life;
+mod shrink;
 mod tally;
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::atomic::{AtomicUsize, Ordering},
+    num::NonZero,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
 };
 
-use pump_protocol::quantity::Millis;
+use pump_core::audit::{
+    export::{ExportReader, FRAME_HEADER_LEN, MAGIC, content_len},
+    story::{self as audit, Standing},
+};
 
-use self::{actions::Story, chance::Chance, invariants::every_question_is_answered_in_the_end, tally::Tally};
+use self::{
+    life::{Kind, Life},
+    tally::Tally,
+};
 
 /// Twenty seconds in a debug build; enough for each kind of fault to meet each state of a request some ten times.
 const RUNS: u64 = 800;
-/// How many things happen in one story.
-const ACTIONS: u32 = 40;
-
-static FAILED: AtomicUsize = AtomicUsize::new(0);
+/// The same, for years.
+const YEARS: u64 = 4;
 
 #[test]
 fn whatever_happens_every_promise_holds_and_every_question_is_answered() {
     if let Some(seed) = from_environment("SEED") {
-        let tally = live(seed, true);
-        println!("{tally:#?}");
-        return;
+        return live_one(seed);
     }
     let runs = from_environment("RUNS").unwrap_or(RUNS);
-    let began = std::time::Instant::now();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let tallies: Vec<Tally> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads as u64)
-            .map(|first| scope.spawn(move || (first..runs).step_by(threads).filter_map(tell).sum::<Tally>()))
-            .collect();
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    let (tally, took) = live_all(Kind::Story, runs);
+    println!("{runs} stories in {took:.1?}:\n{tally}");
+    tally.assert_at_least(&[
+        ("full holds", runs),
+        ("COMMIT sent", runs / 2),
+        ("delivered", runs / 4),
+        ("delivered_in_part", runs / 20),
+        ("not_given", runs / 10),
+        ("denied", runs / 100),
+        ("rejected", runs / 500),
+        ("assumed_given", runs / 1000),
+        ("history_gap", runs / 500),
+        ("records_lost", runs / 500),
+        ("NOT SURE begun", runs / 5),
+        ("commit_withheld", runs / 100),
+        ("attempt_refused", runs / 2),
+        ("stop_asked", runs / 10),
+        ("started", runs * 2),
+        ("pump_reset", runs / 10),
+        ("dose_of_others", runs / 10),
+        ("code_wrong", runs / 40),
+        ("attempt_unconfirmed", runs / 100),
+        ("alarm_raised", runs / 2),
+        ("clock_stepped", runs / 20),
+        ("pump_clock_set", runs / 20),
+        ("liquid_changed", runs / 20),
+        ("trouble_began", runs / 40),
+        ("changes_seen", runs / 10),
+    ]);
+}
+
+#[test]
+fn over_years_every_promise_holds() {
+    let years = from_environment("YEARS").unwrap_or(YEARS);
+    let (tally, took) = live_all(Kind::Year, years);
+    let days = years * Life::whole(Kind::Year, 0).days();
+    println!("{years} patient-years, {days} patient-days in {took:.1?}:\n{tally}");
+    tally.assert_at_least(&[
+        ("full holds", 4 * days),
+        ("READ REPORT sent", 96 * days),
+        ("HELLO sent", 8 * days),
+        ("delivered", days / 2),
+        ("NOT SURE ended", years),
+        ("refilled", 10 * years),
+        ("prescription_read", 10 * years),
+    ]);
+}
+
+fn live_one(seed: u64) {
+    let kind = if std::env::var("LIFE").is_ok_and(|kind| kind == "year") { Kind::Year } else { Kind::Story };
+    let mut life = Life::whole(kind, seed);
+    if let Ok(steps) = std::env::var("STEPS") {
+        life.steps = steps.split(',').map(|step| step.parse().expect("a number of a step")).collect();
+    }
+    let lived = life.live_aloud();
+    println!("{}{}", lived.told, lived.story.judge.tally);
+    assert_eq!(lived.broken, None);
+}
+
+/// As many lives, on all cores. The first that breaks a promise is told, and fails.
+fn live_all(kind: Kind, lives: u64) -> (Tally, Duration) {
+    let began = Instant::now();
+    let next = AtomicU64::new(0);
+    let worker = || {
+        let seeds = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed)).take_while(|seed| *seed < lives);
+        let mut broken = None;
+        let tally = seeds
+            .map_while(|seed| {
+                let mut lived = Life::whole(kind, seed).live();
+                broken = lived.broken.take().map(|broken| (seed, broken));
+                broken.is_none().then_some(lived.story.judge.tally)
+            })
+            .sum();
+        (tally, broken)
+    };
+    let told: Vec<(Tally, Option<(u64, life::Broken)>)> = thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..thread::available_parallelism().map_or(1, NonZero::get)).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a worker catches what breaks")).collect()
     });
-    let tally: Tally = tallies.into_iter().sum();
-    let failed = FAILED.load(Ordering::Relaxed);
-    assert_eq!(failed, 0, "so many of {runs} stories broke a promise; each names its seed above");
-    println!("{runs} runs in {:.1?}: {tally:#?}", began.elapsed());
-    tally.assert_that_enough_happened(runs);
-}
-
-/// One story; a failure names its seed.
-fn tell(seed: u64) -> Option<Tally> {
-    let told = catch_unwind(AssertUnwindSafe(|| live(seed, false)));
-    if told.is_err() {
-        FAILED.fetch_add(1, Ordering::Relaxed);
-        eprintln!("^ seed {seed}; replay: SEED={seed} cargo test -p pump-tests --test simulation -- --nocapture\n");
+    let took = began.elapsed();
+    let (tallies, broken): (Vec<Tally>, Vec<_>) = told.into_iter().unzip();
+    if let Some((seed, broken)) = broken.into_iter().flatten().min_by_key(|(seed, _)| *seed) {
+        tell(&Life::whole(kind, seed), &broken);
     }
-    told.ok()
+    (tallies.into_iter().sum(), took)
 }
 
-fn live(seed: u64, aloud: bool) -> Tally {
-    let mut chance = Chance::new(seed);
-    let mut story = Story::begin(&mut chance);
-    for _ in 0..ACTIONS {
-        let action = story.choose(&mut chance);
-        if aloud {
-            println!("{:>10} {:?}  {action:?}", story.world.now().uptime.millis(), story.world.face());
+/// Makes the life short, tells it, and fails.
+#[expect(clippy::panic, reason = "a broken promise ends the test")]
+fn tell(life: &Life, broken: &life::Broken) -> ! {
+    let (shortest, lived) = shrink::shortest(life, broken);
+    let replay = shrink::write_replay(&shortest, &lived, Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let replay = match replay {
+        Ok((id, path)) => format!("its record in words: audit-tool replay {id} {}", path.display()),
+        Err(error) => format!("its record could not be written: {error}"),
+    };
+    println!("{}", lived.told);
+    panic!("seed {}: {}\n{}\nagain: {}\n{replay}", life.seed, broken.promise, broken.said, shrink::command(&shortest));
+}
+
+#[test]
+fn a_life_is_made_short_and_its_record_tells_it() {
+    let happens = |life: &Life| life.live().story.judge.tally.of("delivered_in_part") > 0;
+    let life = (0..200).map(|seed| Life::whole(Kind::Story, seed)).find(happens).expect("one of some twenty");
+    let steps = shrink::shrink(life.steps.clone(), |steps| happens(&Life { steps: steps.to_vec(), ..life.clone() }));
+    assert!((1..10).contains(&steps.len()), "one press and one thing that cuts it short are enough: {steps:?}");
+    let short = Life { steps, ..life };
+    let lived = short.live_aloud();
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (last, path) = shrink::write_replay(&short, &lived, dir).expect("written");
+    let bytes = std::fs::read(path).expect("read again");
+    let (mut reader, mut rest) = (ExportReader::new(), &bytes[MAGIC.len()..]);
+    let mut stories: Vec<audit::Story> = (1..=last).map(audit::Story::of).collect();
+    while let Some((header, behind)) = rest.split_first_chunk::<FRAME_HEADER_LEN>() {
+        let (content, behind) = behind.split_at(content_len(*header).expect("bounded"));
+        let (next, line) = reader.frame(*header, content).expect("as it was written");
+        (reader, rest) = (next, behind);
+        if let Some(line) = line {
+            for story in &mut stories {
+                story.take(&line.record);
+            }
         }
-        story.act(action, &mut chance);
-        invariants::hold(&mut story);
     }
-    story.all_is_well_again();
-    story.world.doze(Millis::from_mins(10), Millis::from_secs(2));
-    if aloud {
-        println!("{:>10} {:?}  the end", story.world.now().uptime.millis(), story.world.face());
-    }
-    invariants::hold(&mut story);
-    every_question_is_answered_in_the_end(&story);
-    story.tally()
+    assert!(reader.finish().expect("whole").signed);
+    let in_part =
+        |story: &audit::Story| matches!(story.standing(), Standing::Ended(words) if words.contains("IN PART"));
+    assert!(stories.iter().any(in_part), "{stories:?}");
 }
 
 fn from_environment(name: &str) -> Option<u64> {

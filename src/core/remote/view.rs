@@ -48,14 +48,20 @@ impl Remote {
 
     /// The page.
     pub(super) fn face(&self, now: Now) -> Face {
-        match self.page {
-            Visit::Patient => self.patients_face(now),
+        self.face_with_countdown(now).0
+    }
+
+    /// The page; for WAIT, how long it will still stand, to the millisecond.
+    fn face_with_countdown(&self, now: Now) -> (Face, Option<Millis>) {
+        let face = match self.page {
+            Visit::Patient => return self.patients_face(now),
             Visit::Caregiver => Face::Caregiver(self.caregiver(now)),
             Visit::Alarms => Face::Alarms,
             Visit::History => {
                 Face::History { days: self.days.clone().unwrap_or_default(), loading: self.days.is_none() }
             }
-        }
+        };
+        (face, None)
     }
 
     /// All reasons why no dose is offered now, most limiting first.
@@ -95,12 +101,13 @@ impl Remote {
         let after = |span: Millis| Some(now.uptime.after(span));
         let minute = |past: Millis| after(Millis::new(60_000 - past.get() % 60_000));
         let asked = self.word.as_ref().map(|word| word.clock.asked);
-        let shown = match self.face(now) {
+        let (face, countdown) = self.face_with_countdown(now);
+        let shown = match face {
             Face::Checking => Some(self.checking_since().after(CHECKING_MAX)),
             Face::Ready(_) | Face::EnterCode { .. } => {
                 asked.map(|asked| asked.after(REPORT_AGE_MAX).after(Millis::new(1)))
             }
-            Face::Wait(_) => next_second(self.wait_remaining(now)).and_then(after),
+            Face::Wait(_) => countdown.and_then(next_second).and_then(after),
             Face::Delivering { .. } => next_second(self.delivery_remaining(now)).and_then(after),
             Face::NotAvailable { .. }
             | Face::Asking { .. }
@@ -123,14 +130,15 @@ impl Remote {
     }
 
     // keeps R-ANS-01
-    fn patients_face(&self, now: Now) -> Face {
+    fn patients_face(&self, now: Now) -> (Face, Option<Millis>) {
         let open = self.kept.request.as_ref().and_then(|request| self.open_face(request, now));
         let ended = || self.kept.ended.map(|ended| ended_face(&ended, now));
         let changed = || {
             let changes = self.kept.changes.to_vec();
             (!changes.is_empty()).then_some(Face::Changed { changes })
         };
-        open.or_else(ended).or_else(changed).or_else(|| self.code_face()).unwrap_or_else(|| self.answer(now))
+        let told = open.or_else(ended).or_else(changed).or_else(|| self.code_face());
+        told.map_or_else(|| self.answer(now), |face| (face, None))
     }
 
     /// The page of an open question; `None` if it is one that the patient has been told the answer of.
@@ -153,14 +161,16 @@ impl Remote {
     }
 
     /// "If I press now, do I get medicine?"
-    fn answer(&self, now: Now) -> Face {
+    fn answer(&self, now: Now) -> (Face, Option<Millis>) {
         match self.availability(now) {
-            Availability::Ready(offer) => Face::Ready(offer),
-            Availability::Wait { remaining, reasons, offer } => Face::Wait(self.wait(remaining, reasons, offer, now)),
+            Availability::Ready(offer) => (Face::Ready(offer), None),
+            Availability::Wait { remaining, reasons, offer } => {
+                (Face::Wait(self.wait(remaining, reasons, offer, now)), Some(remaining))
+            }
             Availability::NotAvailable(reasons) => {
                 let checking = now.uptime.since(self.checking_since()) < CHECKING_MAX;
                 let asking_helps = reasons.iter().all(|reason| found_by_asking(*reason));
-                if checking && asking_helps { Face::Checking } else { Face::NotAvailable { reasons } }
+                (if checking && asking_helps { Face::Checking } else { Face::NotAvailable { reasons } }, None)
             }
         }
     }
@@ -212,13 +222,6 @@ impl Remote {
             Some(_) => LinkHealth::Near,
             None if now.uptime.since(self.link_since) < CHECKING_MAX => LinkHealth::Looking,
             None => LinkHealth::OutOfReach,
-        }
-    }
-
-    fn wait_remaining(&self, now: Now) -> Millis {
-        match self.availability(now) {
-            Availability::Wait { remaining, .. } => remaining,
-            Availability::Ready(_) | Availability::NotAvailable(_) => Millis::ZERO,
         }
     }
 

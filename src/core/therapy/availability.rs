@@ -73,8 +73,6 @@ pub struct Accounts {
     pub used: TwoAccounts<u8>,
     /// How long until one more fits into the allotment.
     pub allotment_wait: Millis,
-    /// How long until one more fits into every window of the dose limit, by our account.
-    pub window_wait: Millis,
     /// How many of ours are so near their return that the pump may have let go of them already.
     returning: u8,
     /// How far the lockouts may lie apart.
@@ -117,9 +115,8 @@ impl Accounts {
         let full = used.pumps >= prescription.programmed().allotment;
         let pumps_full = if full { next_return } else { Millis::ZERO };
         let returning = account.returning(tolerance(ALLOTMENT_WINDOW), word.pump_now, now);
-        let window_wait = Windows::of(account, prescription, word.civil, word.pump_now, now).wait();
         let tolerance = tolerance(prescription.programmed().lockout_interval);
-        Self { lockout, used, allotment_wait: ours_full.max(pumps_full), window_wait, returning, tolerance }
+        Self { lockout, used, allotment_wait: ours_full.max(pumps_full), returning, tolerance }
     }
 
     /// Whether lockout or allotment differ by more than the radio can explain.
@@ -172,7 +169,8 @@ pub fn judge(
     };
     let accounts = Accounts::judge(account, prescription, word, now);
     known.extend(spoken_against(word, prescription));
-    let mut waits = waits(&accounts, word, prescription);
+    let window_wait = Windows::of(account, prescription, word.civil, word.pump_now, now).wait();
+    let mut waits = waits(&accounts, window_wait, word, prescription);
     waits.extend((code_lock > Millis::ZERO).then_some((Reason::CodeLocked, code_lock)));
     known.extend(waits.iter().map(|(reason, _)| *reason));
     let left = prescription.programmed().allotment.saturating_sub(accounts.used.stricter());
@@ -213,11 +211,16 @@ fn spoken_against(word: &PumpWord<'_>, prescription: &Prescription) -> Vec<Reaso
 }
 
 /// What passes by itself, and when.
-fn waits(accounts: &Accounts, word: &PumpWord<'_>, prescription: &Prescription) -> Vec<(Reason, Millis)> {
+fn waits(
+    accounts: &Accounts,
+    window_wait: Millis,
+    word: &PumpWord<'_>,
+    prescription: &Prescription,
+) -> Vec<(Reason, Millis)> {
     let bolus = word.report.bolus.map_or(Millis::ZERO, |bolus| bolus.remaining.saturating_sub(shortened(word.heard)));
     let on = |wait| if prescription.demand_doses_on() { wait } else { Millis::ZERO };
     let waits = [
-        (Reason::WindowLimit, on(accounts.window_wait)),
+        (Reason::WindowLimit, on(window_wait)),
         (Reason::Allotment, on(accounts.allotment_wait)),
         (Reason::Lockout, accounts.lockout.stricter()),
         (Reason::BolusRunning, bolus),

@@ -70,9 +70,6 @@ impl<'a> Windows<'a> {
     /// Tried are now and the moments at which an older dose leaves the last window. Behind the last of them no older dose is
     /// left, and basal with one dose always fits (`Prescription::check`).
     pub fn wait(&self) -> Millis {
-        if self.fits_anywhere() {
-            return self.gap;
-        }
         let programme = Programme::new(&self.known.programmed().basal);
         if self.fits(&programme, 0) {
             return self.gap;
@@ -101,31 +98,31 @@ impl<'a> Windows<'a> {
         dose_of(self.doses_after(from + ms(slack)) + least.unwrap_or(0))
     }
 
-    /// Whether even the fullest hours, with every dose in them that a window still reaches, hold one more: true nearly always,
-    /// and quick to see.
-    fn fits_anywhere(&self) -> bool {
-        let programmed = self.known.programmed();
-        let basal = drug(self.known.fullest_window());
-        let all = self.doses_after(-self.length());
-        basal + all + drug(programmed.demand_dose) <= drug(programmed.window_limit.amount)
-    }
-
     // keeps R-LIM-04
     /// Whether a demand dose that starts at this offset exceeds no window with any of it in.
     fn fits(&self, programme: &Programme, start: i64) -> bool {
-        let (demand_dose, limit) =
-            (drug(self.known.programmed().demand_dose), drug(self.known.programmed().window_limit.amount));
+        let programmed = self.known.programmed();
+        let room = drug(programmed.window_limit.amount) - drug(programmed.demand_dose);
+        // The first window holds the most doses. The fullest hours of the day and whole days nearly always settle it.
+        let doses = self.doses_after(start - self.length() + 1);
+        if doses + drug(self.known.fullest_window()) <= room {
+            return true;
+        }
+        if doses + programme.a_day * i128::from(self.length() / DAY_MS) > room {
+            return false;
+        }
         self.time_of_day.into_iter().all(|civil| {
             let fits = |from: i64| {
                 let basal = programme.between(civil + from, civil + from + self.length());
-                basal + self.doses_after(from) + demand_dose <= limit
+                basal + self.doses_after(from) <= room
             };
             self.turning_points(programme, start, civil).all(fits)
         })
     }
 
     /// Where a window with the new dose in it can hold the most: its content changes evenly between the points at which it
-    /// begins or ends at a segment's border or lets go of a dose, so one of those is the fullest.
+    /// begins or ends at a segment's border or lets go of a dose, so one of those is the fullest. Of the last kind, the
+    /// moment before counts: behind it is a dose less, and where basal rises, it goes on rising to the next point.
     fn turning_points(&self, programme: &Programme, start: i64, civil: i64) -> impl Iterator<Item = i64> {
         let (length, duration) = (self.length(), ms(self.known.programmed().bolus_duration).max(1));
         let (first, last) = (start - length + 1, start + duration - 1);
@@ -136,7 +133,7 @@ impl<'a> Windows<'a> {
         };
         let begins = borders(first, last);
         let ends = borders(first + length, last + length).map(move |border| border - length);
-        let lets_go = self.doses.iter().flat_map(|(end, _)| [end - 1, *end]);
+        let lets_go = self.doses.iter().map(|(end, _)| end - 1);
         let inner = begins.chain(ends).chain(lets_go).filter(move |from| (first..=last).contains(from));
         inner.chain([first, last])
     }
