@@ -34,7 +34,7 @@ use pump_core::{
 use pump_protocol::{
     clock::{BootId, CivilTime, Now, PumpTime, Uptime, WallTime},
     history::{Delivered, HistoryEvent, HistorySeq, Origin},
-    message::{AuditHead, Command, KeyFingerprint, Nonce, Reply, RequestId, Role},
+    message::{AuditHead, Command, Fate, KeyFingerprint, Nonce, Reply, RequestId, Role},
     prescription::PrescriptionHash,
     quantity::{Dose, Millis},
     report::PumpReport,
@@ -505,6 +505,7 @@ impl World {
     pub fn other_says(&mut self, command: &Command) -> Reply {
         self.nonces += 1;
         let reply = self.pump.handle(OTHERS, Role::Patient, command, nonce(self.nonces));
+        self.one_grant_lives(&reply);
         self.chronicle.observe(&self.pump);
         reply
     }
@@ -686,6 +687,7 @@ impl World {
         }
         self.nonces += 1;
         let mut reply = self.pump.handle(OURS, self.role, command, nonce(self.nonces));
+        self.one_grant_lives(&reply);
         self.chronicle.observe(&self.pump);
         match self.strikes(command, Point::AfterReceipt) {
             None => {}
@@ -698,6 +700,21 @@ impl World {
             Some(Effect::Drop | Effect::Disconnect | Effect::Reset) => return,
         }
         self.answer(reply);
+    }
+
+    /// A grant was given: there is no other, of either remote's.
+    fn one_grant_lives(&self, reply: &Reply) {
+        if !matches!(reply, Reply::Granted { .. }) {
+            return;
+        }
+        let ours = self.remote.request().map(|request| (OURS, request.id));
+        let live = ours.into_iter().chain([(OTHERS, id(self.others_id))]).filter(|(key, id)| self.is_granted(*key, *id));
+        // proves R-PMP-02
+        assert!(live.count() <= 1, "two grants live: {reply:?}");
+    }
+
+    fn is_granted(&self, key: KeyFingerprint, id: RequestId) -> bool {
+        self.pump.fate(key, id) == Fate::Granted
     }
 
     /// Puts an answer on its way, behind those that are under way.
@@ -747,6 +764,9 @@ impl World {
 
     fn disconnect(&mut self) {
         self.pump.session_closed(OURS);
+        let outlives = self.remote.request().is_some_and(|request| self.is_granted(OURS, request.id));
+        // proves R-PMP-03
+        assert!(!outlives, "a grant outlives its session: {:?}", self.remote.request());
         self.connected = false;
         self.session = Session::Absent;
         self.inbound.clear();
