@@ -708,7 +708,8 @@ impl World {
             return;
         }
         let ours = self.remote.request().map(|request| (OURS, request.id));
-        let live = ours.into_iter().chain([(OTHERS, id(self.others_id))]).filter(|(key, id)| self.is_granted(*key, *id));
+        let live =
+            ours.into_iter().chain([(OTHERS, id(self.others_id))]).filter(|(key, id)| self.is_granted(*key, *id));
         // proves R-PMP-02
         assert!(live.count() <= 1, "two grants live: {reply:?}");
     }

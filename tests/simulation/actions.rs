@@ -149,7 +149,7 @@ impl Story {
             91 => self.reprogram(chance),
             92 => Action::OtherAsks,
             93..=94 => Action::OtherDoses,
-            96 if chance.one_in(12) => Action::LongAway { history_goes_too: chance.one_in(2) },
+            96 if chance.one_in(4) => Action::LongAway { history_goes_too: chance.one_in(2) },
             96 if chance.one_in(8) => Action::DiskFailsLong,
             95 => Action::ClinicianBolus(Dose::from_micrograms(u32::try_from(chance.between(1, 80)).expect("small"))),
             97 => what_is_set(chance),
@@ -224,7 +224,7 @@ impl Story {
             Action::Press => self.press(chance),
             Action::PressOnASlowDisk => self.press_on_a_slow_disk(chance),
             Action::Stop => world.hold_stop(),
-            Action::LongAway { history_goes_too } => self.long_away(history_goes_too),
+            Action::LongAway { history_goes_too } => self.long_away(history_goes_too, chance),
             Action::DiskFailsLong => {
                 world.disk = Disk::Refuses;
                 for _ in 0..70 {
@@ -291,8 +291,14 @@ impl Story {
         world.pump.start();
     }
 
-    fn long_away(&mut self, history_goes_too: bool) {
+    fn long_away(&mut self, history_goes_too: bool, chance: &mut Chance) {
         let world = &mut self.world;
+        world.seen();
+        world.visit(Visit::Patient);
+        wait_for_ready(world);
+        if chance.one_in(2) {
+            world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
+        }
         world.hold_dose();
         world.walk_away();
         world.doze(Millis::from_hours(8 * 24), Millis::from_hours(1));
