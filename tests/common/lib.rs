@@ -15,6 +15,7 @@
 
 pub mod chronicle;
 pub mod permitted;
+pub mod sealed;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -44,6 +45,7 @@ use simulated_pump::{Pump, Setup};
 use self::{
     chronicle::Chronicle,
     permitted::{Before, Session, assert_may_leave},
+    sealed::Sealed,
 };
 
 /// The key of the remote that the world is about.
@@ -138,6 +140,8 @@ pub struct World {
     pub pump_is_honest: bool,
     /// Scripted faults, each used once.
     pub faults: Vec<Fault>,
+    /// The session's ends, if messages go over sealed.
+    pub sealed: Option<Box<Sealed>>,
     /// What the disk does.
     pub disk: Disk,
     /// Everything that was transmitted.
@@ -198,6 +202,7 @@ impl World {
             drift_ppm: 0,
             pump_is_honest: true,
             faults: Vec::new(),
+            sealed: None,
             disk: Disk::Works,
             sent: Vec::new(),
             chronicle: Chronicle::default(),
@@ -545,8 +550,13 @@ impl World {
         self.drifted_ppm_ms -= drifted_ms * 1_000_000;
         self.pump_passes(Millis::new(span.get().saturating_add_signed(drifted_ms)));
         if self.in_reach && !self.connected && self.now.uptime >= self.reconnect_at {
-            self.connected = self.pump.session_opened(OURS);
-            self.say(Input::LinkUp);
+            match self.sealed.as_mut().map_or(Ok(()), |sealed| sealed.open(self.now.uptime)) {
+                Ok(()) => {
+                    self.connected = self.pump.session_opened(OURS);
+                    self.say(Input::LinkUp);
+                }
+                Err(retry_after) => self.reconnect_at = self.now.uptime.after(retry_after),
+            }
         }
         if let Some(changed) = self.pump.take_status(OURS).filter(|_| self.connected) {
             self.answer(Reply::Status { changed });
@@ -686,7 +696,8 @@ impl World {
             return;
         }
         self.nonces += 1;
-        let mut reply = self.pump.handle(OURS, self.role, command, nonce(self.nonces));
+        let heard = self.sealed.as_mut().map(|sealed| sealed.command(command, self.now.uptime));
+        let mut reply = self.pump.handle(OURS, self.role, heard.as_ref().unwrap_or(command), nonce(self.nonces));
         self.one_grant_lives(&reply);
         self.chronicle.observe(&self.pump);
         match self.strikes(command, Point::AfterReceipt) {
@@ -720,6 +731,10 @@ impl World {
 
     /// Puts an answer on its way, behind those that are under way.
     fn answer(&mut self, reply: Reply) {
+        let reply = match &mut self.sealed {
+            Some(sealed) => sealed.reply(&reply, self.now.uptime),
+            None => reply,
+        };
         let at = self.now.uptime.after(self.latency);
         let behind = self.inbound.back().map_or(at, |(last, _)| at.max(*last));
         self.inbound.push_back((behind, reply));

@@ -15,6 +15,7 @@ use std::{
 
 use pump_core::screen::Face;
 use pump_protocol::quantity::{Concentration, Millis};
+use pump_tests::sealed::Sealed;
 
 use crate::{
     actions::{Action, Story, fault},
@@ -43,6 +44,8 @@ pub(crate) struct Life {
     pub(crate) seed: u64,
     /// In order.
     pub(crate) steps: Vec<u32>,
+    /// Whether messages go over as sealed frames.
+    pub(crate) sealed: bool,
 }
 
 /// A broken promise.
@@ -67,7 +70,8 @@ impl Life {
             Kind::Story => ACTIONS,
             Kind::Year => DAYS_A_YEAR * VISITS_A_DAY,
         };
-        Self { kind, seed, steps: (0..steps).collect() }
+        let sealed = std::env::var_os("SEALED").is_some();
+        Self { kind, seed, steps: (0..steps).collect(), sealed }
     }
 
     /// How many patient-days this is.
@@ -91,6 +95,8 @@ impl Life {
     fn lived(&self, aloud: bool) -> Lived {
         let mut story = Story::begin(&mut Chance::new(self.seed));
         let mut told = String::new();
+        story.world.sealed = self.sealed.then(|| Box::new(Sealed::paired()));
+        story.world.cut_link();
         if aloud {
             story.world.start_tape();
         }

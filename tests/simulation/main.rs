@@ -9,9 +9,10 @@
 //!
 //! | | command |
 //! |---|---|
-//! | more stories | `RUNS=100000 cargo test --release -p pump-tests --test simulation promise -- --nocapture` |
-//! | more years | `YEARS=10000 cargo test --release -p pump-tests --test simulation years -- --nocapture` |
+//! | more stories | `RUNS=100000 cargo test --profile proof -p pump-tests --test simulation promise -- --nocapture` |
+//! | more years | `YEARS=10000 cargo test --profile proof -p pump-tests --test simulation years -- --nocapture` |
 //! | one life | `SEED=17 cargo test -p pump-tests --test simulation promise -- --nocapture`, `LIFE=year SEED=17 …` |
+//! | over real sealed frames | `SEALED=1 YEARS=10 cargo test --profile proof -p pump-tests --test simulation years -- --nocapture` |
 
 mod actions;
 mod chance;
