@@ -222,4 +222,13 @@ mod tests {
         let joined = joins(liquid(2, 3), liquid(3, 4), liquid(4, 2));
         assert_eq!(joined, (vec![liquid(2, 4)], vec![]));
     }
+
+    #[test]
+    fn other_hours_of_the_same_sum_are_told() {
+        let basal = |from, to| Change::Basal { from: Dose::from_micrograms(from), to: Dose::from_micrograms(to) };
+        let mut untold = Changes::default();
+        tell(&mut untold, basal(96, 100));
+        tell(&mut untold, basal(100, 96));
+        assert_eq!(untold.to_vec(), [basal(96, 96)]);
+    }
 }

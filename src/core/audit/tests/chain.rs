@@ -2,14 +2,17 @@
 
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
-use pump_protocol::wire::{Text, decode, encode};
+use pump_protocol::{
+    message::AuditHead,
+    wire::{Malformed, Text, decode, encode},
+};
 
 use super::{
     super::{
-        Checkpoint, Genesis, Unsealable,
+        Checkpoint, Genesis, Record, Unsealable,
         chain::{BATCH_ENTRIES_MAX, BODY_LEN_MAX, KEPT_LEN_MAX},
     },
-    Batch, Chain, Entry, Finding, Stored, Verifier, batch, device, entry, genesis, walk, write,
+    Batch, Chain, Ending, Entry, Finding, Stored, Verifier, Written, batch, device, entry, genesis, walk, write,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -87,6 +90,74 @@ fn a_tail_is_held_by_the_signature_before_it() {
     let forged = Checkpoint { signature: [0; 64], ..checkpoint };
     let refused = Verifier::tail(genesis(), &forged, written.lines[254].hash).map(|_| ());
     assert_eq!(refused, Err(Finding::CheckpointForged { seq: 256 }));
+}
+
+#[test]
+fn an_end_that_storage_tells_otherwise_is_found() {
+    let good = write((1..=3).map(batch));
+    let told = |change: fn(&mut Ending)| {
+        let mut written = good.clone();
+        change(&mut written.ending);
+        walk(&written).map(|verified| verified.records)
+    };
+    assert_eq!(told(|_| ()), Ok(3));
+    assert_eq!(told(|ending| ending.head.count = 5), Err(Finding::NewestRemoved { seq: 4, count: 5 }));
+    assert_eq!(told(|ending| ending.newest_checkpoint = 4), Err(Finding::NewestRemoved { seq: 4, count: 4 }));
+    assert_eq!(told(|ending| ending.head.count = 1), Err(Finding::BehindTheNewest { seq: 2, count: 1 }));
+    assert_eq!(told(|ending| ending.head.hash[0] ^= 1), Err(Finding::HeadDisagrees { seq: 3 }));
+    assert_eq!(told(|ending| ending.kept_digest = Some([0; 32])), Err(Finding::KeptChanged { seq: 3 }));
+    assert_eq!(told(|ending| ending.kept_digest = None), Err(Finding::KeptChanged { seq: 3 }));
+}
+
+#[test]
+fn an_empty_record_ends_at_its_genesis_and_vouches_for_nothing_kept() {
+    let empty = write([]);
+    let verified = walk(&empty).expect("good");
+    assert_eq!((verified.records, verified.kept_digest), (0, None));
+    assert_eq!(verified.chain.genesis(), &genesis());
+    let kept = Written { ending: Ending { kept_digest: Some([0; 32]), ..empty.ending }, ..empty.clone() };
+    assert_eq!(walk(&kept), Err(Finding::KeptChanged { seq: 0 }));
+    assert_eq!(Chain::begin(genesis()).checkpoint(None, &device()), None);
+}
+
+#[test]
+fn a_line_in_the_middle_of_a_batch_is_no_end() {
+    let whole = write([Batch { entries: vec![entry(1), entry(2)], kept: vec![1] }]);
+    let mut walk = Verifier::full(genesis()).expect("a key");
+    walk.step(&whole.lines[0], None).expect("good");
+    assert_eq!((walk.walked(), walk.position()), (1, 1));
+    let head = AuditHead { count: 1, hash: whole.lines[0].hash };
+    let ending = Ending { head, kept_digest: None, newest_checkpoint: 0 };
+    assert_eq!(walk.finish(&ending), Err(Finding::KeptChanged { seq: 1 }));
+}
+
+#[test]
+fn a_sealed_line_shows_what_it_was_made_of() {
+    let sealed = Chain::begin(genesis()).seal(batch(1), &device()).expect("good");
+    let line = &sealed.records[0];
+    assert_eq!((line.record().seq, line.record().kind.as_str()), (1, entry(1).kind));
+    assert_eq!(line.record().hash_after(&genesis().hash()), *line.hash());
+    assert_eq!(line.record().wall(), entry(1).wall());
+    assert_eq!(sealed.next.head(), AuditHead { count: 1, hash: *line.hash() });
+}
+
+#[test]
+fn the_longest_of_everything_can_be_sealed_and_read_back() {
+    let longest = Entry { body: vec![7; BODY_LEN_MAX], ..entry(1) };
+    let mut entries = vec![entry(1); BATCH_ENTRIES_MAX - 1];
+    entries.push(longest);
+    let written = write([Batch { entries, kept: vec![0; KEPT_LEN_MAX] }]);
+    let last = written.lines.last().expect("1024");
+    assert_eq!(decode(&encode(last)).as_ref(), Ok(last));
+    let mut too_long = encode(&last.record);
+    let at = too_long.len() - BODY_LEN_MAX - 2;
+    too_long[at..at + 2].copy_from_slice(&(u16::try_from(BODY_LEN_MAX).expect("fits") + 1).to_le_bytes());
+    too_long.push(7);
+    assert!(matches!(decode::<Record>(&too_long), Err(Malformed::Unknown { what: "list length", .. })));
+    let mut other_version = encode(&last.record);
+    other_version[0] = 2;
+    assert_eq!(decode::<Record>(&other_version), Err(Malformed::Version { found: 2 }));
+    assert_eq!((BODY_LEN_MAX, KEPT_LEN_MAX), (16_384, 65_536));
 }
 
 proptest! {

@@ -52,6 +52,7 @@ fn every_reason_has_words_of_its_own() {
         one_byte.clone().flat_map(|tag| (0..=u8::MAX).map(move |alarm| [tag.as_slice(), &[alarm]].concat()));
     let reasons: Vec<Reason> = one_byte.chain(two_bytes).filter_map(|bytes| decode(&bytes).ok()).collect();
     assert_eq!(reasons.len(), 29, "23 reasons and 6 alarms");
+    assert!(reasons.iter().all(|reason| decode(&encode(reason)) == Ok(*reason)), "each has one form on disk");
     let here = different(reasons.iter().map(|reason| refused(&[*reason])));
     assert!(here.iter().all(|words| words.len() > "a full hold was refused here: ".len()), "{here:#?}");
     assert_eq!(
@@ -160,6 +161,39 @@ fn what_stands_in_the_pumps_history_is_named() {
         told[0],
         format!("not asked for here: a bolus of 50 mcg began (history 11, pump clock {})", BOLUS.start)
     );
+}
+
+#[test]
+fn a_stop_that_did_not_reach_the_pump_says_so() {
+    different([true, false].map(|reachable| Event::StopAsked { id: ID, reachable }));
+    let unreached = Event::StopAsked { id: ID, reachable: false };
+    assert!(unreached.to_string().ends_with("the pump was out of reach"), "{unreached}");
+}
+
+#[test]
+fn only_what_is_about_a_request_names_one() {
+    let about = samples().into_iter().filter(|event| event.request().is_some());
+    let kinds: Vec<&str> = about.map(|event| event.kind()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "requested",
+            "denied",
+            "dose_differed",
+            "commit_intended",
+            "commit_withheld",
+            "accepted",
+            "rejected",
+            "uncertain",
+            "fate_heard",
+            "delivered",
+            "delivered_in_part",
+            "not_given",
+            "assumed_given",
+            "stop_asked"
+        ]
+    );
+    assert!(samples().iter().all(|event| event.request().is_none_or(|id| id == ID)));
 }
 
 #[test]
