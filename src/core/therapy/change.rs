@@ -231,4 +231,16 @@ mod tests {
         tell(&mut untold, basal(100, 96));
         assert_eq!(untold.to_vec(), [basal(96, 96)]);
     }
+
+    #[test]
+    fn a_window_limit_set_and_set_back_is_not_told() {
+        let of = |mcg| WindowDoseLimit { amount: Dose::from_micrograms(mcg), window: Millis::from_hours(24) };
+        let limit = |from, to| Change::WindowLimit { from: of(from), to: of(to) };
+        let mut untold = Changes::default();
+        tell(&mut untold, limit(400, 500));
+        tell(&mut untold, limit(500, 300));
+        assert_eq!(untold.to_vec(), [limit(400, 300)]);
+        tell(&mut untold, limit(300, 400));
+        assert!(untold.is_empty());
+    }
 }

@@ -165,4 +165,9 @@ mod tests {
         let off = with(|p| p.allotment = 0);
         assert_eq!(level(&off, Volume::from_nanolitres(2_000_000)), ReservoirLevel::Enough, "no dose will be given");
     }
+
+    #[test]
+    fn no_promise_is_longer_than_twenty_years() {
+        assert_eq!(PROJECTION_MAX, hours(175_680), "20 years of 366 days");
+    }
 }

@@ -47,7 +47,7 @@ fn export(written: &Written, base: Option<&Base>, key: Option<&SigningKey>) -> (
 
 /// Reads frame by frame: what it proves, and the lines that were walked.
 fn read(frames: &[Vec<u8>]) -> Result<(Proved, Vec<Stored>), BadExport> {
-    let (mut reader, mut lines) = (ExportReader::new(), Vec::new());
+    let (mut reader, mut lines) = (ExportReader::default(), Vec::new());
     for frame in frames {
         let (header, content) = frame.split_first_chunk().expect("a header");
         let (next, walked) = reader.frame(*header, content)?;
