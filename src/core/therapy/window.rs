@@ -318,4 +318,23 @@ mod tests {
             assert!(slow || windows.wait() > Millis::ZERO, "{ago:?}: a window was missed");
         }
     }
+
+    #[test]
+    fn no_offset_is_longer_than_a_thousand_years() {
+        assert_eq!(ms(Millis::MAX), 31_622_400_000_000, "1000 years of 366 days");
+        assert_eq!(ms(Millis::new(7)), 7);
+    }
+
+    #[test]
+    fn the_wait_ends_when_the_first_dose_too_many_has_left() {
+        let limit = WindowDoseLimit { amount: Dose::from_micrograms(210), window: hours(2) };
+        let wide = Programmed { window_limit: limit, ..evening().programmed().clone() };
+        let wide = Prescription::check(wide).expect("more than before");
+        let account = given(&[10, 20, 30, 40, 50]);
+        assert_eq!(
+            at(&account, &wide, 10, 0).wait(),
+            Millis::from_mins(74),
+            "five and one are too many, four and one not"
+        );
+    }
 }
