@@ -1,9 +1,18 @@
 //! How the machine begins, and a link that comes up twice; the rest of it is told by scenarios.
 
-use pump_protocol::message::{AuditHead, Command, KeyFingerprint};
+use pump_protocol::{
+    clock::PumpTime,
+    message::{AuditHead, Command, KeyFingerprint, Nonce, RequestId},
+    prescription::PrescriptionHash,
+    quantity::{Dose, Millis},
+};
 
 use super::{Beginning, Input, Kept, Output, Remote};
-use crate::fixtures::{hours, now_at};
+use crate::{
+    audit::event::{Event, Moment},
+    fixtures::{hours, now_at},
+    ledger::{Grant, Request, State},
+};
 
 fn beginning(count: u64, kept: Kept, configuration: Option<[u8; 32]>) -> Beginning {
     let head = AuditHead { count, hash: [u8::from(count > 0); 32] };
@@ -65,4 +74,57 @@ fn a_link_that_comes_up_twice_lost_the_first() {
     let (second, greeted) = drain(&mut remote);
     assert!(matches!(*greeted, [Command::Hello { .. }]), "{greeted:?}");
     assert_eq!(second, ["session_lost"]);
+}
+
+#[test]
+fn a_request_waits_for_its_own_record_and_no_other() {
+    let now = now_at(hours(1));
+    let (dose, hash) = (Dose::from_micrograms(50), PrescriptionHash([0; 32]));
+    let start = PumpTime::new(1, Millis::ZERO);
+    let grant = Grant { nonce: Nonce([5; 16]), deadline: now.uptime.after(hours(1)), latest_start: start };
+    let created = |durable| State::Created { durable, asked: None };
+    let requested = |id| Event::Requested { id: RequestId(id), dose, prescription: hash };
+    let intended = |id| Event::CommitIntended { id: RequestId(id), latest_start: start };
+    for (event, before, after) in [
+        (requested(9), created(false), created(true)),
+        (requested(7), created(false), created(false)),
+        (intended(9), State::Granted(grant), State::CommitIntent { grant, sent: false }),
+        (intended(7), State::Granted(grant), State::Granted(grant)),
+        (intended(9), created(false), created(false)),
+        (requested(9), State::Granted(grant), State::Granted(grant)),
+    ] {
+        let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
+        drain(&mut remote);
+        remote.handle(Input::Stored(AuditHead { count: 5, hash: [1; 32] }), now);
+        let pressed = Moment { boot: now.boot, uptime: now.uptime, ..Moment::default() };
+        remote.kept.request = Some(Request { state: before, ..Request::new(RequestId(9), dose, hash, pressed) });
+        remote.note(event.clone(), now);
+        remote.handle(Input::Tick, now);
+        assert_eq!(drain(&mut remote).0, [event.kind()]);
+        remote.handle(Input::Stored(AuditHead { count: 6, hash: [2; 32] }), now);
+        // proves R-REQ-01
+        assert_eq!(remote.request().map(|request| request.state.clone()), Some(after), "{event:?}");
+    }
+}
+
+#[test]
+fn what_was_not_stored_takes_back_its_own_request_and_no_other() {
+    let now = now_at(hours(1));
+    let (dose, hash) = (Dose::from_micrograms(50), PrescriptionHash([0; 32]));
+    let taken_back = |id, asked| {
+        let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
+        drain(&mut remote);
+        remote.handle(Input::Stored(AuditHead { count: 5, hash: [1; 32] }), now);
+        let pressed = Moment { boot: now.boot, uptime: now.uptime, ..Moment::default() };
+        let state = State::Created { durable: false, asked };
+        remote.kept.request = Some(Request { state, ..Request::new(RequestId(9), dose, hash, pressed) });
+        remote.note(Event::Requested { id: RequestId(id), dose, prescription: hash }, now);
+        remote.handle(Input::Tick, now);
+        drain(&mut remote);
+        remote.handle(Input::NotStored, now);
+        matches!(remote.request().map(|request| &request.state), Some(State::Withdrawing { .. }))
+    };
+    assert!(taken_back(9, None));
+    assert!(!taken_back(7, None));
+    assert!(!taken_back(9, Some(now.uptime)), "PREPARE has left: its answer is waited for");
 }

@@ -337,4 +337,26 @@ mod tests {
             "five and one are too many, four and one not"
         );
     }
+
+    #[test]
+    fn what_is_about_to_leave_counts_at_most_and_not_at_least() {
+        let prescription = evening();
+        let (basal, minutes) = (Dose::from_micrograms(4), Millis::from_mins);
+        let with_it = Dose::from_micrograms(44);
+        let used = |ago: u64, slack| at(&given(&[ago]), &prescription, 10, 0).used(minutes(slack));
+        assert_eq!((used(123, 0), used(124, 0)), (with_it, basal), "its last drop left two hours ago");
+        assert_eq!((used(125, 1), used(125, 2)), (basal, with_it));
+        let at_least = |ago: u64, slack| at(&given(&[ago]), &prescription, 10, 0).used_at_least(minutes(slack));
+        assert_eq!((at_least(123, 0), at_least(124, 0)), (with_it, basal));
+        assert_eq!((at_least(122, 1), at_least(122, 2)), (with_it, basal));
+    }
+
+    #[test]
+    fn basal_is_counted_by_the_reading_of_the_clock_that_gives_the_most_and_the_least() {
+        let (none, prescription) = (Account::default(), evening());
+        let civil = [9, 22].map(|hour| CivilTime::from_millis(hour * 3_600_000));
+        let windows = Windows::of(&none, &prescription, civil, PumpTime::new(1, hours(99)), now_at(hours(500)));
+        assert_eq!(windows.used(Millis::ZERO), Dose::from_micrograms(76));
+        assert_eq!(windows.used_at_least(Millis::ZERO), Dose::from_micrograms(4));
+    }
 }
