@@ -359,4 +359,36 @@ mod tests {
         assert_eq!(windows.used(Millis::ZERO), Dose::from_micrograms(76));
         assert_eq!(windows.used_at_least(Millis::ZERO), Dose::from_micrograms(4));
     }
+
+    /// The windows at this civil time in milliseconds, with one dose that began so many milliseconds ago.
+    fn with_one<'a>(prescription: &'a Prescription, civil: u64, dose: Dose, ago: u64, lasts: Millis) -> Windows<'a> {
+        let (civil, pump_now) = (CivilTime::from_millis(0).after(Millis::new(civil)), PumpTime::new(1, hours(99)));
+        let pump = PumpTime::new(1, Millis::new(hours(99).get() - ago));
+        let since = Since { pump, carried: Millis::ZERO, uptime: None };
+        let mut account = Account::default();
+        account.count(CountedDose { source: DoseSource::Ours { id: RequestId(1) }, dose, since, lasts });
+        Windows::of(&account, prescription, [civil; 2], pump_now, now_at(hours(500)))
+    }
+
+    #[test]
+    fn the_first_window_is_the_one_that_ends_with_the_doses_first_drop() {
+        let (prescription, civil) = (evening(), (21 * 60 + 59) * MINUTE);
+        let wait = |ago| with_one(&prescription, civil, Dose::from_micrograms(40), ago, Millis::from_mins(4)).wait();
+        assert_eq!(wait(124 * MINUTE - 1), Millis::ZERO);
+        assert_eq!(wait(124 * MINUTE - 2), Millis::new(2));
+    }
+
+    #[test]
+    fn the_last_window_is_the_one_that_begins_with_the_doses_last_drop() {
+        // The window from 19:04 on holds 42.4 mcg of basal, and each millisecond later a hundredth of a nanogram more; with
+        // the new dose of 40, and one of 33.6 that runs for an hour still, it is exactly full.
+        let (prescription, running) = (evening(), Millis::from_mins(70));
+        let wait = |civil, nanograms| {
+            with_one(&prescription, civil, Dose::from_nanograms(nanograms), 10 * MINUTE, running).wait()
+        };
+        let last_drop_at_19_04 = 19 * 60 * MINUTE + 1;
+        assert_eq!(wait(last_drop_at_19_04, 33_600), Millis::ZERO);
+        assert!(wait(last_drop_at_19_04 + 1, 33_600) > Millis::ZERO);
+        assert!(wait(last_drop_at_19_04, 33_601) > Millis::ZERO);
+    }
 }
