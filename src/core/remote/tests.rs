@@ -12,6 +12,7 @@ use crate::{
     audit::event::{Event, Moment},
     fixtures::{hours, now_at},
     ledger::{Grant, Request, State},
+    screen::{Intent, Visit},
 };
 
 fn beginning(count: u64, kept: Kept, configuration: Option<[u8; 32]>) -> Beginning {
@@ -127,4 +128,16 @@ fn what_was_not_stored_takes_back_its_own_request_and_no_other() {
     assert!(taken_back(9, None));
     assert!(!taken_back(7, None));
     assert!(!taken_back(9, Some(now.uptime)), "PREPARE has left: its answer is waited for");
+}
+
+#[test]
+fn only_the_history_page_reads_days_and_each_visit_reads_them_anew() {
+    let now = now_at(hours(1));
+    let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
+    let mut read_at = |page| {
+        remote.handle(Input::Intent(Intent::Visit(page)), now);
+        std::iter::from_fn(|| remote.poll_output()).filter(|output| matches!(output, Output::ReadDays)).count()
+    };
+    let visits = [Visit::Caregiver, Visit::History, Visit::Alarms, Visit::History, Visit::Patient];
+    assert_eq!(visits.map(&mut read_at), [0, 1, 0, 1, 0]);
 }
