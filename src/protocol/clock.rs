@@ -201,4 +201,19 @@ mod tests {
         let extreme = WallTime { unix_ms: i64::MIN, utc_offset_min: i16::MIN };
         let _ = (extreme.to_string(), extreme.day(), extreme.after(Millis::MAX));
     }
+
+    #[test]
+    fn a_reading_is_what_it_was_made_of_and_moves_by_what_passes() {
+        let (hour, minute) = (3_600_000, 60_000);
+        assert_eq!(Uptime::from_millis(5).after(Millis::new(2)).millis(), 7);
+        assert_eq!(CivilTime::from_millis(-5).after(Millis::new(7)).millis(), 2);
+        assert_eq!(PumpTime::new(2, Millis::new(70)).to_string(), "2+70");
+        let wall = WallTime { unix_ms: 3 * 24 * hour + 23 * hour + 45 * minute, utc_offset_min: 30 };
+        assert_eq!((wall.day(), wall.hour_minute(), wall.to_string()), (4, (0, 15), "00:15".to_owned()));
+        let later = wall.after(Millis::from_hours(18));
+        assert_eq!((later.day(), later.hour_minute(), later.utc_offset_min), (4, (18, 15), 30));
+        assert_eq!((later.civil().of_day(), later.civil().minute_of_day()), (Millis::from_mins(1095), 1095));
+        assert_eq!(CivilTime::from_millis(-1).of_day(), Millis::new(24 * 3_600_000 - 1));
+        assert_eq!(CivilTime::from_millis(-1).apart(CivilTime::from_millis(3)), Millis::new(4));
+    }
 }

@@ -290,4 +290,31 @@ mod tests {
         assert_eq!(Volume::from_nanolitres(u32::MAX).percent_of(Volume::from_nanolitres(1)), 100);
         assert_eq!(Volume::from_nanolitres(1).percent_of(Volume::ZERO), 0);
     }
+
+    #[test]
+    fn every_unit_is_written_and_converted_as_it_says() {
+        assert_eq!(Concentration::from_micrograms_per_millilitre(2000).to_string(), "2000 mcg/mL");
+        assert_eq!(BasalRate::from_nanograms_per_hour(4_166).to_string(), "4.166 mcg/h");
+        assert_eq!((Dose::from_micrograms(3).nanograms(), Volume::from_microlitres(3).nanolitres()), (3000, 3000));
+        assert_eq!(Concentration::from_micrograms_per_millilitre(3).nanograms_per_millilitre(), 3000);
+        assert_eq!(BasalRate::from_nanograms_per_hour(7).nanograms_per_hour(), 7);
+        assert_eq!(Volume::from_nanolitres(3).saturating_add(Volume::from_nanolitres(4)), Volume::from_nanolitres(7));
+        assert_eq!(Volume::from_nanolitres(7).saturating_sub(Volume::from_nanolitres(4)), Volume::from_nanolitres(3));
+        assert_eq!(core::time::Duration::from(Millis::new(1_500)), core::time::Duration::from_millis(1_500));
+        assert_eq!(Millis::from_hours(2), Millis::new(2 * 60 * 60 * 1000));
+        assert_eq!((Millis::new(1_001).secs_ceil(), Millis::new(1_000).secs_ceil()), (2, 1));
+        assert_eq!(
+            (Millis::from_secs(250).to_string(), Millis::from_secs(59).to_string()),
+            ("4 min 10 s".to_owned(), "59 s".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_volume_that_comes_out_even_is_not_rounded() {
+        let concentration = Concentration::from_micrograms_per_millilitre(2000);
+        assert_eq!(Dose::from_micrograms(50).volume_at(concentration), Some(Volume::from_microlitres(25)));
+        let capacity = Volume::from_microlitres(20_000);
+        let percent = |microlitres| Volume::from_microlitres(microlitres).percent_of(capacity);
+        assert_eq!((percent(0), percent(199), percent(5_000), percent(19_999), percent(20_000)), (0, 0, 25, 99, 100));
+    }
 }

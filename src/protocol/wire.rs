@@ -399,4 +399,28 @@ mod tests {
         assert_eq!((list.push(1), list.push(2), list.push(3)), (Ok(()), Ok(()), Err(Full { max: 2 })));
         assert!(matches!(decode::<Bounded<u8, 2>>(&[0xFF, 0xFF]), Err(Malformed::Unknown { .. })));
     }
+
+    #[test]
+    fn a_reader_knows_what_is_left_and_where_it_stands() {
+        let mut input = Reader::new(&[1, 2, 3, 4]);
+        assert_eq!((input.left(), input.bytes(3), input.left()), (4, Ok([1, 2, 3].as_slice()), 1));
+        assert_eq!(input.bytes(3), Err(Malformed::Short { offset: 3, needed: 2 }));
+        assert_eq!(input.unknown("word", 3_u8), Malformed::Unknown { what: "word", value: 3, offset: 2 });
+        assert_eq!(input.finish(), Err(Malformed::Long { offset: 3, left: 1 }));
+        let text: Text<4> = Text::new("mcg").unwrap();
+        assert_eq!((text.as_str(), text.to_string()), ("mcg", "mcg".to_owned()));
+    }
+
+    #[test]
+    fn a_list_takes_what_fits_and_gives_back_what_is_there() {
+        let mut list: Bounded<u8, 3> = Bounded::filled_from(1..9);
+        assert_eq!(list.to_vec(), [1, 2, 3]);
+        list.retain(|value| *value != 2);
+        list.as_mut_slice()[0] = 7;
+        assert_eq!((list.remove(2), list.remove(1), list.to_vec()), (None, Some(3), vec![7]));
+        assert_eq!(Bounded::<u8, 3>::try_from(vec![1, 2, 3]).map(|list| list.len()), Ok(3));
+        assert_eq!(Bounded::<u8, 3>::try_from(vec![1, 2, 3, 4]), Err(Full { max: 3 }));
+        assert_eq!(decode::<Bounded<u8, 3>>(&[3, 0, 1, 2, 3]), Ok(Bounded::filled_from([1, 2, 3])));
+        assert!(decode::<Bounded<u8, 3>>(&[4, 0, 1, 2, 3, 4]).is_err());
+    }
 }

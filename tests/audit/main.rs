@@ -5,7 +5,6 @@
 //! obeys a flush can't be seen from here: `synchronous = OFF` would leave every test green.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
-mod chain;
 mod common;
 mod disk;
 mod export;
@@ -13,7 +12,6 @@ mod hostile;
 mod keys;
 mod power;
 mod prune;
-mod tally;
 mod tamper;
 mod tool;
 mod upgrade;

@@ -4,7 +4,11 @@
 //! Step: the clinic changes dose, lockout, allotment, limit or basal, or refills with the same or another liquid.
 //! Post: each change stands on the page until it is read, over a restart too; never over a dose; changed back is nothing.
 
-use pump_core::{audit::event::Event, screen::Face, therapy::change::Change};
+use pump_core::{
+    audit::event::Event,
+    screen::{Face, Notice},
+    therapy::change::Change,
+};
 use pump_protocol::{
     prescription::{BasalSegment, WindowDoseLimit},
     quantity::{BasalRate, Concentration, Dose, Millis, Volume},
@@ -141,5 +145,19 @@ fn a_pump_that_this_remote_has_just_met_has_changed_nothing() {
     world.pump.refill(FULL, LIQUID).expect("fits");
     world.put_back(pump_core::remote::Kept::default(), 0);
     world.pass(secs(5));
+    assert!(is_ready(&world), "{:?}", world.face());
+}
+
+#[test]
+fn what_is_put_away_first_is_the_notice_above_the_page() {
+    let mut world = World::ready();
+    reprogram(&mut world, |programmed| programmed.allotment = 3);
+    world.pass(secs(3));
+    let changes = told(&world);
+    world.hold_dose();
+    assert_eq!(world.screen().notice, Some(Notice::Refused));
+    world.seen();
+    assert_eq!((world.screen().notice, told(&world)), (None, changes));
+    world.seen();
     assert!(is_ready(&world), "{:?}", world.face());
 }

@@ -6,11 +6,16 @@
 
 use pump_core::{
     audit::event::Event,
-    remote::Input,
+    remote::{Input, Output},
     screen::{Control, Face, Intent, Source, Visit},
     therapy::reason::Reason,
 };
-use pump_protocol::{prescription::PatientCode, quantity::Dose};
+use pump_protocol::{
+    clock::{BootId, Now, Uptime},
+    message::Command,
+    prescription::PatientCode,
+    quantity::Dose,
+};
 use pump_tests::World;
 
 use crate::words::{
@@ -154,4 +159,24 @@ fn a_restart_forgets_what_was_held_for() {
     world.pass(secs(5));
     code(&mut world, RIGHT);
     assert_eq!((prepares(&world), is_ready(&world)), (0, true));
+}
+
+#[test]
+fn the_right_code_asks_for_nothing_that_is_not_offered_any_more() {
+    let mut world = held();
+    for digit in &RIGHT[..3] {
+        world.say(Input::Intent(Intent::Digit(*digit)));
+    }
+    // The last digit comes before the machine was told how late it is.
+    let mut remote = world.remote.clone();
+    let late = Now { boot: BootId([1; 16]), uptime: Uptime::from_millis(60_000 + mins(10).get()), wall: None };
+    remote.handle(Input::Intent(Intent::Digit(RIGHT[3])), late);
+    let kinds = std::iter::from_fn(|| remote.poll_output()).flat_map(|output| match output {
+        Output::Store(batch) => batch.entries.iter().map(|entry| entry.kind).collect(),
+        Output::Transmit(command) => vec![if matches!(command, Command::Prepare { .. }) { "PREPARE" } else { "other" }],
+        Output::Hangup | Output::ReadDays => vec![],
+    });
+    let kinds: Vec<_> = kinds.collect();
+    assert!(kinds.contains(&"attempt_unconfirmed"), "{kinds:?}");
+    assert!(!kinds.contains(&"requested") && !kinds.contains(&"PREPARE"), "{kinds:?}");
 }

@@ -117,4 +117,12 @@ mod tests {
         assert_eq!(row(Reversible), [High, Medium, Low]);
         assert_eq!(row(Minor), [Medium, Low, Low]);
     }
+
+    #[test]
+    fn harm_and_onset_are_named_as_the_standard_does() {
+        let onsets = [Onset::Immediate, Onset::Prompt, Onset::Delayed].map(|onset| onset.to_string());
+        assert_eq!(onsets, ["immediate", "prompt", "delayed"]);
+        let harms = [Harm::DeathOrIrreversible, Harm::Reversible, Harm::Minor].map(|harm| harm.to_string());
+        assert_eq!(harms, ["death or irreversible injury", "reversible injury", "minor injury or discomfort"]);
+    }
 }

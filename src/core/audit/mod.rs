@@ -31,6 +31,8 @@ pub mod export;
 mod frozen;
 pub mod story;
 pub mod tally;
+#[cfg(test)]
+mod tests;
 pub mod verify;
 mod words;
 

@@ -21,6 +21,8 @@
 //! - A request whose COMMIT may have left is never asked to run again: afterwards there is only QUERY, ABORT and CANCEL.
 
 pub mod settle;
+#[cfg(test)]
+mod tests;
 
 use pump_protocol::{
     clock::{PumpTime, Uptime},

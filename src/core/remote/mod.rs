@@ -23,6 +23,8 @@ mod importing;
 mod journal;
 mod kept;
 mod press;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::collections::{BTreeSet, VecDeque};

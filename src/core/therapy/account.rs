@@ -414,4 +414,192 @@ mod tests {
         assert!(clock.at_least(at(14)).since(pump_at(1)) <= Some(Millis::ZERO));
         assert!(clock.at_most(at(14)).since(pump_at(1)) >= Some(Millis::from_secs(4)));
     }
+
+    const HASTE: Millis = Millis::from_mins(30);
+
+    fn gap_at(at: Millis, carried: Millis) -> Since {
+        Since { pump: PumpTime::new(1, at), carried, uptime: None }
+    }
+
+    fn of_the_clinic(bolus: u32, at: Millis) -> CountedDose {
+        CountedDose { source: DoseSource::NotDemanded { bolus: BolusId(bolus) }, ..ours(0, at) }
+    }
+
+    #[test]
+    fn two_crystals_drift_apart_by_one_in_a_thousand_and_a_millisecond() {
+        let at = |millis: u64| Uptime::from_millis(millis);
+        let clock = PumpClock { said: pump_at(1), asked: at(0), heard: at(1_000_000) };
+        let later = |since_said: u64| pump_at(1).after(Millis::new(since_said));
+        assert_eq!(clock.at_least(at(1_500_000)), later(500_000 - 500 - 1));
+        assert_eq!(clock.at_most(at(1_500_000)), later(1_500_000 + 1_500 + 1));
+        assert_eq!(shortened(Millis::from_hours(1)), Millis::new(3_600_000 - 3_600 - 1));
+    }
+
+    #[test]
+    fn the_account_holds_a_reach_of_seven_days_and_one_more() {
+        assert_eq!(DOSES_MAX as u64, (REACH_MAX.get() / hours(24).get() + 1) * 48);
+    }
+
+    #[test]
+    fn an_uptime_of_another_boot_says_nothing() {
+        let mut dose = ours(1, hours(10));
+        let mut account = Account::default();
+        dose.since.uptime = Some((BootId([9; 16]), now_at(hours(77)).uptime));
+        account.count(dose);
+        let remaining = account.lockout_remaining(&morphine(), pump_at(11), now_at(hours(77)));
+        assert_eq!(remaining, hours(1), "an hour by the pump, none by a clock that began anew");
+    }
+
+    #[test]
+    fn a_bolus_goes_on_as_it_was_accepted_and_may_end_later() {
+        let mut account = Account::default();
+        let now = now_at(hours(99));
+        let lasts =
+            |account: &Account| account.counted(pump_at(12), now).map(|(dose, _)| dose.lasts).collect::<Vec<_>>();
+        account.count(CountedDose { lasts: HASTE, ..ours(1, hours(10)) });
+        account.count(ours(1, hours(10)));
+        assert_eq!(lasts(&account), [HASTE]);
+        account.ends_at(DoseSource::Ours { id: RequestId(1) }, pump_at(11));
+        assert_eq!(lasts(&account), [hours(1)]);
+        account.ends_at(DoseSource::Ours { id: RequestId(1) }, PumpTime::new(1, hours(10)));
+        account.ends_at(DoseSource::Ours { id: RequestId(2) }, pump_at(20));
+        assert_eq!(lasts(&account), [hours(1)], "never shorter, and nobody else's");
+    }
+
+    #[test]
+    fn a_start_is_known_on_the_clock_of_its_boot_only() {
+        let (mut account, now) = (Account::default(), now_at(hours(50)));
+        let mut dose = ours(1, hours(10));
+        dose.since.uptime = Some((now.boot, now.uptime));
+        account.count(ours(2, hours(3)));
+        account.count(dose);
+        let started = |id, boot| account.started_by(DoseSource::Ours { id: RequestId(id) }, boot);
+        assert_eq!(started(1, now.boot), Some(now.uptime));
+        assert_eq!((started(1, BootId([9; 16])), started(2, now.boot), started(3, now.boot)), (None, None, None));
+    }
+
+    #[test]
+    fn a_discounted_dose_is_gone_and_the_others_are_not() {
+        let (mut account, now) = (Account::default(), now_at(hours(99)));
+        assert!(account.is_empty() && account.newest(pump_at(12), now).is_none());
+        for id in 1..=3 {
+            account.count(ours(id, hours(id)));
+        }
+        let of = |id| DoseSource::Ours { id: RequestId(id) };
+        assert_eq!(account.newest(pump_at(12), now), Some((ours(3, hours(3)), hours(9))));
+        account.discount(of(3));
+        assert_eq!((account.len(), account.is_empty()), (2, false));
+        assert_eq!([1, 2, 3].map(|id| account.counts(of(id))), [true, true, false]);
+        assert_eq!(account.newest(pump_at(12), now), Some((ours(2, hours(2)), hours(10))));
+    }
+
+    #[test]
+    fn the_later_of_two_gaps_counts_whichever_was_heard_of_first() {
+        let (now, early, late) = (now_at(hours(99)), gap_at(hours(6), Millis::ZERO), gap_at(hours(9), Millis::ZERO));
+        // The same reading of a clock that began with time carried over was earlier.
+        let carried = gap_at(hours(9), hours(5));
+        for (first, second) in [(early, late), (late, early), (carried, late), (late, carried)] {
+            let mut account = Account::default();
+            account.count_gap(first);
+            account.count_gap(second);
+            assert_eq!(account.gap_age(pump_at(12), now), Some(hours(3)), "{first:?}, {second:?}");
+            assert_eq!(account.lockout_remaining(&morphine(), pump_at(10), now), hours(1));
+        }
+    }
+
+    #[test]
+    fn of_two_readings_of_one_moment_the_newer_counts() {
+        let now = now_at(hours(50));
+        let by_both = Since { uptime: Some((now.boot, now.uptime)), ..gap_at(hours(9), Millis::ZERO) };
+        let mut account = Account::default();
+        account.count_gap(gap_at(hours(9), Millis::ZERO));
+        account.count_gap(by_both);
+        assert_eq!(account.gap_age(pump_at(12), now), Some(Millis::ZERO));
+    }
+
+    #[test]
+    fn a_gap_uses_up_the_allotment_for_a_day_and_not_a_millisecond_longer() {
+        let (mut account, now) = (Account::default(), now_at(hours(99)));
+        account.count_gap(gap_at(hours(1), Millis::ZERO));
+        account.count(ours(1, hours(20)));
+        let just_before = PumpTime::new(1, Millis::new(hours(25).get() - 1));
+        assert_eq!(account.used(&morphine(), just_before, now), 4);
+        assert_eq!(account.next_return(just_before, now), Some(Millis::new(1)));
+        assert_eq!(account.allotment_remaining(&morphine(), just_before, now), Millis::new(1));
+        assert_eq!(account.used(&morphine(), pump_at(25), now), 1);
+        assert_eq!(account.next_return(pump_at(25), now), Some(hours(19)));
+        assert_eq!(account.allotment_remaining(&morphine(), pump_at(25), now), Millis::ZERO);
+        assert_eq!(Account::default().next_return(pump_at(25), now), None);
+    }
+
+    #[test]
+    fn doses_return_to_the_millisecond_and_the_clinics_never_counted() {
+        let (mut account, now) = (Account::default(), now_at(hours(99)));
+        account.count(ours(1, hours(1)));
+        account.count(ours(2, hours(2)));
+        account.count(of_the_clinic(3, hours(1)));
+        let returning = |within| account.returning(within, pump_at(22), now);
+        assert_eq!(returning(Millis::new(hours(3).get() - 1)), 0);
+        assert_eq!((returning(hours(3)), returning(hours(4))), (1, 2));
+        assert_eq!(account.used(&morphine(), pump_at(22), now), 2);
+        assert_eq!(account.lockout_remaining(&morphine(), pump_at(3), now), hours(1), "the clinic's locks out, too");
+    }
+
+    #[test]
+    fn as_many_doses_must_return_as_the_allotment_is_exceeded_by() {
+        let (mut account, now) = (Account::default(), now_at(hours(99)));
+        for id in 0..6 {
+            account.count(ours(id, hours(id)));
+        }
+        assert_eq!(
+            account.allotment_remaining(&morphine(), pump_at(12), now),
+            hours(14),
+            "six count, three may: the third"
+        );
+        account.discount(DoseSource::Ours { id: RequestId(5) });
+        assert_eq!(account.allotment_remaining(&morphine(), pump_at(12), now), hours(13));
+    }
+
+    #[test]
+    fn a_dose_is_forgotten_when_its_last_drop_is_out_of_every_reach() {
+        let (mut account, now) = (Account::default(), now_at(hours(9999)));
+        account.count(ours(1, Millis::ZERO));
+        let ends = Millis::from_mins(4).saturating_add(REACH_MAX);
+        account.prune(PumpTime::new(1, ends), now);
+        assert_eq!(account.len(), 1);
+        account.prune(PumpTime::new(1, ends.saturating_add(Millis::new(1))), now);
+        assert!(account.is_empty());
+    }
+
+    #[test]
+    fn the_boluses_of_a_pump_that_is_gone_are_numbered_from_the_far_end() {
+        let mut account = Account::default();
+        account.count(ours(7, hours(1)));
+        account.count(of_the_clinic(1, hours(2)));
+        account.count(CountedDose { source: DoseSource::OtherRemote { bolus: BolusId(2) }, ..ours(0, hours(3)) });
+        account.pump_was_replaced();
+        let sources: Vec<_> = account.doses.iter().map(|dose| dose.source).collect();
+        let [clinics, others] = [u32::MAX - 1, u32::MAX - 2].map(BolusId);
+        assert_eq!(
+            sources,
+            [
+                DoseSource::Ours { id: RequestId(7) },
+                DoseSource::NotDemanded { bolus: clinics },
+                DoseSource::OtherRemote { bolus: others }
+            ]
+        );
+    }
+
+    #[test]
+    fn a_second_reset_carries_over_what_the_first_had_carried_and_gaps_too() {
+        let (mut account, now) = (Account::default(), now_at(hours(99)));
+        account.count_gap(gap_at(hours(10), Millis::ZERO));
+        account.count(ours(1, hours(11)));
+        account.clock_was_lost(pump_at(15), PumpTime::new(2, Millis::ZERO));
+        account.clock_was_lost(PumpTime::new(2, hours(3)), PumpTime::new(3, Millis::ZERO));
+        let pump_now = PumpTime::new(3, hours(2));
+        assert_eq!(account.gap_age(pump_now, now), Some(hours(5 + 3 + 2)));
+        assert_eq!(account.newest(pump_now, now).map(|(_, age)| age), Some(hours(4 + 3 + 2)));
+        assert_eq!(account.lockout_remaining(&morphine(), PumpTime::new(3, hours(1)), now), hours(1));
+    }
 }

@@ -227,3 +227,220 @@ fn waits(
     ];
     waits.into_iter().chain(word.denied).filter(|(_, wait)| *wait > Millis::ZERO).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use pump_protocol::{
+        history::{BolusId, Delivered, HistorySeq, Origin},
+        prescription::Programmed,
+        quantity::{BasalRate, Volume},
+        report::{
+            AllotmentAccount, Annunciation, AnnunciationKind, AnnunciationState, PrescriptionStamp, RunningBolus,
+        },
+        wire::Bounded,
+    };
+
+    use super::*;
+    use crate::fixtures::{hours, morphine, now_at};
+
+    const SECOND: Millis = Millis::from_secs(1);
+
+    /// A pump that says that a dose could be given, and has said so just now.
+    fn report() -> PumpReport {
+        PumpReport {
+            time: PumpTime::new(1, hours(100)),
+            civil: CivilTime::from_millis(0),
+            prescription: PrescriptionStamp::default(),
+            lockout_remaining: Millis::ZERO,
+            allotment: AllotmentAccount::default(),
+            window_used: Dose::ZERO,
+            delivery: Delivery::Delivering { rate: BasalRate::from_nanograms_per_hour(4_000) },
+            bolus: None,
+            reservoir: Volume::from_microlitres(10_000),
+            months_to_eri: 60,
+            annunciations: Bounded::default(),
+            history_head: HistorySeq(0),
+        }
+    }
+
+    fn word(report: &PumpReport) -> PumpWord<'_> {
+        let civil = [report.civil; 2];
+        PumpWord { report, age: SECOND, heard: Millis::ZERO, pump_now: report.time, civil, denied: None }
+    }
+
+    fn with(change: impl FnOnce(&mut Programmed)) -> Prescription {
+        let mut programmed = morphine().programmed().clone();
+        change(&mut programmed);
+        Prescription::check(programmed).unwrap()
+    }
+
+    fn judged(word: &PumpWord<'_>, prescription: &Prescription) -> Availability {
+        judge(vec![], Millis::ZERO, Some(word), Some(prescription), &Account::default(), now_at(hours(1)))
+    }
+
+    fn waits_for(word: &PumpWord<'_>, reason: Reason) -> Option<Millis> {
+        match judged(word, &morphine()) {
+            Availability::Wait { remaining, reasons, .. } => (reasons == [reason]).then_some(remaining),
+            Availability::Ready(_) | Availability::NotAvailable(_) => None,
+        }
+    }
+
+    fn offer(left: u8) -> Offer {
+        Offer { dose: Dose::from_micrograms(50), left, allotment: 4 }
+    }
+
+    #[test]
+    fn a_word_is_too_old_from_the_first_millisecond_beyond_two_minutes() {
+        let report = report();
+        let at_age = |age| judged(&PumpWord { age, ..word(&report) }, &morphine());
+        assert_eq!(at_age(Millis::from_secs(120)), Availability::Ready(offer(4)));
+        assert_eq!(at_age(Millis::new(120_001)), Availability::NotAvailable(vec![Reason::ReportTooOld]));
+    }
+
+    #[test]
+    fn whatever_the_pump_says_against_a_dose_is_a_reason() {
+        let against = |change: fn(&mut PumpReport), prescription: &Prescription| {
+            let mut report = report();
+            change(&mut report);
+            match judged(&word(&report), prescription) {
+                Availability::NotAvailable(reasons) => reasons,
+                offered => panic!("{offered:?}"),
+            }
+        };
+        let stopped = Reason::Alarm(Inhibiting::PumpStopped);
+        assert_eq!(against(|report| report.delivery = Delivery::Stopped { since: SECOND }, &morphine()), [stopped]);
+        let low = |report: &mut PumpReport| report.reservoir = Volume::from_microlitres(2_024);
+        assert_eq!(against(low, &morphine()), [Reason::LowReservoir]);
+        let stall = |report: &mut PumpReport| {
+            let (kind, state) = (AnnunciationKind::MotorStall, AnnunciationState::Confirmed);
+            report.annunciations = Bounded::filled_from([Annunciation { id: 1, kind, state, since: SECOND }]);
+        };
+        assert_eq!(against(stall, &morphine()), [Reason::Alarm(Inhibiting::MotorStall)]);
+        let off = with(|programmed| programmed.allotment = 0);
+        let used = |report: &mut PumpReport| report.allotment = AllotmentAccount { used: 3, next_return: hours(1) };
+        assert_eq!(against(used, &off), [Reason::DemandDosesOff], "what is off isn't counted, too");
+        let mut enough = report();
+        enough.reservoir = Volume::from_microlitres(2_025);
+        assert_eq!(
+            judged(&word(&enough), &morphine()),
+            Availability::Ready(offer(4)),
+            "one dose down to the threshold"
+        );
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_last_millisecond() {
+        let mut report = report();
+        report.lockout_remaining = Millis::new(1);
+        assert_eq!(waits_for(&word(&report), Reason::Lockout), Some(Millis::new(1)));
+        // Of the millisecond that passed here the slowest pump may have counted none.
+        assert_eq!(
+            waits_for(&PumpWord { heard: Millis::new(1), ..word(&report) }, Reason::Lockout),
+            Some(Millis::new(1))
+        );
+        let later = PumpWord { heard: Millis::new(2), ..word(&report) };
+        assert_eq!(judged(&later, &morphine()), Availability::Ready(offer(4)));
+        let denied = Some((Reason::WindowLimit, SECOND));
+        assert_eq!(waits_for(&PumpWord { denied, ..word(&self::report()) }, Reason::WindowLimit), Some(SECOND));
+        let denied = Some((Reason::WindowLimit, Millis::ZERO));
+        assert_eq!(judged(&PumpWord { denied, ..word(&self::report()) }, &morphine()), Availability::Ready(offer(4)));
+    }
+
+    #[test]
+    fn a_running_bolus_is_waited_for() {
+        let mut report = report();
+        report.bolus = Some(RunningBolus {
+            bolus: BolusId(1),
+            origin: Origin::Clinician,
+            dose: Dose::from_micrograms(50),
+            delivered: Delivered::exactly(Dose::ZERO),
+            remaining: hours(1),
+        });
+        assert_eq!(waits_for(&word(&report), Reason::BolusRunning), Some(hours(1)));
+        let later = PumpWord { heard: hours(2), ..word(&report) };
+        assert_eq!(judged(&later, &morphine()), Availability::Ready(offer(4)));
+    }
+
+    #[test]
+    fn the_pumps_allotment_counts_until_its_next_return() {
+        let mut report = report();
+        report.allotment = AllotmentAccount { used: 4, next_return: hours(1) };
+        assert_eq!(waits_for(&word(&report), Reason::Allotment), Some(hours(1)));
+        let later = PumpWord { heard: hours(2), ..word(&report) };
+        assert_eq!(judged(&later, &morphine()), Availability::Ready(offer(1)), "one of the four has returned");
+        report.allotment.used = 3;
+        assert_eq!(judged(&word(&report), &morphine()), Availability::Ready(offer(1)));
+        report.allotment.used = 9;
+        assert_eq!(waits_for(&word(&report), Reason::Allotment), Some(hours(1)));
+    }
+
+    #[test]
+    fn a_lock_after_wrong_codes_is_waited_for_and_the_longest_wait_counts() {
+        let mut report = report();
+        report.lockout_remaining = hours(1);
+        let judged = |lock| {
+            let account = Account::default();
+            judge(vec![], lock, Some(&word(&report)), Some(&morphine()), &account, now_at(hours(1)))
+        };
+        let wait = |remaining, reasons| Availability::Wait { remaining, reasons, offer: offer(4) };
+        assert_eq!(judged(Millis::ZERO), wait(hours(1), vec![Reason::Lockout]));
+        assert_eq!(judged(Millis::new(1)), wait(hours(1), vec![Reason::CodeLocked, Reason::Lockout]));
+        assert_eq!(judged(hours(3)), wait(hours(3), vec![Reason::CodeLocked, Reason::Lockout]));
+    }
+
+    #[test]
+    fn two_sums_of_a_window_differ_beyond_what_the_radio_explains() {
+        let (mut report, now) = (report(), now_at(hours(1)));
+        let differ = |report: &PumpReport| windows_differ(&Account::default(), &morphine(), &word(report), now);
+        let ours = Dose::from_nanograms(24 * 4_000);
+        // 24 h drift by 86.4 s and a millisecond, and the radio's 20 s: 119 ng of basal, rounded up.
+        for (pumps, told) in [(96_000, false), (96_119, false), (96_120, true), (95_881, false), (95_880, true)] {
+            report.window_used = Dose::from_nanograms(pumps);
+            let expected = told.then_some(TwoAccounts { ours, pumps: report.window_used });
+            assert_eq!(differ(&report), expected, "{pumps}");
+        }
+    }
+
+    #[test]
+    fn without_a_word_or_a_prescription_something_always_speaks_against_a_dose() {
+        let judged = |known: Vec<Reason>| {
+            judge(known, Millis::ZERO, None, Some(&morphine()), &Account::default(), now_at(hours(1)))
+        };
+        assert_eq!(judged(vec![]), Availability::NotAvailable(vec![Reason::HistoryNotImported]));
+        let told = vec![Reason::OutOfReach, Reason::NoBond, Reason::OutOfReach];
+        assert_eq!(judged(told), Availability::NotAvailable(vec![Reason::NoBond, Reason::OutOfReach]));
+    }
+
+    #[test]
+    fn accounts_may_differ_by_the_radio_and_by_what_crystals_drift() {
+        assert_eq!(tolerance(Millis::ZERO), Millis::new(20_000));
+        assert_eq!(tolerance(hours(1)), Millis::new(20_000 + 3_600 + 1));
+        let accounts = |ours, pumps, used: (u8, u8), returning| Accounts {
+            lockout: TwoAccounts { ours: Millis::new(ours), pumps: Millis::new(pumps) },
+            used: TwoAccounts { ours: used.0, pumps: used.1 },
+            allotment_wait: Millis::ZERO,
+            window_wait: Millis::ZERO,
+            returning,
+            tolerance: Millis::new(100),
+        };
+        for (ours, pumps, used, returning, differ) in [
+            (500, 500, (2, 2), 0, false),
+            (600, 500, (2, 2), 0, false),
+            (601, 500, (2, 2), 0, true),
+            (500, 600, (2, 2), 0, false),
+            (500, 601, (2, 2), 0, true),
+            (0, 0, (3, 2), 0, true),
+            (0, 0, (3, 2), 1, false),
+            (0, 0, (3, 1), 1, true),
+            (0, 0, (2, 3), 1, true),
+        ] {
+            assert_eq!(
+                accounts(ours, pumps, used, returning).differ(),
+                differ,
+                "{ours}, {pumps}, {used:?}, {returning}"
+            );
+        }
+        assert_eq!(TwoAccounts { ours: 3, pumps: 2 }.stricter(), 3);
+        assert_eq!(TwoAccounts { ours: 2, pumps: 3 }.stricter(), 3);
+    }
+}

@@ -195,4 +195,52 @@ mod tests {
         tell(&mut untold, dose(70, 50));
         assert_eq!(untold.to_vec(), [Change::Details]);
     }
+
+    #[test]
+    fn each_kind_keeps_its_first_from_and_its_last_to() {
+        let joins = |first: Change, second: Change, back: Change| {
+            let mut untold = Changes::default();
+            tell(&mut untold, first);
+            tell(&mut untold, second);
+            let joined = untold.to_vec();
+            tell(&mut untold, back);
+            (joined, untold.to_vec())
+        };
+        let drug = |from: &str, to: &str| Change::Drug { from: Text::new(from).unwrap(), to: Text::new(to).unwrap() };
+        let joined = joins(drug("a", "b"), drug("b", "c"), drug("c", "a"));
+        assert_eq!(joined, (vec![drug("a", "c")], vec![]));
+        let allotment = |from, to| Change::Allotment { from, to };
+        let joined = joins(allotment(4, 3), allotment(3, 2), allotment(2, 4));
+        assert_eq!(joined, (vec![allotment(4, 2)], vec![]));
+        let lockout = |from, to| Change::Lockout { from: Millis::from_hours(from), to: Millis::from_hours(to) };
+        let joined = joins(lockout(2, 3), lockout(3, 4), lockout(4, 2));
+        assert_eq!(joined, (vec![lockout(2, 4)], vec![]));
+        let liquid = |from, to| Change::Concentration {
+            from: Concentration::from_micrograms_per_millilitre(from),
+            to: Concentration::from_micrograms_per_millilitre(to),
+        };
+        let joined = joins(liquid(2, 3), liquid(3, 4), liquid(4, 2));
+        assert_eq!(joined, (vec![liquid(2, 4)], vec![]));
+    }
+
+    #[test]
+    fn other_hours_of_the_same_sum_are_told() {
+        let basal = |from, to| Change::Basal { from: Dose::from_micrograms(from), to: Dose::from_micrograms(to) };
+        let mut untold = Changes::default();
+        tell(&mut untold, basal(96, 100));
+        tell(&mut untold, basal(100, 96));
+        assert_eq!(untold.to_vec(), [basal(96, 96)]);
+    }
+
+    #[test]
+    fn a_window_limit_set_and_set_back_is_not_told() {
+        let of = |mcg| WindowDoseLimit { amount: Dose::from_micrograms(mcg), window: Millis::from_hours(24) };
+        let limit = |from, to| Change::WindowLimit { from: of(from), to: of(to) };
+        let mut untold = Changes::default();
+        tell(&mut untold, limit(400, 500));
+        tell(&mut untold, limit(500, 300));
+        assert_eq!(untold.to_vec(), [limit(400, 300)]);
+        tell(&mut untold, limit(300, 400));
+        assert!(untold.is_empty());
+    }
 }

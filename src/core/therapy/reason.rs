@@ -177,3 +177,40 @@ impl Wire for Reason {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_alarm_inhibits_but_those_that_only_warn() {
+        use AnnunciationKind::{
+            EmptyReservoir, Eos, Eri, LowReservoir, MemoryError, MotorStall, OcclusionSuspected, PumpStopped,
+        };
+        let inhibiting = [PumpStopped, MotorStall, EmptyReservoir, Eos, MemoryError, OcclusionSuspected]
+            .map(Inhibiting::from_annunciation);
+        assert_eq!(
+            inhibiting,
+            [
+                Inhibiting::PumpStopped,
+                Inhibiting::MotorStall,
+                Inhibiting::EmptyReservoir,
+                Inhibiting::Eos,
+                Inhibiting::MemoryError,
+                Inhibiting::OcclusionSuspected
+            ]
+            .map(Some)
+        );
+        assert_eq!([LowReservoir, Eri].map(Inhibiting::from_annunciation), [None, None]);
+    }
+
+    #[test]
+    fn only_what_time_ends_passes_by_itself() {
+        let passing =
+            [Reason::CodeLocked, Reason::WindowLimit, Reason::Allotment, Reason::Lockout, Reason::BolusRunning];
+        assert!(passing.into_iter().all(Reason::passes_by_itself));
+        let lasting =
+            [Reason::RecordNotWritable, Reason::Alarm(Inhibiting::Eos), Reason::OutOfReach, Reason::LowReservoir];
+        assert!(!lasting.into_iter().any(Reason::passes_by_itself));
+    }
+}

@@ -94,8 +94,8 @@ fn segments_from(prescription: &Prescription, of_day_ms: u64) -> Vec<(u64, u32)>
     let parts = basal.iter().enumerate().map(|(index, segment)| (begins(index), begins(index + 1), segment.rate));
     let today = parts.clone().map(|(begin, end, rate)| (begin.max(of_day_ms), end, rate));
     let tomorrow = parts.map(|(begin, end, rate)| (begin, end.min(of_day_ms), rate));
-    let lengths = today.chain(tomorrow).filter(|(begin, end, _)| begin < end);
-    lengths.map(|(begin, end, rate)| (end - begin, rate.nanograms_per_hour())).collect()
+    // What lies on the other side of this time of day has no length.
+    today.chain(tomorrow).map(|(begin, end, rate)| (end.saturating_sub(begin), rate.nanograms_per_hour())).collect()
 }
 
 #[cfg(test)]
@@ -164,5 +164,25 @@ mod tests {
         assert_eq!((at(1_000_001), at(1_000_000)), (ReservoirLevel::Low, ReservoirLevel::Empty));
         let off = with(|p| p.allotment = 0);
         assert_eq!(level(&off, Volume::from_nanolitres(2_000_000)), ReservoirLevel::Enough, "no dose will be given");
+    }
+
+    #[test]
+    fn no_promise_is_longer_than_twenty_years() {
+        assert_eq!(PROJECTION_MAX, hours(175_680), "20 years of 366 days");
+    }
+
+    #[test]
+    fn hours_without_basal_use_nothing_and_count() {
+        let step = |from_minute, rate| BasalSegment { from_minute, rate: BasalRate::from_nanograms_per_hour(rate) };
+        let pause = with(|p| p.basal = Bounded::filled_from([step(0, 4_000), step(6 * 60, 0), step(12 * 60, 4_000)]));
+        let lasts = |mcg: u32, hour: i64| {
+            let volume = Volume::from_nanolitres(1_000_000 + mcg * 500);
+            project(&pause, volume, CivilTime::from_millis(hour * 3_600_000)).basal_alone
+        };
+        assert_eq!(lasts(24, 0), hours(12), "six hours at 4 mcg/h, and six at none");
+        assert_eq!(lasts(30, 0), Millis::from_mins(13 * 60 + 30));
+        assert_eq!(lasts(16, 3), hours(10), "three hours, six at none, and one");
+        assert_eq!(lasts(50, 13), Millis::from_mins(11 * 60 + 90), "to midnight, and behind it");
+        assert_eq!(lasts(72 + 30, 0), Millis::from_mins(24 * 60 + 13 * 60 + 30), "a day uses 72");
     }
 }

@@ -315,4 +315,77 @@ mod tests {
             assert!(slow || windows.wait() > Millis::ZERO, "{ago:?}: a window was missed");
         }
     }
+
+    #[test]
+    fn no_offset_is_longer_than_a_thousand_years() {
+        assert_eq!(ms(Millis::MAX), 31_622_400_000_000, "1000 years of 366 days");
+        assert_eq!(ms(Millis::new(7)), 7);
+    }
+
+    #[test]
+    fn the_wait_ends_when_the_first_dose_too_many_has_left() {
+        let limit = WindowDoseLimit { amount: Dose::from_micrograms(210), window: hours(2) };
+        let wide = Programmed { window_limit: limit, ..evening().programmed().clone() };
+        let wide = Prescription::check(wide).expect("more than before");
+        let account = given(&[10, 20, 30, 40, 50]);
+        assert_eq!(
+            at(&account, &wide, 10, 0).wait(),
+            Millis::from_mins(74),
+            "five and one are too many, four and one not"
+        );
+    }
+
+    #[test]
+    fn what_is_about_to_leave_counts_at_most_and_not_at_least() {
+        let prescription = evening();
+        let (basal, minutes) = (Dose::from_micrograms(4), Millis::from_mins);
+        let with_it = Dose::from_micrograms(44);
+        let used = |ago: u64, slack| at(&given(&[ago]), &prescription, 10, 0).used(minutes(slack));
+        assert_eq!((used(123, 0), used(124, 0)), (with_it, basal), "its last drop left two hours ago");
+        assert_eq!((used(125, 1), used(125, 2)), (basal, with_it));
+        let at_least = |ago: u64, slack| at(&given(&[ago]), &prescription, 10, 0).used_at_least(minutes(slack));
+        assert_eq!((at_least(123, 0), at_least(124, 0)), (with_it, basal));
+        assert_eq!((at_least(122, 1), at_least(122, 2)), (with_it, basal));
+    }
+
+    #[test]
+    fn basal_is_counted_by_the_reading_of_the_clock_that_gives_the_most_and_the_least() {
+        let (none, prescription) = (Account::default(), evening());
+        let civil = [9, 22].map(|hour| CivilTime::from_millis(hour * 3_600_000));
+        let windows = Windows::of(&none, &prescription, civil, PumpTime::new(1, hours(99)), now_at(hours(500)));
+        assert_eq!(windows.used(Millis::ZERO), Dose::from_micrograms(76));
+        assert_eq!(windows.used_at_least(Millis::ZERO), Dose::from_micrograms(4));
+    }
+
+    /// The windows at this civil time in milliseconds, with one dose that began so many milliseconds ago.
+    fn with_one<'a>(prescription: &'a Prescription, civil: u64, dose: Dose, ago: u64, lasts: Millis) -> Windows<'a> {
+        let (civil, pump_now) = (CivilTime::from_millis(0).after(Millis::new(civil)), PumpTime::new(1, hours(99)));
+        let pump = PumpTime::new(1, Millis::new(hours(99).get() - ago));
+        let since = Since { pump, carried: Millis::ZERO, uptime: None };
+        let mut account = Account::default();
+        account.count(CountedDose { source: DoseSource::Ours { id: RequestId(1) }, dose, since, lasts });
+        Windows::of(&account, prescription, [civil; 2], pump_now, now_at(hours(500)))
+    }
+
+    #[test]
+    fn the_first_window_is_the_one_that_ends_with_the_doses_first_drop() {
+        let (prescription, civil) = (evening(), (21 * 60 + 59) * MINUTE);
+        let wait = |ago| with_one(&prescription, civil, Dose::from_micrograms(40), ago, Millis::from_mins(4)).wait();
+        assert_eq!(wait(124 * MINUTE - 1), Millis::ZERO);
+        assert_eq!(wait(124 * MINUTE - 2), Millis::new(2));
+    }
+
+    #[test]
+    fn the_last_window_is_the_one_that_begins_with_the_doses_last_drop() {
+        // The window from 19:04 on holds 42.4 mcg of basal, and each millisecond later a hundredth of a nanogram more; with
+        // the new dose of 40, and one of 33.6 that runs for an hour still, it is exactly full.
+        let (prescription, running) = (evening(), Millis::from_mins(70));
+        let wait = |civil, nanograms| {
+            with_one(&prescription, civil, Dose::from_nanograms(nanograms), 10 * MINUTE, running).wait()
+        };
+        let last_drop_at_19_04 = 19 * 60 * MINUTE + 1;
+        assert_eq!(wait(last_drop_at_19_04, 33_600), Millis::ZERO);
+        assert!(wait(last_drop_at_19_04 + 1, 33_600) > Millis::ZERO);
+        assert!(wait(last_drop_at_19_04, 33_601) > Millis::ZERO);
+    }
 }

@@ -172,3 +172,31 @@ fn unpad<'a>(padded: &'a [u8], lens: &[usize]) -> Option<&'a [u8]> {
     let (message, padding) = padded.split_at_checked(length)?;
     (lens.contains(&padded.len()) && padding.iter().all(|byte| *byte == 0)).then_some(message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seals nothing: what is under test is the frame.
+    struct Glass;
+
+    impl Transport for Glass {
+        fn seal(&self, _: u64, plain: &[u8]) -> Option<Vec<u8>> {
+            Some(plain.to_vec())
+        }
+
+        fn open(&self, _: u64, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+            Some(Zeroizing::new(sealed.to_vec()))
+        }
+    }
+
+    #[test]
+    fn a_message_longer_than_its_padding_is_not_sent_and_uses_up_no_counter() {
+        let mut channel = Channel::new(Glass);
+        assert_eq!(channel.seal(&[1; 9], 8), Err(SessionError::MessageLen { len: 9 }));
+        assert_eq!(channel.seal(&[1; 70_000], 80_000), Err(SessionError::MessageLen { len: 70_000 }));
+        let first = channel.seal(&[1; 8], 8).expect("fits");
+        assert_eq!(first.len(), channel.seal(&[], 8).expect("fits").len(), "padded to one length");
+        assert_eq!(Channel::new(Glass).seal(&[1; 8], 8), Ok(first), "the first that was sent is the first");
+    }
+}

@@ -239,3 +239,53 @@ impl CryptoResolver for Resolver {
 fn failed(_: snow::Error) -> HandshakeFailed {
     HandshakeFailed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting(u8);
+
+    impl Entropy for Counting {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+            self.0 += 1;
+        }
+    }
+
+    fn reconnecting(psk: [u8; 32]) -> (HandshakeState, HandshakeState) {
+        let mut entropy = Counting(1);
+        let (remote, pump) = (StaticKey::generate(&mut entropy), StaticKey::generate(&mut entropy));
+        let mut begin = |own, peer: PublicKey, psk: [u8; 32], side| {
+            let terms = Terms::Reconnection { own, peer: &peer, psk: &Psk(psk) };
+            Noise::begin(terms, side, &Ephemeral::draw(&mut entropy)).expect("well-formed")
+        };
+        let ends =
+            (begin(&remote, pump.public(), [9; 32], Side::Remote), begin(&pump, remote.public(), psk, Side::Pump));
+        ends
+    }
+
+    #[test]
+    fn another_secret_or_an_altered_byte_fails_and_says_no_more() {
+        let (mut remote, mut pump) = reconnecting([9; 32]);
+        let hello = remote.write().expect("its turn");
+        assert_eq!(pump.read(&hello), Ok(()));
+        let (mut remote, mut pump) = reconnecting([8; 32]);
+        assert_eq!(pump.read(&remote.write().expect("its turn")), Err(HandshakeFailed));
+        let (_, mut pump) = reconnecting([9; 32]);
+        let mut altered = hello;
+        altered[40] ^= 1;
+        assert_eq!(pump.read(&altered), Err(HandshakeFailed));
+        assert_eq!(pump.write(), Err(HandshakeFailed), "not its turn");
+    }
+
+    #[test]
+    fn what_was_drawn_is_given_out_once_and_shown_to_nobody() {
+        let drawn = Ephemeral::draw(&mut Counting(7));
+        assert_eq!(format!("{drawn:?}"), "Ephemeral(..)");
+        let mut random = Resolver(drawn.0).resolve_rng().expect("always there");
+        let mut bytes = [0; 32];
+        assert!(random.try_fill_bytes(&mut bytes).is_ok() && bytes == [7; 32]);
+        assert!(random.try_fill_bytes(&mut bytes).is_err(), "a second key is never the first again");
+    }
+}

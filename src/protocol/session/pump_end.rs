@@ -307,15 +307,15 @@ impl<S: Suite> PumpEnd<S> {
                 }
             }
         }
-        let heard = self.live.as_mut().map_or(Err(SessionError::NoSession), |live| live.hear(frame));
-        match (heard, &self.live) {
-            (Ok(command), Some(live)) => Ok(Turn::tells(live.tells(command, false, None))),
-            (Ok(_), None) => Err(SessionError::NoSession),
-            (Err(why @ (SessionError::NotGenuine | SessionError::NoSession)), _) => {
+        let live = self.live.as_mut().ok_or(SessionError::NoSession);
+        let heard = live.and_then(|live| live.hear(frame).map(|command| live.tells(command, false, None)));
+        match heard {
+            Ok(event) => Ok(Turn::tells(event)),
+            Err(why @ (SessionError::NotGenuine | SessionError::NoSession)) => {
                 self.end_the_blamed(now);
                 Err(why)
             }
-            (Err(why), _) => {
+            Err(why) => {
                 self.live = None;
                 Err(why)
             }

@@ -22,7 +22,7 @@ const ID: RequestId = RequestId(7);
 const HASH: PrescriptionHash = PrescriptionHash([0x5A; 32]);
 const DOSE: Dose = Dose::from_micrograms(50);
 
-fn samples() -> Vec<Event> {
+pub(super) fn samples() -> Vec<Event> {
     let serial: Text<16> = Text::new("SIM-000042").expect("fits");
     let reasons = DenyReasons::default().with(DenyReason::Lockout).with(DenyReason::Allotment);
     let denial = Denial { reasons, retry_after: Millis::from_mins(30) };

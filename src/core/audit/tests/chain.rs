@@ -1,57 +1,19 @@
-//! The chain alone, without a file.
+//! The chain alone.
 
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
-use pump_core::audit::{
-    Batch, Chain, Checkpoint, Ending, Entry, Finding, Genesis, RecordId, Stored, Unsealable, Verified, Verifier,
-    chain::{BATCH_ENTRIES_MAX, BODY_LEN_MAX, KEPT_LEN_MAX, kept_digest},
-    export::{BadExport, Exporter},
+use pump_protocol::{
+    message::AuditHead,
+    wire::{Malformed, Text, decode, encode},
 };
-use pump_protocol::wire::{Text, decode, encode};
-use pump_remote::adapters::sqlite::{ExportError, verify_export};
 
-use crate::common::{batch, device, entry};
-
-fn genesis() -> Genesis {
-    Genesis {
-        id: RecordId([1; 16]),
-        serial: Text::new("SIM-0001").unwrap(),
-        device_key: device().verifying_key().to_bytes(),
-    }
-}
-
-/// A record as storage would give it back.
-struct Written {
-    lines: Vec<Stored>,
-    checkpoints: Vec<Checkpoint>,
-    ending: Ending,
-}
-
-fn write(batches: impl IntoIterator<Item = Batch>) -> Written {
-    let mut chain = Chain::begin(genesis());
-    let (mut lines, mut checkpoints, mut kept) = (Vec::new(), Vec::new(), None);
-    for batch in batches {
-        let sealed = chain.seal(batch, &device()).unwrap();
-        kept = Some(kept_digest(&sealed.kept));
-        checkpoints.extend(sealed.checkpoints);
-        lines.extend(sealed.records.into_iter().map(|sealed| {
-            let (record, hash) = sealed.into_parts();
-            Stored { record, hash }
-        }));
-        chain = sealed.next;
-    }
-    let newest_checkpoint = checkpoints.last().map_or(0, |checkpoint| checkpoint.head.count);
-    Written { lines, checkpoints, ending: Ending { head: chain.head(), kept_digest: kept, newest_checkpoint } }
-}
-
-fn walk(written: &Written) -> Result<Verified, Finding> {
-    let mut walk = Verifier::full(genesis())?;
-    for line in &written.lines {
-        let next = walk.position() + 1;
-        walk.step(line, written.checkpoints.iter().find(|checkpoint| checkpoint.head.count == next))?;
-    }
-    walk.finish(&written.ending)
-}
+use super::{
+    super::{
+        Checkpoint, Genesis, Record, Unsealable,
+        chain::{BATCH_ENTRIES_MAX, BODY_LEN_MAX, KEPT_LEN_MAX},
+    },
+    Batch, Chain, Ending, Entry, Finding, Stored, Verifier, Written, batch, device, entry, genesis, walk, write,
+};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
@@ -64,8 +26,8 @@ fn the_bytes_of_version_1_are_frozen() {
     assert_eq!(hex(&genesis().hash()), include_str!("frozen/genesis-1.hash.hex").trim());
     assert_eq!(hex(&encode(&written.lines[1].record)), include_str!("frozen/record-1.hex").trim());
     assert_eq!(hex(&written.lines[1].hash), include_str!("frozen/record-1.hash.hex").trim());
-    let chain = walk(&written).unwrap().chain;
-    let checkpoint = chain.checkpoint(entry(2).wall(), &device()).unwrap();
+    let chain = walk(&written).expect("good").chain;
+    let checkpoint = chain.checkpoint(entry(2).wall(), &device()).expect("good");
     assert_eq!(hex(&encode(&checkpoint)), include_str!("frozen/checkpoint-1.hex").trim());
 }
 
@@ -100,15 +62,15 @@ fn every_256th_line_is_signed_within_one_batch_too() {
     let signed: Vec<_> = written.checkpoints.iter().map(|checkpoint| checkpoint.head.count).collect();
     // proves R-REC-04
     assert_eq!(signed, [256, 512]);
-    assert_eq!(walk(&written).unwrap().checkpoints, 2);
+    assert_eq!(walk(&written).expect("good").checkpoints, 2);
 }
 
 #[test]
 fn a_record_bound_to_another_pump_or_key_is_another_record() {
     let written = write((1..=3).map(batch));
     let mut other = genesis();
-    other.serial = Text::new("SIM-0002").unwrap();
-    let mut walk = Verifier::full(other).unwrap();
+    other.serial = Text::new("SIM-0002").expect("good");
+    let mut walk = Verifier::full(other).expect("good");
     assert_eq!(walk.step(&written.lines[0], None), Err(Finding::Changed { seq: 1 }));
 }
 
@@ -123,7 +85,7 @@ fn a_tail_is_held_by_the_signature_before_it() {
         })?;
         walk.finish(&written.ending)
     };
-    assert_eq!(tail(written.lines[254].hash, 255).unwrap().records, 45);
+    assert_eq!(tail(written.lines[254].hash, 255).expect("good").records, 45);
     assert_eq!(tail([0; 32], 255), Err(Finding::Changed { seq: 256 }));
     let forged = Checkpoint { signature: [0; 64], ..checkpoint };
     let refused = Verifier::tail(genesis(), &forged, written.lines[254].hash).map(|_| ());
@@ -131,24 +93,71 @@ fn a_tail_is_held_by_the_signature_before_it() {
 }
 
 #[test]
-fn a_part_ends_at_a_signed_line_and_nowhere_else() {
-    let read = |lines: u64| {
-        let written = write((1..=lines).map(batch));
-        let (mut exporter, mut bytes) = Exporter::begin(&genesis(), None);
-        for line in &written.lines {
-            let checkpoint = written.checkpoints.iter().find(|checkpoint| checkpoint.head.count == line.record.seq);
-            bytes.extend(exporter.line(line, checkpoint));
-        }
-        bytes.extend(exporter.end_part(&walk(&written).unwrap(), Some(&device())).0);
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("part");
-        std::fs::write(&path, bytes).unwrap();
-        verify_export(&path)
+fn an_end_that_storage_tells_otherwise_is_found() {
+    let good = write((1..=3).map(batch));
+    let told = |change: fn(&mut Ending)| {
+        let mut written = good.clone();
+        change(&mut written.ending);
+        walk(&written).map(|verified| verified.records)
     };
-    assert!(read(256).is_ok_and(|proved| proved.part && proved.signed));
-    let refused = read(257);
-    let missing = Finding::CheckpointMissing { seq: 257 };
-    assert!(matches!(refused, Err(ExportError::Bad(BadExport::Found(found))) if found == missing), "{refused:?}");
+    assert_eq!(told(|_| ()), Ok(3));
+    assert_eq!(told(|ending| ending.head.count = 5), Err(Finding::NewestRemoved { seq: 4, count: 5 }));
+    assert_eq!(told(|ending| ending.newest_checkpoint = 4), Err(Finding::NewestRemoved { seq: 4, count: 4 }));
+    assert_eq!(told(|ending| ending.head.count = 1), Err(Finding::BehindTheNewest { seq: 2, count: 1 }));
+    assert_eq!(told(|ending| ending.head.hash[0] ^= 1), Err(Finding::HeadDisagrees { seq: 3 }));
+    assert_eq!(told(|ending| ending.kept_digest = Some([0; 32])), Err(Finding::KeptChanged { seq: 3 }));
+    assert_eq!(told(|ending| ending.kept_digest = None), Err(Finding::KeptChanged { seq: 3 }));
+}
+
+#[test]
+fn an_empty_record_ends_at_its_genesis_and_vouches_for_nothing_kept() {
+    let empty = write([]);
+    let verified = walk(&empty).expect("good");
+    assert_eq!((verified.records, verified.kept_digest), (0, None));
+    assert_eq!(verified.chain.genesis(), &genesis());
+    let kept = Written { ending: Ending { kept_digest: Some([0; 32]), ..empty.ending }, ..empty.clone() };
+    assert_eq!(walk(&kept), Err(Finding::KeptChanged { seq: 0 }));
+    assert_eq!(Chain::begin(genesis()).checkpoint(None, &device()), None);
+}
+
+#[test]
+fn a_line_in_the_middle_of_a_batch_is_no_end() {
+    let whole = write([Batch { entries: vec![entry(1), entry(2)], kept: vec![1] }]);
+    let mut walk = Verifier::full(genesis()).expect("a key");
+    walk.step(&whole.lines[0], None).expect("good");
+    assert_eq!((walk.walked(), walk.position()), (1, 1));
+    let head = AuditHead { count: 1, hash: whole.lines[0].hash };
+    let ending = Ending { head, kept_digest: None, newest_checkpoint: 0 };
+    assert_eq!(walk.finish(&ending), Err(Finding::KeptChanged { seq: 1 }));
+}
+
+#[test]
+fn a_sealed_line_shows_what_it_was_made_of() {
+    let sealed = Chain::begin(genesis()).seal(batch(1), &device()).expect("good");
+    let line = &sealed.records[0];
+    assert_eq!((line.record().seq, line.record().kind.as_str()), (1, entry(1).kind));
+    assert_eq!(line.record().hash_after(&genesis().hash()), *line.hash());
+    assert_eq!(line.record().wall(), entry(1).wall());
+    assert_eq!(sealed.next.head(), AuditHead { count: 1, hash: *line.hash() });
+}
+
+#[test]
+fn the_longest_of_everything_can_be_sealed_and_read_back() {
+    let longest = Entry { body: vec![7; BODY_LEN_MAX], ..entry(1) };
+    let mut entries = vec![entry(1); BATCH_ENTRIES_MAX - 1];
+    entries.push(longest);
+    let written = write([Batch { entries, kept: vec![0; KEPT_LEN_MAX] }]);
+    let last = written.lines.last().expect("1024");
+    assert_eq!(decode(&encode(last)).as_ref(), Ok(last));
+    let mut too_long = encode(&last.record);
+    let at = too_long.len() - BODY_LEN_MAX - 2;
+    too_long[at..at + 2].copy_from_slice(&(u16::try_from(BODY_LEN_MAX).expect("fits") + 1).to_le_bytes());
+    too_long.push(7);
+    assert!(matches!(decode::<Record>(&too_long), Err(Malformed::Unknown { what: "list length", .. })));
+    let mut other_version = encode(&last.record);
+    other_version[0] = 2;
+    assert_eq!(decode::<Record>(&other_version), Err(Malformed::Version { found: 2 }));
+    assert_eq!((BODY_LEN_MAX, KEPT_LEN_MAX), (16_384, 65_536));
 }
 
 proptest! {

@@ -1,13 +1,5 @@
 //! Attempts against deliveries: every hold is counted once, with what came of it.
 
-use pump_core::{
-    audit::{
-        Record,
-        event::{Event, Happened, Moment, NothingBecause},
-        tally::{DayTally, Tally},
-    },
-    therapy::reason::Reason,
-};
 use pump_protocol::{
     clock::PumpTime,
     history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
@@ -17,7 +9,15 @@ use pump_protocol::{
     wire::{Bounded, Text, encode},
 };
 
-use crate::common::NEW_YEAR_MS;
+use super::{
+    super::{
+        Record,
+        event::{Event, Happened, Moment, NothingBecause},
+        tally::{DAYS_MAX, DayTally, Tally},
+    },
+    NEW_YEAR_MS,
+};
+use crate::therapy::reason::Reason;
 
 const DAY: i64 = NEW_YEAR_MS / 86_400_000;
 const BOLUS: BolusRef = BolusRef {
@@ -118,4 +118,48 @@ fn lines_without_a_date_belong_to_no_day() {
     let mut tally = Tally::new();
     tally.take(&Record { wall_ms: None, ..line(1, Event::AttemptElsewhere) });
     assert_eq!(tally.days().map(|(day, counts)| (day, counts.attempts)).collect::<Vec<_>>(), [(None, 1)]);
+}
+
+#[test]
+fn lines_are_counted_by_their_kind_in_the_order_of_the_first() {
+    let tally = tally([(1, requested(1)), (2, Event::Started), (3, requested(2)), (25, Event::Started)]);
+    let kinds = |day| tally.kinds(tally.days().find(|(found, _)| *found == Some(day)).unwrap().1).collect::<Vec<_>>();
+    assert_eq!(kinds(DAY), [("requested", 2), ("started", 1)]);
+    assert_eq!(kinds(DAY + 1), [("started", 1)]);
+}
+
+#[test]
+fn kinds_beyond_those_that_can_be_told_apart_are_counted_together() {
+    let mut tally = Tally::new();
+    for number in 0..300 {
+        tally.take(&Record { kind: Text::new(&format!("kind {number}")).unwrap(), ..line(1, Event::Started) });
+    }
+    let day = on(&tally, DAY);
+    let kinds: Vec<_> = tally.kinds(&day).collect();
+    assert_eq!((kinds.len(), kinds[255], kinds[256]), (257, ("kind 255", 1), ("others", 44)));
+}
+
+#[test]
+fn days_beyond_a_hundred_years_count_as_undated_and_known_ones_go_on() {
+    let mut tally = Tally::new();
+    let days = i64::try_from(DAYS_MAX).unwrap();
+    for day in 0..days + 2 {
+        tally.take(&line(24 * day, Event::AttemptElsewhere));
+    }
+    tally.take(&line(24, Event::AttemptElsewhere));
+    assert_eq!(tally.days().count(), DAYS_MAX + 1, "and the one of lines without a date");
+    assert_eq!(tally.days().next().map(|(day, counts)| (day, counts.attempts)), Some((None, 2)));
+    assert_eq!((on(&tally, DAY + 1).attempts, on(&tally, DAY + days - 1).attempts), (2, 1));
+}
+
+#[test]
+fn a_request_that_waited_too_long_stays_not_settled() {
+    let asked = (1..=65).map(|id| (1, requested(id)));
+    let tally = tally(asked.chain([1, 2].map(|id| (2, Event::Delivered { id: RequestId(id), bolus: BOLUS }))));
+    let day = on(&tally, DAY);
+    assert_eq!(
+        (day.attempts, day.given, day.not_settled),
+        (65, 2, 64),
+        "the outcome of the first had no press any more"
+    );
 }

@@ -1,0 +1,143 @@
+//! How the machine begins, and a link that comes up twice; the rest of it is told by scenarios.
+
+use pump_protocol::{
+    clock::PumpTime,
+    message::{AuditHead, Command, KeyFingerprint, Nonce, RequestId},
+    prescription::PrescriptionHash,
+    quantity::{Dose, Millis},
+};
+
+use super::{Beginning, Input, Kept, Output, Remote};
+use crate::{
+    audit::event::{Event, Moment},
+    fixtures::{hours, now_at},
+    ledger::{Grant, Request, State},
+    screen::{Intent, Visit},
+};
+
+fn beginning(count: u64, kept: Kept, configuration: Option<[u8; 32]>) -> Beginning {
+    let head = AuditHead { count, hash: [u8::from(count > 0); 32] };
+    Beginning {
+        key: KeyFingerprint([2; 8]),
+        bonded: true,
+        kept,
+        head,
+        tail_good: true,
+        paired_now: false,
+        configuration,
+    }
+}
+
+/// The words of what it wants stored, and what it wants sent.
+fn drain(remote: &mut Remote) -> (Vec<&'static str>, Vec<Command>) {
+    let (mut kinds, mut sent) = (Vec::new(), Vec::new());
+    while let Some(output) = remote.poll_output() {
+        match output {
+            Output::Store(batch) => kinds.extend(batch.entries.iter().map(|entry| entry.kind)),
+            Output::Transmit(command) => sent.push(command),
+            Output::Hangup | Output::ReadDays => {}
+        }
+    }
+    (kinds, sent)
+}
+
+fn noted(beginning: Beginning) -> Vec<&'static str> {
+    drain(&mut Remote::restore(beginning, now_at(hours(1)))).0
+}
+
+#[test]
+fn new_keys_are_on_record() {
+    let usual = beginning(3, Kept::default(), None);
+    assert_eq!(noted(usual.clone()), ["started", "wall_doubted"]);
+    assert_eq!(noted(Beginning { paired_now: true, ..usual }), ["started", "wall_doubted", "paired"]);
+}
+
+#[test]
+fn another_configuration_than_last_time_is_on_record_and_a_first_one_is_not() {
+    let kept = || Kept { configuration: Some([1; 32]), ..Kept::default() };
+    assert_eq!(noted(beginning(3, kept(), Some([1; 32]))), ["started", "wall_doubted"]);
+    assert_eq!(noted(beginning(3, kept(), Some([2; 32]))), ["started", "wall_doubted", "configuration_changed"]);
+    assert_eq!(noted(beginning(3, kept(), None)), ["started", "wall_doubted", "configuration_changed"]);
+    assert_eq!(noted(beginning(0, Kept::default(), Some([2; 32]))), ["started", "wall_doubted"]);
+}
+
+#[test]
+fn a_link_that_comes_up_twice_lost_the_first() {
+    let now = now_at(hours(1));
+    let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
+    drain(&mut remote);
+    remote.handle(Input::LinkUp, now);
+    let (first, greeted) = drain(&mut remote);
+    assert!(first.is_empty() && matches!(*greeted, [Command::Hello { .. }]), "{first:?}, {greeted:?}");
+    remote.handle(Input::Stored(AuditHead { count: 4, hash: [1; 32] }), now);
+    drain(&mut remote);
+    remote.handle(Input::LinkUp, now);
+    let (second, greeted) = drain(&mut remote);
+    assert!(matches!(*greeted, [Command::Hello { .. }]), "{greeted:?}");
+    assert_eq!(second, ["session_lost"]);
+}
+
+#[test]
+fn a_request_waits_for_its_own_record_and_no_other() {
+    let now = now_at(hours(1));
+    let (dose, hash) = (Dose::from_micrograms(50), PrescriptionHash([0; 32]));
+    let start = PumpTime::new(1, Millis::ZERO);
+    let grant = Grant { nonce: Nonce([5; 16]), deadline: now.uptime.after(hours(1)), latest_start: start };
+    let created = |durable| State::Created { durable, asked: None };
+    let requested = |id| Event::Requested { id: RequestId(id), dose, prescription: hash };
+    let intended = |id| Event::CommitIntended { id: RequestId(id), latest_start: start };
+    for (event, before, after) in [
+        (requested(9), created(false), created(true)),
+        (requested(7), created(false), created(false)),
+        (intended(9), State::Granted(grant), State::CommitIntent { grant, sent: false }),
+        (intended(7), State::Granted(grant), State::Granted(grant)),
+        (intended(9), created(false), created(false)),
+        (requested(9), State::Granted(grant), State::Granted(grant)),
+    ] {
+        let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
+        drain(&mut remote);
+        remote.handle(Input::Stored(AuditHead { count: 5, hash: [1; 32] }), now);
+        let pressed = Moment { boot: now.boot, uptime: now.uptime, ..Moment::default() };
+        remote.kept.request = Some(Request { state: before, ..Request::new(RequestId(9), dose, hash, pressed) });
+        remote.note(event.clone(), now);
+        remote.handle(Input::Tick, now);
+        assert_eq!(drain(&mut remote).0, [event.kind()]);
+        remote.handle(Input::Stored(AuditHead { count: 6, hash: [2; 32] }), now);
+        // proves R-REQ-01
+        assert_eq!(remote.request().map(|request| request.state.clone()), Some(after), "{event:?}");
+    }
+}
+
+#[test]
+fn what_was_not_stored_takes_back_its_own_request_and_no_other() {
+    let now = now_at(hours(1));
+    let (dose, hash) = (Dose::from_micrograms(50), PrescriptionHash([0; 32]));
+    let taken_back = |id, asked| {
+        let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
+        drain(&mut remote);
+        remote.handle(Input::Stored(AuditHead { count: 5, hash: [1; 32] }), now);
+        let pressed = Moment { boot: now.boot, uptime: now.uptime, ..Moment::default() };
+        let state = State::Created { durable: false, asked };
+        remote.kept.request = Some(Request { state, ..Request::new(RequestId(9), dose, hash, pressed) });
+        remote.note(Event::Requested { id: RequestId(id), dose, prescription: hash }, now);
+        remote.handle(Input::Tick, now);
+        drain(&mut remote);
+        remote.handle(Input::NotStored, now);
+        matches!(remote.request().map(|request| &request.state), Some(State::Withdrawing { .. }))
+    };
+    assert!(taken_back(9, None));
+    assert!(!taken_back(7, None));
+    assert!(!taken_back(9, Some(now.uptime)), "PREPARE has left: its answer is waited for");
+}
+
+#[test]
+fn only_the_history_page_reads_days_and_each_visit_reads_them_anew() {
+    let now = now_at(hours(1));
+    let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
+    let mut read_at = |page| {
+        remote.handle(Input::Intent(Intent::Visit(page)), now);
+        std::iter::from_fn(|| remote.poll_output()).filter(|output| matches!(output, Output::ReadDays)).count()
+    };
+    let visits = [Visit::Caregiver, Visit::History, Visit::Alarms, Visit::History, Visit::Patient];
+    assert_eq!(visits.map(&mut read_at), [0, 1, 0, 1, 0]);
+}
