@@ -120,7 +120,10 @@ impl Bedside {
                 Ok(None)
             }
             Told::Face(face) => {
-                ensure!(!self.refusing || !face.starts_with("Ready"), "the page says {face} while nothing can be stored");
+                ensure!(
+                    !self.refusing || !face.starts_with("Ready"),
+                    "the page says {face} while nothing can be stored"
+                );
                 Ok(None)
             }
             Told::Say { session, uptime_ms, command } => self.say(*session, *uptime_ms, command).map(Some),
@@ -231,7 +234,8 @@ impl Bedside {
                 self.prepared.insert(id.0);
             }
             Command::Commit { id, .. } => {
-                let intended = format!("{}:CommitIntent", id.0);
+                // The state is kept as a restart must find it: from the intent on, nobody knows what COMMIT did.
+                let intended = format!("{}:Uncertain", id.0);
                 ensure!(question == intended, "COMMIT of #{} left, durable is {question}", id.0);
                 ensure!(self.committed.insert(id.0), "COMMIT of #{} left twice", id.0);
             }

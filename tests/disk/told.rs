@@ -61,7 +61,7 @@ pub enum Told {
 pub struct KeptDigest {
     /// SHA-256, as the chain has it.
     pub digest: [u8; 32],
-    /// `12:CommitIntent`, or `-`.
+    /// `12:Uncertain`, or `-`.
     pub question: String,
 }
 
@@ -158,9 +158,7 @@ impl FromStr for Told {
             "durable" => Self::Durable(head(next()?, next()?)?),
             "not-stored" => Self::NotStored,
             "face" => Self::Face(rest.to_owned()),
-            "say" => {
-                Self::Say { session: next()?.parse()?, uptime_ms: next()?.parse()?, command: from_hex(next()?)? }
-            }
+            "say" => Self::Say { session: next()?.parse()?, uptime_ms: next()?.parse()?, command: from_hex(next()?)? },
             "hung-up" => Self::HungUp(next()?.parse()?),
             "log" => Self::Log(rest.to_owned()),
             "pruned" => Self::Pruned,

@@ -75,22 +75,22 @@ fn nth(at: usize, way: Act) -> impl FnMut(&Call) -> Act {
 
 #[test]
 fn a_record_is_made_pressed_into_and_closed_under_kills() {
-    killed_at_every_call(Beginning::Nothing, Work { presses: 1, prune: false }, NOTHING_MORE, 40);
+    killed_at_every_call(Beginning::Nothing, Work { presses: 1, prune: false }, NOTHING_MORE, 15);
 }
 
 #[test]
 fn a_record_of_version_1_is_brought_up_to_date_under_kills() {
     let opened = Work { presses: 0, prune: false };
-    killed_at_every_call(Beginning::Version1, opened, opened, 10);
+    killed_at_every_call(Beginning::Version1, opened, opened, 8);
 }
 
 #[test]
 fn a_log_is_folded_back_under_kills() {
-    killed_at_every_call(Beginning::LogNearlyFull, NOTHING_MORE, NOTHING_MORE, 80);
+    killed_at_every_call(Beginning::LogNearlyFull, NOTHING_MORE, NOTHING_MORE, 50);
 }
 
 #[test]
 fn the_oldest_lines_are_exported_and_pruned_under_kills() {
     let pruned = Work { presses: 0, prune: true };
-    killed_at_every_call(Beginning::Long, pruned, NOTHING_MORE, 60);
+    killed_at_every_call(Beginning::Long, pruned, NOTHING_MORE, 40);
 }

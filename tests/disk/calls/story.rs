@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
+    os::fd::AsFd,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::LazyLock,
@@ -104,7 +105,7 @@ impl Story {
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
         let bedside = &mut self.bedside;
         bedside.begin();
-        let mut begin = to.try_clone_to().unwrap();
+        let mut begin = fs::File::from(to.as_fd().try_clone_to_owned().unwrap());
         let (status, heard) = thread::scope(|scope| {
             let heard = scope.spawn(move || {
                 let mut wrong = Ok(());
@@ -140,17 +141,6 @@ impl Story {
         let walked = runtime().block_on(walk(&self.record()))?;
         self.bedside.settled(&walked)?;
         Ok(walked)
-    }
-}
-
-/// A second handle of a pipe.
-trait TryCloneTo {
-    fn try_clone_to(&self) -> std::io::Result<fs::File>;
-}
-
-impl TryCloneTo for std::process::ChildStdin {
-    fn try_clone_to(&self) -> std::io::Result<fs::File> {
-        std::os::fd::AsFd::as_fd(self).try_clone_to_owned().map(fs::File::from)
     }
 }
 

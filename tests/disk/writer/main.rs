@@ -196,12 +196,7 @@ async fn overhear_answers(mut from: mpsc::Receiver<Input>, to: mpsc::Sender<Inpu
 }
 
 /// Carries what the loop wants said; a session that was hung up is followed by the next at once.
-async fn talk(
-    mut orders: mpsc::Receiver<LinkOrder>,
-    events: mpsc::Sender<LinkEvent>,
-    clock: Clock,
-    shared: Shared,
-) {
+async fn talk(mut orders: mpsc::Receiver<LinkOrder>, events: mpsc::Sender<LinkEvent>, clock: Clock, shared: Shared) {
     while let Some(order) = orders.recv().await {
         match order {
             LinkOrder::Say(SessionNo(session), command) => {
