@@ -78,6 +78,7 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<ExitCode> {
     let task = wait_for_task()?;
+    machine::mount_disk(&task.dir)?;
     let shared = Shared::default();
     log_to(shared.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -93,7 +94,12 @@ fn say(told: &Told) {
 
 fn wait_for_task() -> anyhow::Result<Task> {
     let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
+    // An empty line asks whether anybody is there: what a machine is told while it wakes may be lost.
+    while line.trim().is_empty() {
+        line.clear();
+        anyhow::ensure!(io::stdin().lock().read_line(&mut line)? > 0, "told nothing");
+        say(&Told::Log("listening".into()));
+    }
     let mut words = line.split_whitespace();
     anyhow::ensure!(words.next() == Some("go"), "told {line:?}");
     let mut next = || words.next().context("go DIRECTORY PRESSES PRUNE_ABOVE_BYTES WALK");
