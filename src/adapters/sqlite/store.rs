@@ -514,7 +514,7 @@ fn unkept(error: ReadError) -> AppendError {
         ReadError::Found(finding) => AppendError::Unverified(finding),
         ReadError::Damaged { detail } => AppendError::Damaged { detail },
         ReadError::Io { detail } => AppendError::Io { detail },
-        ReadError::Changed => AppendError::Busy,
+        ReadError::Changed | ReadError::Pruned => AppendError::Busy,
     }
 }
 
@@ -524,6 +524,6 @@ fn unreadable(path: &Path, error: ReadError) -> OpenError {
         ReadError::Damaged { detail } => OpenError::Damaged { path, detail },
         ReadError::Found(finding) => OpenError::Damaged { path, detail: finding.to_string() },
         ReadError::Io { detail } => OpenError::Io { path, detail },
-        ReadError::Changed => OpenError::InUse { path },
+        ReadError::Changed | ReadError::Pruned => OpenError::InUse { path },
     }
 }
