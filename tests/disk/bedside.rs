@@ -4,7 +4,7 @@
 //! - Every line is judged when it is heard, and every opening against all that was said before it.
 //! - What is wrong is said in one sentence, and is an error.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use anyhow::{Context as _, ensure};
 use pump_core::audit::event::{Event, read};
@@ -53,6 +53,18 @@ pub struct Bedside {
     pub may_prune: bool,
     /// What was counted.
     pub counts: Counts,
+}
+
+/// What was said to be durable is not there.
+#[derive(Debug)]
+pub struct PromiseBroken(String);
+
+impl std::error::Error for PromiseBroken {}
+
+impl fmt::Display for PromiseBroken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// What a story came to.
@@ -143,7 +155,10 @@ impl Bedside {
     fn opened(&mut self, head: AuditHead, kept: &KeptDigest, sound: bool, created: bool) -> anyhow::Result<()> {
         ensure!(sound, "the newest part of the record does not verify");
         if let Some(durable) = self.durable.take() {
-            ensure!(!created, "a new record was made; {} lines were durable", durable.head.count);
+            ensure!(
+                !created,
+                PromiseBroken(format!("a new record was made; {} lines were durable", durable.head.count))
+            );
             self.found(&durable, head, kept)?;
         } else {
             // The machine's first batch may be in already.
@@ -160,9 +175,10 @@ impl Bedside {
     /// What is in the record is what was durable, or that and one batch that was handed over, whole.
     fn found(&mut self, durable: &Durable, head: AuditHead, kept: &KeptDigest) -> anyhow::Result<()> {
         let said = durable.head.count;
-        ensure!(head.count >= said, "{said} lines were said to be durable, {} are there", head.count);
+        let broken = |what: String| PromiseBroken(format!("{said} lines were said to be durable, {what}"));
+        ensure!(head.count >= said, broken(format!("{} are there", head.count)));
         if head.count == said {
-            ensure!(head.hash == durable.head.hash, "line {said} is another than was said to be durable");
+            ensure!(head.hash == durable.head.hash, broken("and the last is another".to_owned()));
             ensure!(*kept == durable.kept, "the state is {}, durable was {}", kept.question, durable.kept.question);
             return Ok(());
         }

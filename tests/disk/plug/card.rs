@@ -116,6 +116,15 @@ impl Card {
         with(&mut self.state().flash)
     }
 
+    /// The plug is pulled, and by luck all of the cache has reached the flash.
+    pub(crate) fn unplug(&self) {
+        let mut state = self.state();
+        state.pulled = true;
+        let sectors: Vec<usize> = state.cache.keys().copied().collect();
+        sectors.into_iter().for_each(|sector| state.make_durable(sector));
+        state.writes.clear();
+    }
+
     pub(crate) fn pulled(&self) -> bool {
         self.state().pulled
     }

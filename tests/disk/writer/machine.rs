@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context as _;
 use disk_tests::told::Told;
 use rustix::{
-    mount::{MountFlags, mount, mount_remount},
+    mount::{MountFlags, mount},
     stdio::{dup2_stdin, dup2_stdout},
     system::finit_module,
     termios::{OptionalActions, tcgetattr, tcsetattr},
@@ -50,7 +50,7 @@ pub(crate) fn prepare() -> anyhow::Result<()> {
 }
 
 /// Mounts the disk, if the record is to lie on it.
-pub(crate) fn mount_disk(dir: &Path) -> anyhow::Result<()> {
+pub(crate) fn mount_disk(dir: &Path, read_only: bool) -> anyhow::Result<()> {
     if std::process::id() != 1 || !dir.starts_with(DATA) {
         return Ok(());
     }
@@ -61,7 +61,8 @@ pub(crate) fn mount_disk(dir: &Path) -> anyhow::Result<()> {
         std::thread::sleep(Duration::from_millis(10));
     }
     fs::create_dir_all(DATA)?;
-    mount(DISK, DATA, "ext4", MountFlags::NOATIME, None).context("the disk can't be mounted")?;
+    let flags = if read_only { MountFlags::RDONLY } else { MountFlags::NOATIME };
+    mount(DISK, DATA, "ext4", flags, None).context("the disk can't be mounted")?;
     Ok(())
 }
 
@@ -70,8 +71,6 @@ pub(crate) fn obey(line: &str) {
     let done = match line {
         "fill" => fill().context("fill"),
         "empty" => fs::remove_file(BALLAST).context("empty"),
-        "read-only" => remount(MountFlags::RDONLY),
-        "writable" => remount(MountFlags::empty()),
         other => Err(anyhow::anyhow!("the writer was told {other:?}")),
     };
     let told = match done {
@@ -95,10 +94,6 @@ fn fill() -> std::io::Result<()> {
         }
     }
     ballast.sync_all()
-}
-
-fn remount(flags: MountFlags) -> anyhow::Result<()> {
-    mount_remount(DATA, flags | MountFlags::NOATIME, "").context("remount")
 }
 
 fn load_modules(dir: &str) -> anyhow::Result<()> {

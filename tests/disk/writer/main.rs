@@ -1,6 +1,6 @@
 //! What is killed: the product without its pages, pressing by itself.
 //!
-//! It waits for one line, `go DIRECTORY PRESSES PRUNE_ABOVE_BYTES WALK`, opens the record there, and lives: the real machine in the
+//! It waits for one line, `go DIRECTORY PRESSES PRUNE_ABOVE_BYTES WALK [read-only]`, opens the record there, and lives: the real machine in the
 //! real loop with the real record. With neither presses nor pruning to do, it only opens and closes it. What it says stands in `disk_tests::told`; it hears `heard SESSION HEX` from the pump. As
 //! the first process of an emulated machine it first makes that machine usable (`machine`).
 //!
@@ -50,6 +50,8 @@ struct Task {
     presses: u32,
     prune_above_bytes: u64,
     walk: bool,
+    /// On an emulated machine: how its disk is mounted.
+    read_only: bool,
 }
 
 /// What the tasks of the writer share.
@@ -78,7 +80,7 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<ExitCode> {
     let task = wait_for_task()?;
-    machine::mount_disk(&task.dir)?;
+    machine::mount_disk(&task.dir, task.read_only)?;
     let shared = Shared::default();
     log_to(shared.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -108,6 +110,7 @@ fn wait_for_task() -> anyhow::Result<Task> {
         presses: next()?.parse()?,
         prune_above_bytes: next()?.parse()?,
         walk: next()?.parse()?,
+        read_only: words.next() == Some("read-only"),
     })
 }
 
