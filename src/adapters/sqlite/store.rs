@@ -439,6 +439,8 @@ async fn fill_new(new: &Path, opening: &Opening) -> Result<(), sqlx::Error> {
         .bind(genesis.hash().to_vec())
         .execute(&mut db)
         .await?;
+    // A close that finds no room leaves the log where it is and says nothing; under its new name the file would be without it.
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut db).await?;
     db.close().await
 }
 

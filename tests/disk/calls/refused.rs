@@ -13,6 +13,7 @@ use crate::{
     tracer::{Act, Call},
 };
 
+const OPENED: Work = Work { presses: 0, prune: false };
 const ONE_PRESS: Work = Work { presses: 1, prune: false };
 /// One with two presses has something to do after the disk is mended.
 const TWO_PRESSES: Work = Work { presses: 2, prune: false };
@@ -92,6 +93,53 @@ fn refused_at_every_call(errno: Errno, lasting: Lasting, stride: u32) {
         "{errno} {lasting:?}: {runs} runs, {unopened} of them could not open the record and said so, {refused} batches refused, \
          {said} times the page said that nothing can be recorded"
     );
+}
+
+/// Lets the disk fail from each call on for the rest of a first start, which makes the record; the next start must find none, or all of it.
+fn refused_while_it_is_made(errno: Errno) {
+    let (mut at, mut unopened) = (0, 0);
+    loop {
+        let mut story = Story::new(Beginning::Nothing);
+        let (mut seen, mut failed) = (0, 0);
+        let decide = |call: &Call| {
+            seen += u32::from(refuses(errno, call));
+            let fails = refuses(errno, call) && seen > at;
+            failed += u32::from(fails);
+            if fails { Act::Fail(errno) } else { Act::Go }
+        };
+        let first = story.write(OPENED, decide, |_| {});
+        let mut why = String::new();
+        let next = story.write(
+            OPENED,
+            |_| Act::Go,
+            |told| {
+                if let Told::Unopened(said) = told {
+                    why.clone_from(said)
+                }
+            },
+        );
+        assert!(matches!(first, Ok(End::Done | End::Unopened)), "{errno} from call {at} on: {first:?}");
+        assert!(matches!(next, Ok(End::Done)), "{errno} from call {at} on, {first:?}: {next:?} {why}");
+        if failed == 0 {
+            break;
+        }
+        unopened += u32::from(matches!(first, Ok(End::Unopened)));
+        at += 1;
+    }
+    assert!(unopened > 0);
+    println!(
+        "{errno} while the record is made: {at} calls, {unopened} of them so that it wasn't made, and was at the next start"
+    );
+}
+
+#[test]
+fn a_record_whose_making_met_a_full_disk_is_made_at_the_next_start() {
+    refused_while_it_is_made(Errno::ENOSPC);
+}
+
+#[test]
+fn a_record_whose_making_met_a_failing_disk_is_made_at_the_next_start() {
+    refused_while_it_is_made(Errno::EIO);
 }
 
 #[test]
