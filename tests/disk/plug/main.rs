@@ -72,6 +72,9 @@ struct Arguments {
     /// The writer or the card is broken on purpose: passes if that is found
     #[arg(long)]
     expect_loss: bool,
+    /// Pull the plug after so many seconds at the latest: a writer that doesn't flush hardly writes either
+    #[arg(long)]
+    pulled_after_s: Option<u64>,
     /// A full, a read-only and a failing disk instead of cuts
     #[arg(long)]
     troubles: bool,
@@ -208,7 +211,7 @@ fn cuts(arguments: &Arguments, parts: &Parts, empty: &[u8], machine: u32) -> Vec
         };
         for number in first..arguments.cuts.min(first + CUTS_A_CARD) {
             let seed = arguments.seed + u64::from(number);
-            let survived = life.cut(parts, seed);
+            let survived = life.cut(parts, seed, arguments.pulled_after_s.map(Duration::from_secs));
             let verdict = survived.as_ref().map_or_else(|error| format!("LOST: {error:#}"), Clone::clone);
             println!("cut {:3}  seed {seed:3}  {verdict}", number + 1);
             verdicts.push(Verdict::of(&survived));
@@ -235,13 +238,13 @@ struct Life {
 
 impl Life {
     /// Lets a machine press until its plug is pulled, and another one judge what is left.
-    fn cut(&mut self, parts: &Parts, seed: u64) -> anyhow::Result<String> {
+    fn cut(&mut self, parts: &Parts, seed: u64, pulled_after: Option<Duration>) -> anyhow::Result<String> {
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         let before = self.bedside.counts;
         // Half of the cuts fall while the record is made or opened.
         let most = if chance.next_u32().is_multiple_of(3) { REQUESTS_MAX / 8 } else { REQUESTS_MAX };
         self.slot.card.plug_in(Some(1 + chance.next_u32() % most));
-        let machine = self.press(parts)?;
+        let machine = self.press(parts, pulled_after)?;
         let said = machine.end();
         let cut = self.slot.card.cut(&mut chance);
         for line in said {
@@ -261,11 +264,14 @@ impl Life {
     }
 
     /// Until the plug is pulled.
-    fn press(&mut self, parts: &Parts) -> anyhow::Result<Machine> {
+    fn press(&mut self, parts: &Parts, pulled_after: Option<Duration>) -> anyhow::Result<Machine> {
         let mut machine = self.begin(parts, FOR_EVER)?;
         let begun = Instant::now();
         while !self.slot.card.pulled() {
             ensure!(begun.elapsed() < RUN_MAX, "no cut within {RUN_MAX:?}");
+            if pulled_after.is_some_and(|span| begun.elapsed() > span) {
+                break;
+            }
             if let Some(line) = machine.line_within(Duration::from_millis(20))?
                 && let Some(reply) = self.hear(&line)?
             {
