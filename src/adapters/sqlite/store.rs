@@ -125,6 +125,7 @@ impl Store {
         check_schema(path, &mut db, false).await?;
         upgrade(path, &mut db).await?;
         check_schema(path, &mut db, true).await?;
+        check_written_to(path, &mut db).await?;
         let genesis = rows::identity(&mut db).await.map_err(|error| unreadable(path, error))?;
         check_owner(path, &genesis, &opening)?;
         let found = rows::ending(&mut db).await;
@@ -483,6 +484,13 @@ pub(super) async fn check_schema(path: &Path, db: &mut SqliteConnection, to_writ
         Ok(Some(detail)) => Err(OpenError::Damaged { path: path.to_owned(), detail }),
         Err(error) => Err(OpenError::from_sqlite(path.to_owned(), &error)),
     }
+}
+
+/// SQLite goes on with a file that it could only open for reading, and says so with the first write: a disk that failed once, here,
+/// would refuse every append until the next start. So it is asked to write, and nothing: there is no such row.
+async fn check_written_to(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError> {
+    let asked = sqlx::query("UPDATE head SET count = count WHERE one = 0").execute(db).await;
+    asked.map(drop).map_err(|error| OpenError::from_sqlite(path.to_owned(), &error))
 }
 
 /// What the file says its version is, if this program knows it.

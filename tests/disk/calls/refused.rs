@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use disk_tests::told::Told;
+use disk_tests::{RECORD, told::Told};
 use nix::errno::Errno;
 
 use crate::{
@@ -140,6 +140,31 @@ fn a_record_whose_making_met_a_full_disk_is_made_at_the_next_start() {
 #[test]
 fn a_record_whose_making_met_a_failing_disk_is_made_at_the_next_start() {
     refused_while_it_is_made(Errno::EIO);
+}
+
+#[test]
+fn a_record_that_could_only_be_opened_for_reading_is_not_taken_for_open() {
+    let mut said = Vec::new();
+    // The file is looked at, tried for writing, and opened by SQLite, which tries it for reading where that fails.
+    for nth in 1..=4 {
+        let mut story = Story::new(Beginning::Nothing);
+        assert!(matches!(story.write(OPENED, |_| Act::Go, |_| {}), Ok(End::Done)));
+        let mut opened = 0;
+        let decide = |call: &Call| {
+            let opens = call.name == "openat" && call.file == RECORD;
+            opened += u32::from(opens);
+            if opens && opened == nth { Act::Fail(Errno::EIO) } else { Act::Go }
+        };
+        let hear = |told: &Told| {
+            if let Told::Unopened(why) = told {
+                said.push(why.clone());
+            }
+        };
+        let first = story.write(ONE_PRESS, decide, hear);
+        assert!(matches!(first, Ok(End::Unopened | End::Done)), "opening {nth}: {first:?}");
+        assert!(matches!(story.write(ONE_PRESS, |_| Act::Go, |_| {}), Ok(End::Done)));
+    }
+    assert!(said.iter().any(|why| why.contains("can be read but not written")), "{said:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One directory, one pump, and any number of writers after each other.
 
 use std::{
+    collections::VecDeque,
     fs,
     io::{BufRead, BufReader, Write},
     os::fd::AsFd,
@@ -59,8 +60,6 @@ pub(crate) enum End {
     Killed,
     /// The record could not be opened.
     Unopened,
-    /// In another way, which is a bug.
-    Failed,
 }
 
 pub(crate) struct Story {
@@ -108,11 +107,15 @@ impl Story {
         let mut begin = fs::File::from(to.as_fd().try_clone_to_owned().unwrap());
         let (status, heard) = thread::scope(|scope| {
             let heard = scope.spawn(move || {
-                let mut wrong = Ok(());
+                let (mut wrong, mut last) = (Ok(()), VecDeque::new());
                 for line in from.lines() {
                     // A line that the kill cut in two was not said.
                     let Ok(told) = line.unwrap().parse::<Told>() else { continue };
                     hear(&told);
+                    if last.len() == 8 {
+                        last.pop_front();
+                    }
+                    last.push_back(told.to_string().chars().take(120).collect::<String>());
                     if wrong.is_err() {
                         continue;
                     }
@@ -122,17 +125,17 @@ impl Story {
                         Err(error) => wrong = Err(error),
                     }
                 }
-                wrong
+                wrong.map(|()| last)
             });
             let status = follow(pid, self.dir.path(), decide, || begin.write_all(task.as_bytes()).unwrap());
             (status, heard.join().unwrap())
         });
-        heard?;
+        let last = heard?;
         Ok(match status {
             WaitStatus::Exited(_, 0) => End::Done,
             WaitStatus::Exited(_, 3) => End::Unopened,
             WaitStatus::Signaled(..) => End::Killed,
-            _ => End::Failed,
+            status => anyhow::bail!("it ended with {status:?} after it had said {last:?}"),
         })
     }
 
