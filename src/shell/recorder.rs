@@ -11,6 +11,7 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use ed25519_dalek::SigningKey;
@@ -40,6 +41,15 @@ enum CheckError {
     Read(#[from] ReadError),
 }
 
+impl CheckError {
+    const fn is_about_the_file(&self) -> bool {
+        match self {
+            Self::Open(error) => error.is_about_the_file(),
+            Self::Read(error) => error.is_about_the_file(),
+        }
+    }
+}
+
 /// Why the oldest lines could not be exported. The record is whole.
 #[derive(Debug, Error)]
 enum PruningError {
@@ -59,8 +69,12 @@ enum PruningError {
 const EXPORTS: &str = "exports";
 /// How many lines are written between two looks at the room left: a few days' worth, and a quarter of what one cut takes.
 const LOOK_EVERY_LINES: u64 = 4096;
+/// How long after a check that could not be made the next is: a disk that fails for longer has told the patient by its appends, and
+/// walking the record keeps a small processor busy for a minute.
+const CHECK_AGAIN_AFTER: Duration = Duration::from_mins(5);
 /// How many days the history page shows.
 const DAYS_SHOWN: i64 = 14;
+
 /// What the loop wants of the record.
 #[derive(Debug)]
 pub enum RecordOrder {
@@ -208,12 +222,21 @@ async fn finished(
 }
 
 /// Verifies the whole record, in slices between which others run.
+///
+/// A record that can't be read is not one that was changed, so it is no verdict: it is checked again later.
 pub async fn verify(path: PathBuf, answers: mpsc::Sender<Input>) {
-    let good = match verified(&path).await {
-        Ok(good) => good,
-        Err(error) => {
-            tracing::warn!(%error, "the whole record could not be checked");
-            false
+    let good = loop {
+        match verified(&path).await {
+            Ok(()) => break true,
+            Err(error) if error.is_about_the_file() => {
+                tracing::error!(%error, "the record does not verify");
+                break false;
+            }
+            Err(error) => tracing::warn!(%error, "the whole record could not be checked; it will be tried again"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(CHECK_AGAIN_AFTER) => {}
+            () = answers.closed() => return,
         }
     };
     // The loop may have ended meanwhile.
@@ -232,19 +255,12 @@ pub async fn days(path: PathBuf, today: i64, answers: mpsc::Sender<Input>) {
     }
 }
 
-async fn verified(path: &Path) -> Result<bool, CheckError> {
+async fn verified(path: &Path) -> Result<(), CheckError> {
     let mut verification = Verification::start(View::open(path).await?).await?;
-    loop {
-        match verification.slice().await {
-            Ok(Progress::More { .. }) => tokio::task::yield_now().await,
-            Ok(Progress::Sound(_)) => return Ok(true),
-            Err(ReadError::Found(finding)) => {
-                tracing::error!(%finding, "the record does not verify");
-                return Ok(false);
-            }
-            Err(error) => return Err(error.into()),
-        }
+    while let Progress::More { .. } = verification.slice().await? {
+        tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 async fn read_days(path: &Path, today: i64) -> Result<Vec<Day>, CheckError> {

@@ -4,14 +4,20 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use ed25519_dalek::SigningKey;
+use pump_core::remote::Input;
 use pump_protocol::wire::Text;
-use pump_remote::adapters::sqlite::{AppendError, OpenError, Opening, Store, TailVerdict, View, set_aside};
+use pump_remote::{
+    adapters::sqlite::{AppendError, OpenError, Opening, Store, TailVerdict, View, set_aside},
+    shell::recorder,
+};
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 
-use crate::common::{LINES, batch, kept, open, opening, record, sql, verify};
+use crate::common::{LINES, batch, kept, open, opening, record, sql, tamper, verify};
 
 /// Opening fails, and leaves the file byte for byte as it was.
 async fn refused(path: &Path) -> OpenError {
@@ -183,4 +189,39 @@ async fn a_record_set_aside_stays_whole() {
     assert!(opened.created);
     drop(opened);
     assert_ne!(set_aside(&path).unwrap(), aside, "and the next one takes another name");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_can_t_be_read_is_checked_again_and_not_called_changed() {
+    let (dir, path) = record();
+    let there = dir.path().join("there.db");
+    // The first page of any process's memory is an error to read, like a sector that is gone.
+    std::os::unix::fs::symlink("/proc/self/mem", &there).unwrap();
+    let unread = View::open(&there).await.unwrap_err();
+    assert!(matches!(unread, OpenError::Io { .. }) && !unread.is_about_the_file(), "{unread}");
+    let (answering, mut answers) = mpsc::channel(1);
+    tokio::spawn(recorder::verify(there.clone(), answering));
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    assert!(answers.try_recv().is_err(), "nothing is known, and nothing was said");
+    fs::remove_file(&there).unwrap();
+    fs::rename(&path, &there).unwrap();
+    assert_eq!(answers.recv().await, Some(Input::RecordChecked { good: true }));
+}
+
+#[tokio::test]
+async fn a_changed_a_cut_off_and_a_missing_record_fail_the_check() {
+    let verdict = async |path: PathBuf| {
+        let (answering, mut answers) = mpsc::channel(1);
+        tokio::spawn(recorder::verify(path, answering));
+        answers.recv().await
+    };
+    let failed = Some(Input::RecordChecked { good: false });
+    let (_dir, path) = record();
+    change_bytes(&path, |bytes| bytes.truncate(5000));
+    assert_eq!(verdict(path).await, failed);
+    let (_dir, path) = record();
+    tamper(&path, &["UPDATE record SET body = x'00' WHERE seq = 7"]).await;
+    assert_eq!(verdict(path.clone()).await, failed);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(verdict(path).await, failed);
 }

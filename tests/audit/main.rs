@@ -2,7 +2,7 @@
 //!
 //! These tests run with the rights of whoever starts them; for root no permission bit binds, so a directory that can't be
 //! written is shown by one that is a file, and the rest by the mapping of SQLite's and the system's codes. Whether the disk
-//! obeys a flush can't be seen from here: `synchronous = OFF` would leave every test green.
+//! obeys a flush can't be seen from here: `synchronous = OFF` would leave every test green; `tests/disk/plug` sees it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod common;

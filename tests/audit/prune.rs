@@ -23,7 +23,7 @@ use pump_remote::{
         clock::Clock,
         keys::{DEVICE_KEY, device_key},
         sqlite::{
-            AppendError, ReadError, Store, TailVerdict, View,
+            AppendError, ReadError, Store, TailVerdict, Verification, View,
             prune::{self, CUT_LINES_MAX, Cut, Exported, LINES_KEPT_MIN, PruneError},
             verify_export, write_export,
         },
@@ -403,6 +403,37 @@ async fn exports_that_nobody_takes_away_stop_the_pruning_and_not_the_record() {
     orders.send(RecordOrder::Close(None)).await.unwrap();
     served.await.unwrap();
     assert_eq!(verify(&path).await.unwrap().base, None);
+}
+
+#[tokio::test]
+async fn a_walk_that_meets_a_pruning_begins_again_behind_it() {
+    let (dir, path) = long_record();
+    let exported = export(&path, &dir.path().join("part")).await;
+    let mut store = open(&path).await.unwrap().store;
+    let begun = || async { Verification::start(View::open(&path).await.unwrap()).await.unwrap() };
+    let (walk, shown, meets_a_change) = (begun().await, begun().await, begun().await);
+    store.prune(&exported, Moment::default()).await.unwrap();
+    let verified = walk.run().await.unwrap();
+    assert_eq!((verified.base.unwrap().head.count, verified.records), (UNTIL, LONG + 1 - UNTIL));
+    // Lines were shown that are not there any more: whoever counts them must begin again, too.
+    let told = shown.run_with(&mut |_, _| {}).await.unwrap_err();
+    assert!(matches!(told, ReadError::Pruned), "{told}");
+    store.close(None).await.unwrap();
+    tamper(&path, &["UPDATE record SET body = x'00' WHERE seq = 2000"]).await;
+    let found = meets_a_change.run().await.unwrap_err();
+    // proves R-REC-02
+    assert!(matches!(found, ReadError::Found(Finding::Changed { seq: 2000 })), "{found}");
+}
+
+#[tokio::test]
+async fn lines_that_are_missing_are_no_pruning_unless_the_base_has_moved() {
+    let (_dir, path, _) = pruned().await;
+    let walk = Verification::start(View::open(&path).await.unwrap()).await.unwrap();
+    tamper(&path, &["DELETE FROM record WHERE seq BETWEEN 1025 AND 1026"]).await;
+    let found = walk.run().await.unwrap_err();
+    // It was opened as a record that nobody writes to, and says so; opened anew, it names the line.
+    assert!(matches!(found, ReadError::Changed), "{found}");
+    assert_eq!(finding(&path).await, Finding::Missing { seq: 1025, next: 1027 });
 }
 
 fn tool(arguments: &[&str]) -> (bool, String) {

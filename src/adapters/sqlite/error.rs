@@ -208,6 +208,9 @@ pub enum ReadError {
     /// It was written to while it was read as if nobody would.
     #[error("the record was written to while it was read: nothing is known; read it again")]
     Changed,
+    /// Its oldest lines were pruned while it was read.
+    #[error("the record's oldest lines were exported and pruned while it was read: nothing is known; read it again")]
+    Pruned,
     /// The system failed in another way.
     #[error("the record could not be read ({detail}): nothing is known; try again, and check the disk if it stays")]
     Io {
@@ -253,6 +256,16 @@ fn trouble_of_code(code: i32) -> Trouble {
     }
 }
 
+impl ReadError {
+    /// Whether it says what is in the file; otherwise it was only out of reach, and nothing is known of it.
+    pub const fn is_about_the_file(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::Found(_) => true,
+            Self::Changed | Self::Pruned | Self::Io { .. } => false,
+        }
+    }
+}
+
 impl From<sqlx::Error> for AppendError {
     fn from(error: sqlx::Error) -> Self {
         let detail = error.to_string();
@@ -279,6 +292,29 @@ impl From<sqlx::Error> for ReadError {
 }
 
 impl OpenError {
+    /// Whether it says what is in the file, or that there is none; otherwise it was only out of reach, and nothing is known of it.
+    pub const fn is_about_the_file(&self) -> bool {
+        match self {
+            Self::Missing { .. }
+            | Self::NotAFile { .. }
+            | Self::Truncated { .. }
+            | Self::NotADatabase { .. }
+            | Self::Damaged { .. }
+            | Self::Foreign { .. }
+            | Self::OtherPump { .. }
+            | Self::OtherKey { .. }
+            | Self::Newer { .. } => true,
+            Self::DirectoryMissing { .. }
+            | Self::DirectoryUnusable { .. }
+            | Self::InUse { .. }
+            | Self::ReadOnly { .. }
+            | Self::Unreadable { .. }
+            | Self::Full { .. }
+            | Self::LogUnreadable { .. }
+            | Self::Io { .. } => false,
+        }
+    }
+
     pub(super) fn from_sqlite(path: PathBuf, error: &sqlx::Error) -> Self {
         let detail = error.to_string();
         match trouble(error) {

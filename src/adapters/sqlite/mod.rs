@@ -9,7 +9,7 @@
 //! - Memory doesn't grow with the record.
 //!
 //! # Traps
-//! - The directory must be on a disk whose cache obeys a flush. No test here can see whether it does.
+//! - The directory must be on a disk whose cache obeys a flush, which nothing here can see (`tests/disk/plug` shows what follows).
 //! - A reader's open transaction keeps the write-ahead log from being folded back: readers take pages, and never hold one.
 
 mod error;

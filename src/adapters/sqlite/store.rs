@@ -125,6 +125,7 @@ impl Store {
         check_schema(path, &mut db, false).await?;
         upgrade(path, &mut db).await?;
         check_schema(path, &mut db, true).await?;
+        check_written_to(path, &mut db).await?;
         let genesis = rows::identity(&mut db).await.map_err(|error| unreadable(path, error))?;
         check_owner(path, &genesis, &opening)?;
         let found = rows::ending(&mut db).await;
@@ -439,6 +440,8 @@ async fn fill_new(new: &Path, opening: &Opening) -> Result<(), sqlx::Error> {
         .bind(genesis.hash().to_vec())
         .execute(&mut db)
         .await?;
+    // A close that finds no room leaves the log where it is and says nothing; under its new name the file would be without it.
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut db).await?;
     db.close().await
 }
 
@@ -483,6 +486,13 @@ pub(super) async fn check_schema(path: &Path, db: &mut SqliteConnection, to_writ
     }
 }
 
+/// SQLite goes on with a file that it could only open for reading, and says so with the first write: a disk that failed once, here,
+/// would refuse every append until the next start. So it is asked to write, and nothing: there is no such row.
+async fn check_written_to(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError> {
+    let asked = sqlx::query("UPDATE head SET count = count WHERE one = 0").execute(db).await;
+    asked.map(drop).map_err(|error| OpenError::from_sqlite(path.to_owned(), &error))
+}
+
 /// What the file says its version is, if this program knows it.
 pub(super) async fn check_version(path: &Path, db: &mut SqliteConnection) -> Result<i64, OpenError> {
     let found = rows::number(db, sqlx::query("PRAGMA user_version")).await;
@@ -514,7 +524,7 @@ fn unkept(error: ReadError) -> AppendError {
         ReadError::Found(finding) => AppendError::Unverified(finding),
         ReadError::Damaged { detail } => AppendError::Damaged { detail },
         ReadError::Io { detail } => AppendError::Io { detail },
-        ReadError::Changed => AppendError::Busy,
+        ReadError::Changed | ReadError::Pruned => AppendError::Busy,
     }
 }
 
@@ -524,6 +534,6 @@ fn unreadable(path: &Path, error: ReadError) -> OpenError {
         ReadError::Damaged { detail } => OpenError::Damaged { path, detail },
         ReadError::Found(finding) => OpenError::Damaged { path, detail: finding.to_string() },
         ReadError::Io { detail } => OpenError::Io { path, detail },
-        ReadError::Changed => OpenError::InUse { path },
+        ReadError::Changed | ReadError::Pruned => OpenError::InUse { path },
     }
 }
