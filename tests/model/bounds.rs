@@ -47,9 +47,65 @@ pub(crate) struct Bounds {
     pub(crate) lockouts: u8,
 }
 
+/// Bounds with a name, within which every state is visited.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope {
+    pub(crate) name: &'static str,
+    pub(crate) bounds: Bounds,
+}
+
+/// What every run visits: some half a million states.
+pub(crate) const SHORT: [Scope; 3] = [
+    Scope { name: "one press, one fault of any kind", bounds: Bounds { moments: 0, ..Bounds::one_press(1) } },
+    Scope {
+        name: "two presses a lockout apart, and one delay, another remote, or a pump that stops or is reset",
+        bounds: Bounds {
+            delays: 1,
+            others: 1,
+            pump: 1,
+            faults: 1,
+            holds: 2,
+            spells: 2,
+            lockouts: 1,
+            ..Bounds::NOTHING
+        },
+    },
+    Scope {
+        name: "one press, a week away, and a lost frame, a cut or a crash before it",
+        bounds: Bounds { losses: 1, cuts: 1, crashes: 1, away: 1, faults: 2, holds: 1, spells: 1, ..Bounds::NOTHING },
+    },
+];
+
+/// What a long run goes on with.
+pub(crate) const LONG: [Scope; 2] = [
+    Scope {
+        name: "two presses a lockout apart, one fault of any kind",
+        bounds: Bounds { holds: 2, lockouts: 1, ..Bounds::one_press(1) },
+    },
+    Scope { name: "one press, two faults of any kind", bounds: Bounds { moments: 0, ..Bounds::one_press(2) } },
+];
+
 impl Bounds {
-    /// So many faults, each kind as often as there are faults, but for those that need a world of their own.
-    pub(crate) const fn faults(faults: u8) -> Self {
+    const NOTHING: Self = Self {
+        faults: 0,
+        losses: 0,
+        delays: 0,
+        cuts: 0,
+        stale: 0,
+        disk: 0,
+        crashes: 0,
+        others: 0,
+        pump: 0,
+        away: 0,
+        holds: 0,
+        stops: 0,
+        moments: 0,
+        spells: 0,
+        lockouts: 0,
+    };
+
+    /// One press, one Stop, and so many faults of any kind but the week away, which has a scope of its own.
+    const fn one_press(faults: u8) -> Self {
         Self {
             faults,
             losses: faults,
@@ -60,12 +116,11 @@ impl Bounds {
             crashes: faults,
             others: faults,
             pump: faults,
-            away: 0,
             holds: 1,
             stops: 1,
             moments: 1,
             spells: 2,
-            lockouts: 0,
+            ..Self::NOTHING
         }
     }
 

@@ -48,6 +48,9 @@ impl Rest {
         if from.remote.request().is_none() {
             return Ok(());
         }
+        if self.known(fingerprint(from)).is_some() {
+            return Ok(());
+        }
         let mut state = from.clone();
         let (mut passed, mut way) = (Millis::ZERO, Vec::new());
         let rest = loop {

@@ -80,6 +80,10 @@ impl Sights {
             self.0 |= 1 << sight as u8;
         }
     }
+
+    pub(crate) const fn add(&mut self, more: Self) {
+        self.0 |= more.0;
+    }
 }
 
 impl PartialEq for Sights {

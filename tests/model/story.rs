@@ -66,15 +66,19 @@ pub(crate) fn told(machines: &Machines, steps: &[Step]) -> String {
         lines.push(format!("{:>12}  {:?}  {}", format!("{taken:?}"), state.face(), request.unwrap_or_default()));
     }
     let broken = machines.broken_in(&state).map_or_else(|| "nothing broke".to_owned(), |broken| broken.to_string());
-    let again: Vec<String> = steps.iter().map(|step| format!("{step:?}")).collect();
     format!(
-        "{}\n{broken}\nreplay: STEPS='{}' cargo test -p pump-tests --test model replay -- --nocapture",
+        "{}\n{broken}\nreplay: STEPS='{}' cargo test -p pump-tests --test model played_again -- --nocapture",
         lines.join("\n"),
-        again.join(" ")
+        spelt(steps)
     )
 }
 
-/// Steps as [`told`] prints them.
+/// Steps as one line.
+pub(crate) fn spelt(steps: &[Step]) -> String {
+    steps.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Steps from such a line.
 pub(crate) fn parse(text: &str) -> Vec<Step> {
     let named = |word: &str| {
         let step = Step::ALL.into_iter().find(|step| format!("{step:?}") == word);

@@ -41,6 +41,8 @@ const LEVEL_EVERY: Millis = Millis::new(300);
 const OUTPUTS_MAX: usize = 50;
 /// Longer than the pump keeps a dose, and more stops and starts than its history holds entries.
 const AWAY: (Millis, u32) = (Millis::from_hours(8 * 24), 520);
+/// The most steps that a whole history takes.
+const MEETING_MAX: usize = 1_000;
 
 /// Everything that decides what can happen next.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -131,7 +133,7 @@ pub(crate) enum Step {
     PumpReset,
     /// The clinic stops the pump.
     PumpStops,
-    /// Both are out of reach of each other until the pump has forgotten what it may forget.
+    /// They stay apart until the pump has forgotten what it may forget; then they meet.
     Away,
 }
 
@@ -252,8 +254,9 @@ impl State {
         if self.broken.is_some() {
             return;
         }
-        // Once the last fault is spent nothing can tell when the disk stores: it does so at once.
-        if self.batch.is_some() && !self.left.allows(Fault::Disk) && !self.left.allows(Fault::Crash) {
+        // Once no fault is left that could tell when the disk stores, it does so at once.
+        let told_by = [Fault::Disk, Fault::Crash, Fault::Delay];
+        if self.batch.is_some() && !told_by.into_iter().any(|fault| self.left.allows(fault)) {
             steps.push(Step::Stored);
             return;
         }
@@ -291,7 +294,10 @@ impl State {
             Step::OtherAsks => left.allows(Fault::Other),
             Step::PumpReset => left.allows(Fault::Pump),
             Step::PumpStops => !self.is_pump_stopped() && left.allows(Fault::Pump),
-            Step::Away => left.allows(Fault::Away),
+            Step::Away => {
+                let apart = !air.up && !air.unnoticed && self.is_quiet();
+                apart && in_doubt(&self.remote).is_some() && left.allows(Fault::Away)
+            }
         }
     }
 
@@ -627,19 +633,30 @@ impl State {
         Ok(reply)
     }
 
+    /// A week on, they meet again and all is well until the question has ended: one step, because a whole history in pages is
+    /// hundreds, and what goes wrong on the way to an answer is the other scopes' subject.
     fn away(&mut self) -> Result<(), Broken> {
-        if self.air.up {
-            self.link_is_gone();
-            self.say(Input::LinkDown(LinkLoss::Disconnected))?;
-        }
-        self.pump_forgets_session();
         self.pass(AWAY.0)?;
         for _ in 0..AWAY.1 {
             self.pump.stop();
             self.pump.start();
             self.truth.observe(&self.pump)?;
         }
-        self.say(Input::Tick)
+        self.say(Input::Tick)?;
+        let mut sights = Sights::default();
+        for _ in 0..MEETING_MAX {
+            if self.remote.request().is_none() {
+                (self.sights, self.left) = (sights, Bounds::default());
+                return Ok(());
+            }
+            match self.well_step() {
+                Some(step) => _ = self.take(step)?,
+                None => _ = self.doze()?,
+            }
+            sights.add(self.sights);
+        }
+        let why = || format!("{:?} is open, a week later and long in session", self.remote.request());
+        ensure(false, Promise::WellBeingEndsEveryQuestion, why)
     }
 
     /// The remote has no session any more. The pump may still take what is under way.
