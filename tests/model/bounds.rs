@@ -54,7 +54,7 @@ pub(crate) struct Scope {
     pub(crate) bounds: Bounds,
 }
 
-/// What every run visits: some half a million states.
+/// What every run visits: some two hundred thousand states.
 pub(crate) const SHORT: [Scope; 3] = [
     Scope { name: "one press, one fault of any kind", bounds: Bounds { moments: 0, ..Bounds::one_press(1) } },
     Scope {

@@ -128,10 +128,11 @@ pub(crate) fn explore(bounds: Bounds, threads: usize) -> Explored {
     assert_eq!(machines.properties().len(), Promise::ALL.len(), "each promise is a property");
     let (rest, tally) = (Arc::clone(&machines.rest), Arc::clone(&machines.tally));
     let checker = machines.checker().threads(threads).finish_when(HasDiscoveries::AnyFailures).spawn_dfs().join();
-    if let Some((name, path)) = checker.discoveries().into_iter().next() {
+    let found = checker.discoveries().into_iter().next().map(|(name, path)| {
         let steps = shortened(checker.model(), &path.into_actions());
-        panic!("{name}\n{}", told(checker.model(), &steps));
-    }
+        format!("{name}\n{}", told(checker.model(), &steps))
+    });
+    assert!(found.is_none(), "{}", found.unwrap_or_default());
     let (distinct, generated, depth) = (checker.unique_state_count(), checker.state_count(), checker.max_depth());
     Explored { distinct, generated, depth, took: began.elapsed(), rest, tally }
 }

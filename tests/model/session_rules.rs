@@ -87,7 +87,7 @@ impl Ends {
     fn pump_hears(&mut self, frame: &[u8]) -> Option<Command> {
         match self.pump.hear(frame, None, &mut self.entropy, NOW).ok()?.event {
             Some(PumpEvent::Command { command, .. }) => Some(command),
-            other => panic!("{other:?}"),
+            other => unreachable!("nobody pairs: {other:?}"),
         }
     }
 }
@@ -133,9 +133,9 @@ fn the_pump_takes_frames_by_the_rules_of_the_model() {
                 // The session that has proved nothing pays first; its remote has to connect anew, and no frame of it counts.
                 let overtaken = live == Some(*session);
                 if waits && !overtaken {
-                    waits = false
+                    waits = false;
                 } else {
-                    live = None
+                    live = None;
                 }
                 let is_live = ends.pump.live_key().is_some();
                 assert_eq!(is_live, live.is_some(), "after frame {number} of {session} in {list:?}");

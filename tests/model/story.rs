@@ -82,7 +82,7 @@ pub(crate) fn spelt(steps: &[Step]) -> String {
 pub(crate) fn parse(text: &str) -> Vec<Step> {
     let named = |word: &str| {
         let step = Step::ALL.into_iter().find(|step| format!("{step:?}") == word);
-        step.unwrap_or_else(|| panic!("no step is called {word}"))
+        step.ok_or(word).expect("a step has this name")
     };
     text.split_whitespace().map(named).collect()
 }

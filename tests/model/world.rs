@@ -383,6 +383,21 @@ impl State {
                 self.pump_passes(Millis::from_secs(15))?;
                 self.restart(self.boots + 1, Uptime::from_millis(5_000))?;
             }
+            Step::OtherAsks | Step::OtherCommits | Step::PumpReset | Step::PumpStops | Step::PumpStarts => {
+                if !self.at_the_pump(step)? {
+                    return Ok(false);
+                }
+            }
+            Step::Away => self.away()?,
+        }
+        self.truth.observe(&self.pump)?;
+        self.pump_tells();
+        Ok(true)
+    }
+
+    /// What others do to the pump.
+    fn at_the_pump(&mut self, step: Step) -> Result<bool, Broken> {
+        match step {
             Step::OtherAsks => self.other_asks()?,
             Step::OtherCommits => {
                 let Some((id, nonce)) = self.others.1.take() else { return Ok(false) };
@@ -404,14 +419,12 @@ impl State {
                 self.pump.stop();
             }
             Step::PumpStarts => self.pump.start(),
-            Step::Away => self.away()?,
+            _ => return Ok(false),
         }
-        self.truth.observe(&self.pump)?;
-        self.pump_tells();
         Ok(true)
     }
 
-    /// What happens next while all is well and nobody does anything; `None` never: time passes.
+    /// What happens next while all is well and nobody does anything; `None` if only time passes.
     pub(crate) fn well_step(&self) -> Option<Step> {
         let Self { air, .. } = self;
         [
