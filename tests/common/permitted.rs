@@ -127,8 +127,8 @@ pub fn as_written() -> Vec<String> {
 }
 
 /// What the link is to the remote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Session {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Session {
     /// There is none.
     Absent,
     /// Open; the pump has not said who it is.
@@ -141,7 +141,8 @@ pub(crate) enum Session {
 
 impl Session {
     /// What it is after this input; `pump` is the pump of the record.
-    pub(crate) fn after(self, input: &Input, pump: Option<&Text<16>>) -> Self {
+    #[must_use]
+    pub fn after(self, input: &Input, pump: Option<&Text<16>>) -> Self {
         match input {
             Input::LinkUp => Self::Open,
             Input::LinkDown(_) => Self::Absent,
@@ -173,23 +174,27 @@ impl Session {
 
 /// A command leaves, for the first time about its request or not: the session or the request must permit it.
 pub(crate) fn assert_may_leave(command: &Command, session: Session, remote: &Remote, first: bool) {
+    let permitted = may_leave(command, session, remote, first);
+    // proves R-REQ-13
+    assert_eq!(permitted, Ok(()));
+}
+
+/// Whether this command may leave, for the first time about its request or not; and if not, why.
+pub fn may_leave(command: &Command, session: Session, remote: &Remote, first: bool) -> Result<(), String> {
     let (name, id) = name(command);
     let request = request_row(remote.request());
     let about_request = session == Session::Greeted && id.is_some() && id == remote.request().map(|request| request.id);
     let permitted = about_request && request.transmits.contains(&name);
     let permitted_once = about_request && request.transmits.contains(&[name, " once"].concat().as_str()) && first;
     let by_session = session.row().transmits.contains(&name);
-    // proves R-REQ-13
-    assert!(
-        permitted || permitted_once || by_session,
-        "{name} may not leave: session {:?}, request {:?}",
-        session.row().name,
-        request.name
-    );
+    if permitted || permitted_once || by_session {
+        return Ok(());
+    }
+    Err(format!("{name} may not leave: session {:?}, request {:?}", session.row().name, request.name))
 }
 
 /// What stood before a turn.
-pub(crate) struct Before {
+pub struct Before {
     id: Option<RequestId>,
     stop_asked: bool,
     request: RequestRow,
@@ -200,7 +205,8 @@ pub(crate) struct Before {
 }
 
 impl Before {
-    pub(crate) fn of(remote: &Remote, input: &Input, now: Now) -> Self {
+    /// What stands before this input.
+    pub fn of(remote: &Remote, input: &Input, now: Now) -> Self {
         let pressed = match input {
             Input::Intent(Intent::Touch { control, level: Level::Pressed, .. }) => {
                 Some((*control, remote.screen(now).face))
@@ -218,26 +224,36 @@ impl Before {
         }
     }
 
-    /// What the turn made of it: the right page, and nothing that no hold asked for.
     pub(crate) fn assert_turn(&self, remote: &Remote, now: Now) {
+        let turn = self.turn(remote, now);
+        // proves R-ANS-01, R-REQ-13, R-ASK-08
+        assert_eq!(turn, Ok(()));
+    }
+
+    /// What the turn made of it: the right page, and nothing that no hold asked for.
+    pub fn turn(&self, remote: &Remote, now: Now) -> Result<(), String> {
         let (request, face) = (remote.request(), remote.screen(now).face);
         let shown = face_row(&face).name;
         let row = request_row(request);
         let elsewhere = matches!(face, Face::Caregiver(_) | Face::History { .. } | Face::Alarms);
-        // proves R-ANS-01, R-REQ-13
-        assert!(elsewhere || row.shows.contains(&shown), "{shown} may not stand: request {:?}", row.name);
+        if !elsewhere && !row.shows.contains(&shown) {
+            return Err(format!("{shown} may not stand: request {:?}", row.name));
+        }
         if let Some(request) = request.filter(|request| Some(request.id) != self.id) {
             let held = self.pressed.as_ref().filter(|(control, _)| *control == Control::Dose);
             let by_hold = held.is_some_and(|(_, face)| face_row(face).accepts.contains(&"dose"));
             let by_code = self.digit_on.as_ref().is_some_and(|face| face_row(face).accepts.contains(&"the code"));
-            let accepted = by_hold || by_code;
-            // proves R-ASK-08
-            assert!(accepted, "{} without a hold on a page that accepts one: {:?}", request.id, self.pressed);
+            if !by_hold && !by_code {
+                return Err(format!("{} without a hold on a page that accepts one: {:?}", request.id, self.pressed));
+            }
         }
         if request.is_some_and(|request| request.stop_asked) && !self.stop_asked {
             let held = self.pressed.as_ref().is_some_and(|(control, _)| *control == Control::Stop);
-            assert!(held && self.request.accepts.contains(&"Stop"), "a Stop in {:?}", self.request.name);
+            if !held || !self.request.accepts.contains(&"Stop") {
+                return Err(format!("a Stop in {:?}", self.request.name));
+            }
         }
+        Ok(())
     }
 }
 
@@ -283,7 +299,7 @@ const fn face_row(face: &Face) -> FaceRow {
 }
 
 /// A command's name, and the request that it is about.
-pub(crate) const fn name(command: &Command) -> (&'static str, Option<RequestId>) {
+pub const fn name(command: &Command) -> (&'static str, Option<RequestId>) {
     match command {
         Command::Hello { .. } => ("HELLO", None),
         Command::Prepare { id, .. } => ("PREPARE", Some(*id)),
