@@ -10,6 +10,7 @@ pub mod keys;
 pub mod lock;
 pub mod secret_file;
 pub mod simulated;
+#[cfg(feature = "screen")]
 pub mod slint;
 pub mod socket;
 pub mod sqlite;

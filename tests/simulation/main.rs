@@ -7,7 +7,6 @@
 //! Replay a failure: `SEED=17 cargo test -p pump-tests --test simulation`. More of them: `RUNS=100000 cargo test ...`.
 
 mod actions;
-mod chance;
 mod hostile;
 mod invariants;
 mod liar;
@@ -19,8 +18,9 @@ use std::{
 };
 
 use pump_protocol::quantity::Millis;
+use pump_tests::chance::{self, Chance};
 
-use self::{actions::Story, chance::Chance, invariants::every_question_is_answered_in_the_end, tally::Tally};
+use self::{actions::Story, invariants::every_question_is_answered_in_the_end, tally::Tally};
 
 /// Twenty seconds in a debug build; enough for each kind of fault to meet each state of a request some ten times.
 const RUNS: u64 = 800;
