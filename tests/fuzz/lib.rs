@@ -25,6 +25,7 @@ pub mod kept;
 pub mod machine;
 pub mod pump;
 pub mod record;
+pub mod seeds;
 pub mod session;
 pub mod story;
 pub mod wire;

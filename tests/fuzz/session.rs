@@ -272,7 +272,7 @@ impl Bench {
             None => {}
             Some(PumpEvent::PairingProvisional(remote)) => {
                 assert_eq!(Some(remote.role), self.window, "the role is the window's");
-                if self.chance.one_in(9) {
+                if self.chance.below(9) == 8 {
                     self.pump.provisional_not_stored();
                 } else {
                     self.pump_pins = self.pump.pins().clone();
