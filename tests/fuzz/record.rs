@@ -37,7 +37,7 @@ struct Files {
     log: Vec<u8>,
 }
 
-/// What is true of a record: where it stood after each batch, and what was kept then.
+/// What is true of a record: where it stood when it was made and after each batch, and what was kept then.
 struct Template {
     closed: Files,
     cut_off: Files,
@@ -166,8 +166,8 @@ fn changed(was: &Files, mut changes: &[u8]) -> Files {
 fn make() -> Template {
     let (dir, runtime) = (in_memory(), runtime());
     let path = dir.path().join("record.db");
-    let mut states = Vec::new();
-    let mut store = runtime.block_on(open(&path)).expect("a new record").store;
+    let Opened { mut store, head, .. } = runtime.block_on(open(&path)).expect("a new record");
+    let mut states = vec![(head, Vec::new())];
     let first = Batch { entries: (1..CHECKPOINT_EVERY).map(entry).collect(), kept: kept(CHECKPOINT_EVERY - 1) };
     let batches = [(CHECKPOINT_EVERY - 1, first)].into_iter().chain((CHECKPOINT_EVERY..=LINES).map(|n| (n, batch(n))));
     for (number, batch) in batches {

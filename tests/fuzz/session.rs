@@ -128,10 +128,11 @@ impl Bench {
 
     /// A whole pairing over an honest link.
     fn pair(&mut self) {
+        let chance = core::mem::replace(&mut self.chance, Chance::from_bytes(&[]));
         self.window = Some(Role::Patient);
         self.begin_pairing();
         self.carry_all();
-        self.window = None;
+        (self.window, self.chance) = (None, chance);
         assert!(self.remote_pins.confirmed.is_some() && self.remote.is_open());
     }
 
