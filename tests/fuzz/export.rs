@@ -99,8 +99,7 @@ fn make() -> [(Vec<u8>, Proved); 3] {
             bytes.extend(exporter.end_part(&verified, sign).0);
         } else {
             let (head, digest) = (sealed.next.head(), Some(kept_digest(b"kept")));
-            let ending =
-                pump_core::audit::Ending { head, kept_digest: digest, newest_checkpoint: CHECKPOINT_EVERY };
+            let ending = pump_core::audit::Ending { head, kept_digest: digest, newest_checkpoint: CHECKPOINT_EVERY };
             bytes.extend(exporter.end(&walk.finish(&ending).expect("as written"), sign).0);
         }
         let proved = judge(&bytes).expect("as written");

@@ -11,9 +11,7 @@ use std::collections::BTreeSet;
 use pump_protocol::{
     clock::CivilTime,
     history::{HistoryEvent, HistorySeq, Origin},
-    message::{
-        AuditHead, Command, DenyReason, Fate, KeyFingerprint, Nonce, Reply, RequestId, Role, StatusChanged,
-    },
+    message::{AuditHead, Command, DenyReason, Fate, KeyFingerprint, Nonce, Reply, RequestId, Role, StatusChanged},
     prescription::{PrescriptionHash, Programmed},
     quantity::{Concentration, Dose, Millis, Volume},
     session::{COMMAND_LEN, DESCRIPTION_LEN},
@@ -26,8 +24,20 @@ use simulated_pump::{Pump, Setup, console, faults::Script};
 const STEPS: u32 = 300;
 /// Ten times what a pump in use writes.
 const DURABLE_LEN_MAX: usize = 256 * 1024;
-const SPANS: [u64; 12] =
-    [1, 999, 10_000, 60_000, 240_000, 3_600_000, 7_199_999, 7_200_000, 86_400_000, 90_061_001, 604_800_000, 34_560_000_000];
+const SPANS: [u64; 12] = [
+    1,
+    999,
+    10_000,
+    60_000,
+    240_000,
+    3_600_000,
+    7_199_999,
+    7_200_000,
+    86_400_000,
+    90_061_001,
+    604_800_000,
+    34_560_000_000,
+];
 
 struct Bench {
     pump: Pump,
@@ -207,7 +217,10 @@ impl Bench {
                 let concentration = Concentration::from_micrograms_per_millilitre(b);
                 self.pump.refill(Volume::from_nanolitres(a), concentration).is_err()
             }
-            3 => self.pump.refill(Volume::from_microlitres(20_000), Concentration::from_micrograms_per_millilitre(2_000)).is_err(),
+            3 => self
+                .pump
+                .refill(Volume::from_microlitres(20_000), Concentration::from_micrograms_per_millilitre(2_000))
+                .is_err(),
             4 => {
                 // Behind the last of them time would stand still within a story: the calendar's own end.
                 let civil = [i64::MIN, -1, 0, 1_790_000_000_000, i64::MAX / 2];
@@ -234,10 +247,46 @@ impl Bench {
     /// A line of a few words, most of them the console's own.
     fn console(&mut self) {
         const WORDS: [&str; 40] = [
-            "help", "magnet", "viewer", "reset", "status", "history", "refill", "program", "bolus", "unknown", "clock",
-            "deny", "calm", "drop", "disconnect", "echo", "stop", "start", "occlusion", "on", "off", "prepare", "commit",
-            "any", "before", "after", "lockout", "limit", "dose", "window", "basal", "18.2", "0", "50", "4294967295",
-            "-1", "1e9", "23:59", "24:00", "demand_dose=60",
+            "help",
+            "magnet",
+            "viewer",
+            "reset",
+            "status",
+            "history",
+            "refill",
+            "program",
+            "bolus",
+            "unknown",
+            "clock",
+            "deny",
+            "calm",
+            "drop",
+            "disconnect",
+            "echo",
+            "stop",
+            "start",
+            "occlusion",
+            "on",
+            "off",
+            "prepare",
+            "commit",
+            "any",
+            "before",
+            "after",
+            "lockout",
+            "limit",
+            "dose",
+            "window",
+            "basal",
+            "18.2",
+            "0",
+            "50",
+            "4294967295",
+            "-1",
+            "1e9",
+            "23:59",
+            "24:00",
+            "demand_dose=60",
         ];
         let mut line = String::new();
         for _ in 0..self.chance.below(6) {

@@ -44,7 +44,6 @@ struct Template {
     states: Vec<(AuditHead, Vec<u8>)>,
 }
 
-
 static TEMPLATE: LazyLock<Template> = LazyLock::new(make);
 
 thread_local! {

@@ -148,7 +148,8 @@ fn chained(world: &World, seeds: &mut Vec<Seed>) {
     let serial = Text::new("SIM-0001").expect("short");
     let genesis = Genesis { id: RecordId([1; 16]), serial, device_key: key.verifying_key().to_bytes() };
     let body = encode(&world.record()[0]);
-    let entry = Entry { kind: "started", request: Some(3), body, wall_ms: Some(1_790_000_000_000), utc_offset_min: 120 };
+    let entry =
+        Entry { kind: "started", request: Some(3), body, wall_ms: Some(1_790_000_000_000), utc_offset_min: 120 };
     let batch = Batch { entries: vec![entry], kept: Vec::new() };
     let sealed = Chain::begin(genesis.clone()).seal(batch, &key).expect("a batch as any");
     let (record, hash) = sealed.records[0].clone().into_parts();

@@ -25,8 +25,7 @@ use pump_tests::chance::Chance;
 use sha2::{Digest, Sha256};
 
 const STEPS: u32 = 200;
-const KINDS: [Kind; 6] =
-    [Kind::Pair1, Kind::Pair2, Kind::Pair3, Kind::Reconnect1, Kind::Reconnect2, Kind::Transport];
+const KINDS: [Kind; 6] = [Kind::Pair1, Kind::Pair2, Kind::Pair3, Kind::Reconnect1, Kind::Reconnect2, Kind::Transport];
 
 /// Randomness that is the same each time.
 struct Counted(u64);
@@ -340,7 +339,10 @@ impl Bench {
     }
 
     fn assert_pins(&self) {
-        assert!(self.remote_pins.newest_first().all(|pin| pin.pump == pump_key().public()), "a stranger's key is pinned");
+        assert!(
+            self.remote_pins.newest_first().all(|pin| pin.pump == pump_key().public()),
+            "a stranger's key is pinned"
+        );
         let remote = remote_key().public();
         for pins in [&self.pump_pins, self.pump.pins()] {
             assert!(pins.iter().all(|(pin, _)| pin.remote == remote), "a stranger's key is pinned");
@@ -466,4 +468,3 @@ fn sealed(transport: &impl Transport, counter: u64, plain: &[u8]) -> Option<Vec<
     let sealed = transport.seal(counter, plain)?;
     Some([&[VERSION, Kind::Transport as u8], counter.to_le_bytes().as_slice(), &sealed].concat())
 }
-

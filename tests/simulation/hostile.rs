@@ -18,8 +18,7 @@ fn nothing_that_can_be_said_to_the_machine_stops_it() {
     let first = from_environment("SEED");
     let seeds = first.map_or(0..from_environment("RUNS").unwrap_or(RUNS), |seed| seed..seed + 1);
     let mut been = BTreeSet::new();
-    let slowest =
-        seeds.map(|seed| hostile::live(&format!("seed {seed}"), Chance::new(seed), TURNS, &mut been)).max();
+    let slowest = seeds.map(|seed| hostile::live(&format!("seed {seed}"), Chance::new(seed), TURNS, &mut been)).max();
     println!("slowest turn: {:.1?}", slowest.unwrap_or_default());
     assert!(first.is_some() || been.len() == PAGES, "not every page was reached: {been:?}");
 }

@@ -131,9 +131,8 @@ fn they_find_each_other_again<S: Suite>(pair: &mut Pair<S>, frame: usize, paired
 
 fn every_frame<S: Suite>(puts: impl Fn(&Overheard, usize) -> Vec<Vec<u8>>) {
     for paired_before in [true, false] {
-        let told: usize = (0..FRAMES)
-            .map(|frame| meddle::<S>(frame, paired_before, |overheard| puts(overheard, frame)))
-            .sum();
+        let told: usize =
+            (0..FRAMES).map(|frame| meddle::<S>(frame, paired_before, |overheard| puts(overheard, frame))).sum();
         assert!(told >= FRAMES, "{told} stories tell nothing");
     }
 }
