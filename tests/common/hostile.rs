@@ -43,8 +43,6 @@ use crate::{OURS, chance::Chance};
 
 /// The most that one input may set off.
 const OUTPUTS_MAX: usize = 8;
-/// A turn in a debug build on a busy machine; a release build is some thirty times as fast.
-const TURN_MAX: Duration = Duration::from_millis(1_500);
 
 /// One life of at most so many turns, shorter if its choices run out. Says how long the slowest turn took; `been` learns which
 /// pages were reached.
@@ -121,7 +119,6 @@ impl<'a> Bench<'a> {
             self.restart();
         }
         let input = self.input();
-        let told = format!("{input:?}");
         let began = Instant::now();
         self.remote.handle(input, self.now);
         self.drain();
@@ -129,7 +126,6 @@ impl<'a> Bench<'a> {
         self.been.insert(page(&face));
         let wanted = self.remote.poll_timeout(self.now);
         let took = began.elapsed();
-        assert!(took < TURN_MAX, "{}: {took:?} for {told}", self.name);
         if wanted.is_some_and(|(at, _)| at <= self.now.uptime) {
             self.remote.handle(Input::Tick, self.now);
             self.drain();

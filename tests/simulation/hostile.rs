@@ -1,6 +1,6 @@
 //! Many lives of a machine that is told anything: [`pump_tests::hostile`].
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use pump_tests::{
     chance::Chance,
@@ -12,13 +12,17 @@ use crate::from_environment;
 /// A fifth of a million turns: some two seconds in a debug build.
 const RUNS: u64 = 400;
 const TURNS: u32 = 500;
+/// A turn in a debug build on a busy machine; a release build is some thirty times as fast.
+const TURN_MAX: Duration = Duration::from_millis(1_500);
 
 #[test]
 fn nothing_that_can_be_said_to_the_machine_stops_it() {
     let first = from_environment("SEED");
     let seeds = first.map_or(0..from_environment("RUNS").unwrap_or(RUNS), |seed| seed..seed + 1);
     let mut been = BTreeSet::new();
-    let slowest = seeds.map(|seed| hostile::live(&format!("seed {seed}"), Chance::new(seed), TURNS, &mut been)).max();
-    println!("slowest turn: {:.1?}", slowest.unwrap_or_default());
+    let lives = seeds.map(|seed| (hostile::live(&format!("seed {seed}"), Chance::new(seed), TURNS, &mut been), seed));
+    let (slowest, seed) = lives.max().unwrap_or_default();
+    println!("slowest turn: {slowest:.1?}");
+    assert!(slowest < TURN_MAX, "seed {seed}: a turn of {slowest:?}");
     assert!(first.is_some() || been.len() == PAGES, "not every page was reached: {been:?}");
 }
