@@ -4,7 +4,7 @@ use std::{cell::LazyCell, fs, sync::LazyLock};
 
 use ed25519_dalek::SigningKey;
 use pump_core::audit::{
-    Batch, CHECKPOINT_EVERY, Chain, Checkpoint, Entry, Genesis, RecordId, Stored, Verifier,
+    Batch, CHECKPOINT_EVERY, Chain, Checkpoint, Entry, Genesis, RecordId, Sealed, Stored, Verifier,
     chain::kept_digest,
     export::{Exporter, Proved},
 };
@@ -84,7 +84,7 @@ fn make() -> [(Vec<u8>, Proved); 3] {
     };
     let batch = Batch { entries: (1..=LINES).map(entry).collect(), kept: b"kept".to_vec() };
     let sealed = Chain::begin(genesis.clone()).seal(batch, &key).expect("a batch as any");
-    let lines: Vec<Stored> = sealed.records.into_iter().map(|sealed| sealed.into_parts()).map(stored).collect();
+    let lines: Vec<Stored> = sealed.records.into_iter().map(Sealed::into_parts).map(stored).collect();
     let signed: &[Checkpoint] = &sealed.checkpoints;
     let export = |until: u64, sign: Option<&SigningKey>| {
         let (mut exporter, mut bytes) = Exporter::begin(&genesis, None);

@@ -140,7 +140,6 @@ fn every_frame<S: Suite>(puts: impl Fn(&Overheard, usize) -> Vec<Vec<u8>>) {
 /// Every length for the machines; with the curves' price on each story, a sample.
 fn cut<S: Suite>(step: usize) {
     let cut = |frame: &[u8]| (0..frame.len()).step_by(step).map(|len| frame[..len].to_vec()).collect();
-    // proves R-LNK-02
     every_frame::<S>(|heard, frame| cut(&heard.made[frame]));
 }
 
@@ -151,7 +150,6 @@ fn flipped<S: Suite>(step: usize) {
         bytes[byte] ^= 1 << (byte % 8);
         bytes
     };
-    // proves R-LNK-02
     every_frame::<S>(|heard, frame| {
         let made = &heard.made[frame];
         (0..made.len()).step_by(step).map(|byte| flip(made, byte)).collect()
@@ -177,12 +175,10 @@ stories! {
     }
 
     fn an_earlier_frame_in_a_later_ones_place_leads_nowhere<S>() {
-        // proves R-LNK-01
         every_frame::<S>(|heard, frame| heard.made[..frame].to_vec());
     }
 
     fn a_frame_of_another_conversation_between_the_same_two_leads_nowhere<S>() {
-        // proves R-LNK-02
         every_frame::<S>(|heard, _| heard.elsewhere.clone());
     }
 
