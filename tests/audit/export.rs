@@ -32,8 +32,8 @@ async fn any_change_of_a_signed_export_is_found() {
     let (dir, path) = record();
     let whole = export(&path, Some(&device())).await.unwrap();
     let out = dir.path().join("record.export");
-    // Every byte around the frames' edges, and a sample of the rest.
-    let sample = (19..whole.len()).step_by(211).chain(19..160).chain(whole.len() - 200..whole.len());
+    // Every byte at the beginning and around the frames' edges, and a sample of the rest.
+    let sample = (19..whole.len()).step_by(211).chain(0..160).chain(whole.len() - 200..whole.len());
     for offset in sample {
         let mut bytes = whole.clone();
         bytes[offset] ^= 0x01;

@@ -9,11 +9,13 @@
 //!   record, no id is committed twice, no more ids than holds, NOT SURE ends by the pump's word only, a restart brings the
 //!   same open question, the machine never spins, and nothing leaves, stands on the page or follows from a hold that the
 //!   tables of [`permitted`] don't name.
-//! - Nothing here is random; whoever wants chance brings a seed.
+//! - Nothing here is random; whoever wants [`chance`] brings a seed, or bytes.
 #![forbid(unsafe_code)]
 #![expect(clippy::panic, clippy::missing_panics_doc, reason = "a broken promise ends the test where it happens")]
 
+pub mod chance;
 pub mod chronicle;
+pub mod hostile;
 pub mod permitted;
 pub mod sealed;
 

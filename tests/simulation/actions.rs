@@ -11,10 +11,10 @@ use pump_protocol::{
     quantity::{BasalRate, Concentration, Dose, Millis, Volume},
     wire::Bounded,
 };
-use pump_tests::{CommandKind, Disk, Effect, Fault, Point, World};
+use pump_tests::{CommandKind, Disk, Effect, Fault, Point, World, chance::Chance};
 use simulated_pump::Setup;
 
-use crate::{chance::Chance, invariants::Judge};
+use crate::invariants::Judge;
 
 /// The patient's code, where one is asked for.
 const CODE: u16 = 427;

@@ -12,7 +12,7 @@ use pump_protocol::{
 };
 use pump_tests::{CommandKind, Effect, Fault, OURS, Point, World, id};
 
-use crate::chance::Chance;
+use pump_tests::chance::Chance;
 
 const RUNS: u64 = 300;
 

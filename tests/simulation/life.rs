@@ -15,12 +15,10 @@ use std::{
 
 use pump_core::screen::Face;
 use pump_protocol::quantity::{Concentration, Millis};
-use pump_tests::sealed::Sealed;
+use pump_tests::{chance::Chance, hostile::page, sealed::Sealed};
 
 use crate::{
     actions::{Action, Story, fault},
-    chance::Chance,
-    hostile::page,
     invariants::Walk,
 };
 

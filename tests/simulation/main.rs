@@ -15,7 +15,6 @@
 //! | over real sealed frames | `SEALED=1 YEARS=10 cargo test --profile proof -p pump-tests --test simulation years -- --nocapture` |
 
 mod actions;
-mod chance;
 mod hostile;
 mod invariants;
 mod liar;

@@ -104,7 +104,11 @@ pub fn verify_export(path: &Path) -> Result<Proved, ExportError> {
 pub fn read_export(path: &Path, show: &mut dyn FnMut(&Stored)) -> Result<Proved, ExportError> {
     let mut file = BufReader::new(File::open(path)?);
     let mut reader = export::ExportReader::new();
-    file.read_exact(&mut [0; export::MAGIC.len()])?;
+    let mut magic = [0; export::MAGIC.len()];
+    file.read_exact(&mut magic)?;
+    if magic != *export::MAGIC {
+        return Err(BadExport::Magic.into());
+    }
     loop {
         let seq = reader.next_line();
         let mut header = [0; FRAME_HEADER_LEN];

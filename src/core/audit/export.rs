@@ -58,6 +58,9 @@ wire_struct!(End { head, kept_digest });
 /// Why an export proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BadExport {
+    /// Something else, or an export of another version.
+    #[error("the file doesn't begin like an export of this version")]
+    Magic,
     /// A line, or what must stand beside it, is not as it was written.
     #[error(transparent)]
     Found(#[from] Finding),

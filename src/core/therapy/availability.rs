@@ -419,7 +419,6 @@ mod tests {
             lockout: TwoAccounts { ours: Millis::new(ours), pumps: Millis::new(pumps) },
             used: TwoAccounts { ours: used.0, pumps: used.1 },
             allotment_wait: Millis::ZERO,
-            window_wait: Millis::ZERO,
             returning,
             tolerance: Millis::new(100),
         };

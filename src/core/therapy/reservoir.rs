@@ -100,6 +100,7 @@ fn segments_from(prescription: &Prescription, of_day_ms: u64) -> Vec<(u64, u32)>
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use pump_protocol::{
         prescription::{BasalSegment, Programmed},
         quantity::BasalRate,
@@ -184,5 +185,68 @@ mod tests {
         assert_eq!(lasts(16, 3), hours(10), "three hours, six at none, and one");
         assert_eq!(lasts(50, 13), Millis::from_mins(11 * 60 + 90), "to midnight, and behind it");
         assert_eq!(lasts(72 + 30, 0), Millis::from_mins(24 * 60 + 13 * 60 + 30), "a day uses 72");
+    }
+
+    /// Any programme in whole minutes that empties what there is within weeks, at any minute of the day.
+    fn any_use() -> impl Strategy<Value = (Prescription, Volume, u16)> {
+        let steps = prop::collection::btree_map(1_u16..1440, 0..200_000_u32, 0..6);
+        (steps, 1..200_000_u32, 0..=48_u8, 1..90_u32, 1..5_000_u32, 0..30_000_u32, 0..1440_u16).prop_map(
+            |(steps, first, allotment, micrograms, concentration, above_reserve_ul, minute)| {
+                let step =
+                    |(from_minute, rate)| BasalSegment { from_minute, rate: BasalRate::from_nanograms_per_hour(rate) };
+                let prescription = with(|p| {
+                    p.basal = Bounded::filled_from([(0, first)].into_iter().chain(steps).map(step));
+                    p.allotment = allotment;
+                    p.demand_dose = Dose::from_micrograms(micrograms);
+                    p.concentration =
+                        pump_protocol::quantity::Concentration::from_micrograms_per_millilitre(concentration);
+                    p.window_limit.amount = Dose::from_nanograms(u32::MAX);
+                });
+                (prescription, Volume::from_microlitres(1_000 + above_reserve_ul / 10), minute)
+            },
+        )
+    }
+
+    /// Lets it run dry minute by minute; `beside` is what is used beside the basal rate, in nanograms an hour.
+    fn runs_dry(prescription: &Prescription, volume: Volume, minute: u16, beside: u128) -> u128 {
+        const WEEKS: u32 = 12 * 7 * 1440;
+        let programmed = prescription.programmed();
+        let usable = u128::from(volume.saturating_sub(programmed.reserve).nanolitres());
+        let concentration = u128::from(programmed.concentration.nanograms_per_millilitre());
+        let mut left = usable * concentration * 3_600_000 / 1_000_000;
+        for passed in 0..WEEKS {
+            let of_day = u16::try_from((u32::from(minute) + passed) % 1440).expect("a minute of the day");
+            let rate = u128::from(prescription.basal_at(of_day).nanograms_per_hour()) + beside;
+            if rate * 60_000 > left {
+                return u128::from(passed) * 60_000 + left / rate;
+            }
+            left -= rate * 60_000;
+        }
+        u128::MAX
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+
+        #[test]
+        fn both_dates_are_those_of_a_reservoir_that_runs_dry_minute_by_minute((known, volume, minute) in any_use()) {
+            let civil = CivilTime::from_millis(i64::from(minute) * 60_000);
+            let projection = project(&known, volume, civil);
+            let doses = u128::from(known.programmed().demand_dose.nanograms()) * u128::from(known.programmed().allotment);
+            for (said, beside) in [(projection.basal_alone, 0), (projection.every_dose, doses.div_ceil(24))] {
+                let dry = runs_dry(&known, volume, minute, beside);
+                // proves R-CAR-05
+                prop_assert!(dry == u128::MAX || dry == u128::from(said.get()), "{} said, dry after {} ms", said, dry);
+            }
+        }
+
+        #[test]
+        fn more_liquid_lasts_longer_and_doses_never_make_it_last((known, volume, minute) in any_use(), more in any::<u32>()) {
+            let civil = CivilTime::from_millis(i64::from(minute) * 60_000);
+            let (less, more) = (project(&known, volume, civil), project(&known, volume.saturating_add(Volume::from_nanolitres(more)), civil));
+            prop_assert!(less.basal_alone <= more.basal_alone && less.every_dose <= more.every_dose);
+            prop_assert!(less.every_dose <= less.basal_alone && more.every_dose <= more.basal_alone);
+            prop_assert!(more.basal_alone <= PROJECTION_MAX);
+        }
     }
 }

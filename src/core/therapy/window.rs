@@ -196,6 +196,7 @@ fn dose_of(sum: i128) -> Dose {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use pump_protocol::{
         message::RequestId,
         prescription::{Programmed, WindowDoseLimit},
@@ -387,5 +388,80 @@ mod tests {
         assert_eq!(wait(last_drop_at_19_04, 33_600), Millis::ZERO);
         assert!(wait(last_drop_at_19_04 + 1, 33_600) > Millis::ZERO);
         assert!(wait(last_drop_at_19_04, 33_601) > Millis::ZERO);
+    }
+
+    /// Any programme, limit and duration in whole minutes, and doses given at whole minutes.
+    fn any_windows() -> impl Strategy<Value = (Prescription, Vec<u64>, i64)> {
+        let steps = prop::collection::btree_map(1_u16..1440, 0..60_000_u32, 0..6);
+        let shape = (1..30_u64, 1..40_u32, prop::sample::select(vec![1, 2, 7, 24, 36]), 0..300_000_u32);
+        let doses = prop::collection::vec(1..3_000_u64, 0..8);
+        (steps, 0..60_000_u32, shape, doses, 0..1440_i64).prop_map(|(steps, first, shape, doses, minute)| {
+            let (duration, micrograms, window, spare) = shape;
+            let step =
+                |(from_minute, rate)| BasalSegment { from_minute, rate: BasalRate::from_nanograms_per_hour(rate) };
+            let programmed = |amount| Programmed {
+                basal: Bounded::filled_from([(0, first)].into_iter().chain(steps.clone()).map(step)),
+                demand_dose: Dose::from_micrograms(micrograms),
+                bolus_duration: Millis::from_mins(duration),
+                lockout_interval: Millis::from_mins(31),
+                window_limit: WindowDoseLimit { amount, window: hours(window) },
+                ..morphine().programmed().clone()
+            };
+            let widest =
+                Prescription::check(programmed(Dose::from_nanograms(u32::MAX))).expect("a limit that holds anything");
+            let least = widest.fullest_window().saturating_add(Dose::from_micrograms(micrograms));
+            let limit = least.saturating_add(Dose::from_nanograms(spare));
+            (Prescription::check(programmed(limit)).expect("basal and one dose fit"), doses, minute)
+        })
+    }
+
+    /// Whether a dose that starts in so many minutes fits, judged as the prescription's text says it: each window that any of it can
+    /// lie in, basal minute by minute, each dose in full as long as any of it is in.
+    fn fits_by_the_text(prescription: &Prescription, ago: &[u64], minute: i64, start: i64) -> bool {
+        let programmed = prescription.programmed();
+        let signed = |millis: Millis| i64::try_from(millis.get()).expect("days") / 60_000;
+        let (length, duration) = (signed(programmed.window_limit.window), signed(programmed.bolus_duration));
+        let limit = i128::from(programmed.window_limit.amount.nanograms()) * NANOGRAM;
+        let basal_of = |at: i64| {
+            let of_day = u16::try_from((minute + at).rem_euclid(1440)).expect("a minute of the day");
+            i128::from(prescription.basal_at(of_day).nanograms_per_hour()) * 60_000
+        };
+        let mut basal: i128 = (start - length..start).map(basal_of).sum();
+        for from in start - length..start + duration {
+            // The dose's first drop is in every window that ends behind its start; its last in every one that begins before its end.
+            let inside =
+                |ended: i64| i128::from(ended > from) * i128::from(programmed.demand_dose.nanograms()) * NANOGRAM;
+            let doses: i128 = ago.iter().map(|ago| inside(4 - i64::try_from(*ago).expect("days"))).sum();
+            let new = i128::from(from > start - length || from + length > start) * inside(i64::MAX);
+            if new > 0 && basal + doses + new > limit {
+                return false;
+            }
+            basal += basal_of(from + length) - basal_of(from);
+        }
+        true
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(192) })]
+
+        #[test]
+        fn what_is_said_to_fit_fits_by_the_text_too((prescription, ago, minute) in any_windows()) {
+            let dose = prescription.programmed().demand_dose;
+            let mut account = Account::default();
+            for (id, ago) in (1..).zip(&ago) {
+                let pump = PumpTime::new(1, Millis::new((10_000 - ago) * MINUTE));
+                let since = Since { pump, carried: Millis::ZERO, uptime: None };
+                let (source, lasts) = (DoseSource::Ours { id: RequestId(id) }, Millis::from_mins(4));
+                account.count(CountedDose { source, dose, since, lasts });
+            }
+            let windows = at(&account, &prescription, 0, minute);
+            let wait = windows.wait();
+            prop_assert_eq!(wait.get() % MINUTE, 0, "everything happens at whole minutes");
+            let waited = i64::try_from(wait.get() / MINUTE).expect("days");
+            prop_assert!(fits_by_the_text(&prescription, &ago, minute, waited), "{} is too soon", wait);
+            let now = fits_by_the_text(&prescription, &ago, minute, 0);
+            prop_assert!(!now || wait == Millis::ZERO, "{} for nothing", wait);
+            prop_assert!(windows.used_at_least(Millis::ZERO) <= windows.used(Millis::ZERO));
+        }
     }
 }

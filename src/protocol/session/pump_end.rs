@@ -213,11 +213,12 @@ impl<S: Suite> PumpEnd<S> {
 
     /// Gives up a handshake that has taken too long; whether there was one.
     pub fn expire(&mut self, now: Uptime) -> bool {
-        let late = self.deadline().is_some_and(|(deadline, _)| now > deadline);
-        if late {
-            self.give_up_beside(now);
+        let late = self.deadline().filter(|(deadline, _)| now > *deadline);
+        if let Some((deadline, _)) = late {
+            // Since then, not since somebody noticed: the wait after it is for whoever came then.
+            self.give_up_beside(deadline);
         }
-        late
+        late.is_some()
     }
 
     fn hear_pair_1(

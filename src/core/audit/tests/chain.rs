@@ -4,13 +4,13 @@ use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use pump_protocol::{
     message::AuditHead,
-    wire::{Malformed, Text, decode, encode},
+    wire::{Bounded, Malformed, Text, decode, encode},
 };
 
 use super::{
     super::{
         Checkpoint, Genesis, Record, Unsealable,
-        chain::{BATCH_ENTRIES_MAX, BODY_LEN_MAX, KEPT_LEN_MAX},
+        chain::{BATCH_ENTRIES_MAX, BODY_LEN_MAX, KEPT_LEN_MAX, kept_digest},
     },
     Batch, Chain, Ending, Entry, Finding, Stored, Verifier, Written, batch, device, entry, genesis, walk, write,
 };
@@ -196,6 +196,53 @@ proptest! {
         let words = finding.to_string();
         let named = format!("record {}:", first_bad + 1);
         prop_assert!(words.starts_with(&named), "{named} but {words}");
+    }
+
+    #[test]
+    fn a_line_put_in_anywhere_is_found_whatever_hash_it_has(at in 0_usize..=20, renumber: bool, body: Vec<u8>) {
+        let mut written = write((1..=20).map(batch));
+        let like = written.lines[at.min(19)].record.clone();
+        let previous = at.checked_sub(1).map_or_else(|| genesis().hash(), |before| written.lines[before].hash);
+        let body = Bounded::filled_from(body);
+        let record = Record { seq: at as u64 + 1, body, kept_digest: written.ending.kept_digest, ..like };
+        let hash = record.hash_after(&previous);
+        written.lines.insert(at, Stored { record, hash });
+        if renumber {
+            written.lines.iter_mut().zip(1..).for_each(|(line, seq)| line.record.seq = seq);
+        }
+        // It agrees with what stands before it: the line behind it doesn't, or nothing should stand behind the newest.
+        let words = walk(&written).unwrap_err().to_string();
+        let seq = if at == 20 { 21 } else { at + 2 };
+        // proves R-REC-02
+        prop_assert!(words.starts_with(&format!("record {seq}:")), "put in as {}: {words}", at + 1);
+    }
+
+    #[test]
+    fn a_line_written_anew_is_found_though_all_behind_it_are_hashed_again(at in 0_usize..20, body: Vec<u8>) {
+        let mut written = write((1..=20).map(batch));
+        let before = written.lines[at].record.body.clone();
+        written.lines[at].record.body = Bounded::filled_from(body);
+        prop_assume!(written.lines[at].record.body != before);
+        let mut previous = at.checked_sub(1).map_or_else(|| genesis().hash(), |before| written.lines[before].hash);
+        for line in &mut written.lines[at..] {
+            line.hash = line.record.hash_after(&previous);
+            previous = line.hash;
+        }
+        // proves R-REC-02
+        prop_assert_eq!(walk(&written).unwrap_err(), Finding::HeadDisagrees { seq: 20 });
+    }
+
+    #[test]
+    fn the_newest_lines_taken_away_are_named(left in 0_usize..20, kept: Vec<u8>) {
+        let mut written = write((1..=20).map(batch));
+        written.lines.truncate(left);
+        let found = walk(&written).unwrap_err();
+        // proves R-REC-02
+        prop_assert_eq!(found, Finding::NewestRemoved { seq: left as u64 + 1, count: 20 });
+
+        let mut written = write((1..=20).map(batch));
+        written.ending.kept_digest = Some(kept_digest(&kept));
+        prop_assert_eq!(walk(&written).unwrap_err(), Finding::KeptChanged { seq: 20 });
     }
 
     #[test]

@@ -1,0 +1,4 @@
+//! `export` under the fuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pump_fuzz::export::run(bytes));

@@ -1,0 +1,4 @@
+//! `record` under the fuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pump_fuzz::record::run(bytes));

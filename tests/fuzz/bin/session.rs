@@ -1,0 +1,4 @@
+//! `session` under the fuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pump_fuzz::session::run(bytes));

@@ -1,0 +1,4 @@
+//! `story` under the fuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pump_fuzz::story::run(bytes));

@@ -1,0 +1,38 @@
+//! Whatever stands in the configuration file.
+
+use std::{cell::LazyCell, fs};
+
+use pump_remote::{
+    adapters::clock::SPEED_MAX,
+    shell::config::{Config, ConfigError},
+};
+use tempfile::TempDir;
+
+thread_local! {
+    static DIR: LazyCell<TempDir> = const { LazyCell::new(crate::record::in_memory) };
+}
+
+/// The target.
+pub fn run(bytes: &[u8]) {
+    DIR.with(|dir| {
+        let path = dir.path().join("config.toml");
+        fs::write(&path, bytes).expect("memory can be written");
+        match Config::read(&path) {
+            Ok((config, digest)) => {
+                assert!((1..=SPEED_MAX).contains(&config.pump.speed.get()));
+                assert!(config.button.pin.is_none_or(|pin| pin.get() <= 27));
+                let again = Config::read(&path).expect("it was read just now");
+                assert_eq!(again, (config, digest));
+            }
+            Err(ConfigError::Long { len, .. }) => assert_eq!(len, bytes.len() as u64),
+            Err(ConfigError::Io { source, .. }) => {
+                assert_eq!(source.kind(), std::io::ErrorKind::InvalidData, "only text is read: {source}");
+                assert!(core::str::from_utf8(bytes).is_err());
+            }
+            Err(error @ ConfigError::Toml { .. }) => {
+                let said = error.to_string();
+                assert!(said.contains("config.toml") && said.contains("nothing was started"), "{said}");
+            }
+        }
+    });
+}
