@@ -88,6 +88,7 @@ fn refused_at_every_call(errno: Errno, lasting: Lasting, stride: u32) {
         at += stride;
     }
     assert!(runs > 0);
+    // proves R-ANS-10
     assert!(lasting == Lasting::OneCall || said > 0, "the page never said that nothing can be recorded");
     println!(
         "{errno} {lasting:?}: {runs} runs, {unopened} of them could not open the record and said so, {refused} batches refused, \
@@ -169,7 +170,6 @@ fn a_record_that_could_only_be_opened_for_reading_is_not_taken_for_open() {
 
 #[test]
 fn a_disk_that_fails_once_at_any_call() {
-    // proves R-ANS-10
     refused_at_every_call(Errno::EIO, Lasting::OneCall, 30);
 }
 
@@ -180,7 +180,6 @@ fn a_disk_that_fails_until_the_page_says_so() {
 
 #[test]
 fn a_disk_that_is_full_until_the_page_says_so() {
-    // proves R-REC-07
     refused_at_every_call(Errno::ENOSPC, Lasting::UntilSaid, 25);
 }
 
