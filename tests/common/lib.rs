@@ -138,6 +138,10 @@ pub struct World {
     pub bonded: bool,
     /// How much faster than ours the pump's clock runs, in millionths.
     pub drift_ppm: i64,
+    /// The person's clock stands still, as one does whose battery is flat.
+    pub wall_stands: bool,
+    /// The pump has no power: no time passes for it.
+    pub pump_is_off: bool,
     /// Whether an answer out of place is a bug: everywhere but where a test falsifies the pump.
     pub pump_is_honest: bool,
     /// Scripted faults, each used once.
@@ -202,6 +206,8 @@ impl World {
             role: Role::Patient,
             bonded: true,
             drift_ppm: 0,
+            wall_stands: false,
+            pump_is_off: false,
             pump_is_honest: true,
             faults: Vec::new(),
             sealed: None,
@@ -546,7 +552,9 @@ impl World {
 
     fn step_to(&mut self, span: Millis, wanted: Option<Uptime>) {
         self.now.uptime = self.now.uptime.after(span);
-        self.now.wall = self.now.wall.map(|wall| wall.after(span));
+        if !self.wall_stands {
+            self.now.wall = self.now.wall.map(|wall| wall.after(span));
+        }
         self.drifted_ppm_ms += self.drift_ppm * i64::try_from(span.get()).unwrap_or(0);
         let drifted_ms = self.drifted_ppm_ms.div_euclid(1_000_000);
         self.drifted_ppm_ms -= drifted_ms * 1_000_000;
@@ -572,6 +580,9 @@ impl World {
 
     fn pump_passes(&mut self, span: Millis) {
         self.chronicle.observe(&self.pump);
+        if self.pump_is_off {
+            return;
+        }
         self.pump.advance(span);
         self.chronicle.passed(span);
         self.chronicle.observe(&self.pump);

@@ -261,6 +261,20 @@ fn a_dose_counts_for_as_long_as_it_takes_though_a_shorter_bolus_is_programmed_me
 }
 
 #[test]
+fn a_dose_that_a_reset_cut_short_leaves_the_window_when_the_pump_says_so() {
+    let mut world = world_at(9, 0, |programmed| programmed.window_limit = limit(24 * 4 + 50 + 5, hours(24)));
+    world.other_doses();
+    world.pass(mins(3));
+    world.pump.reset();
+    world.cut_link();
+    world.pass(secs(20));
+    world.doze(hours(23), mins(5));
+    world.pass(secs(20));
+    assert_eq!(wait_of(&world).reasons, [Reason::WindowLimit]);
+    agrees_with_the_pump(&world);
+}
+
+#[test]
 fn a_clinicians_bolus_that_takes_longer_than_a_dose_counts_until_its_own_end() {
     let off = |programmed: &mut Programmed| {
         (programmed.allotment, programmed.bolus_duration) = (0, secs(30));

@@ -52,7 +52,10 @@ pub(crate) enum Action {
     },
     Wall(Option<WallTime>),
     Latency(Millis),
-    PumpReset,
+    /// The pump loses its power, for so long.
+    PumpReset {
+        off: Millis,
+    },
     PumpStall,
     PumpUnstall,
     PumpStop,
@@ -67,6 +70,8 @@ pub(crate) enum Action {
         by_ms: i64,
         utc_offset_min: i16,
     },
+    /// The person's clock stops, or goes again.
+    WallStands(bool),
     Trouble {
         which: Trouble,
         holds: bool,
@@ -140,7 +145,7 @@ impl Story {
                 Some(WallTime { unix_ms: 1_990_000_000_000, utc_offset_min: -300 }),
             ])),
             86 => Action::Latency(Millis::new(chance.pick(&[0, 0, 60, 300, 1_200, 4_000, 6_000]))),
-            87 => Action::PumpReset,
+            87 => Action::PumpReset { off: Millis::from_secs(chance.pick(&[0, 0, 0, 20, 4_000, 90_000])) },
             88 => chance.pick(&[Action::PumpStall, Action::PumpUnstall, Action::PumpUnstall]),
             89 => chance.pick(&[Action::PumpStop, Action::PumpStart, Action::PumpStart]),
             90 => {
@@ -186,9 +191,14 @@ impl Story {
             Action::Reboot { off } => world.reboot(off),
             Action::Wall(wall) => world.set_wall(wall),
             Action::Latency(latency) => world.latency = latency,
-            Action::PumpReset => {
-                world.pump.reset();
+            Action::PumpReset { off } => {
                 world.cut_link();
+                let in_reach = std::mem::replace(&mut world.in_reach, false);
+                world.pump_is_off = true;
+                world.doze(off, Millis::new((off.get() / 60).clamp(500, 3_600_000)));
+                world.pump_is_off = false;
+                world.pump.reset();
+                world.in_reach = in_reach;
             }
             Action::PumpStall => world.pump.stall(),
             Action::PumpUnstall => self.unstall(),
@@ -198,6 +208,7 @@ impl Story {
                 world.pump.set_civil(CivilTime::from_millis(world.pump.civil().millis() + by_ms));
             }
             Action::MoveWall { by_ms, utc_offset_min } => world.move_wall(by_ms, Some(utc_offset_min)),
+            Action::WallStands(stands) => world.wall_stands = stands,
             Action::Trouble { which, holds } => world.say(Input::Trouble { which, holds }),
             Action::Battery(left) => world.say(Input::Battery { left }),
             Action::AcknowledgeAll => {
@@ -370,10 +381,10 @@ fn enter_code(world: &mut World, chance: &mut Chance) {
 
 fn what_is_set(chance: &mut Chance) -> Action {
     let hours = chance.pick(&[1, -1, 1, -1, 5, 24, -24, 24 * 365]);
-    if chance.one_in(2) {
-        Action::PumpClock { by_ms: hours * 3_600_000 }
-    } else {
-        Action::MoveWall { by_ms: hours * 3_600_000, utc_offset_min: chance.pick(&[120, 120, 60, -300]) }
+    match chance.below(5) {
+        0..=1 => Action::PumpClock { by_ms: hours * 3_600_000 },
+        2..=3 => Action::MoveWall { by_ms: hours * 3_600_000, utc_offset_min: chance.pick(&[120, 120, 60, -300]) },
+        _ => Action::WallStands(chance.one_in(2)),
     }
 }
 

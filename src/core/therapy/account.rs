@@ -128,11 +128,16 @@ impl Since {
     // keeps R-CLK-02
     /// No less than this has passed; nothing across a reset that was not carried over.
     fn age(&self, pump_now: PumpTime, now: Now) -> Millis {
-        let by_pump = pump_now.since(self.pump).unwrap_or(Millis::ZERO).saturating_add(self.carried);
+        let by_pump = self.until(pump_now).unwrap_or(self.carried);
         match self.uptime {
             Some((boot, uptime)) if boot == now.boot => by_pump.min(now.uptime.since(uptime)),
             Some(_) | None => by_pump,
         }
+    }
+
+    /// How much later this is, with what was carried over; unknown across a reset.
+    fn until(&self, at: PumpTime) -> Option<Millis> {
+        at.since(self.pump).map(|passed| passed.saturating_add(self.carried))
     }
 
     /// The later of two moments, as far as the pump's clock tells.
@@ -144,7 +149,7 @@ impl Since {
     }
 
     fn carry_over(&mut self, last_seen: PumpTime, from: PumpTime) {
-        let carried = last_seen.since(self.pump).unwrap_or(Millis::ZERO).saturating_add(self.carried);
+        let carried = self.until(last_seen).unwrap_or(self.carried);
         *self = Self { pump: from, carried, uptime: self.uptime };
     }
 }
@@ -170,14 +175,14 @@ impl Account {
     /// A dose ended then, or will: it may take longer than was programmed here when it was counted.
     pub fn ends_at(&mut self, source: DoseSource, at: PumpTime) {
         for dose in self.doses.as_mut_slice().iter_mut().filter(|dose| dose.source == source) {
-            dose.lasts = dose.lasts.max(at.since(dose.since.pump).unwrap_or(Millis::ZERO));
+            dose.lasts = dose.lasts.max(dose.since.until(at).unwrap_or(Millis::ZERO));
         }
     }
 
     /// The pump's history tells when it ended: none of it lies behind that, and none was stopped later.
     pub fn ended_at(&mut self, source: DoseSource, at: PumpTime) {
         for dose in self.doses.as_mut_slice().iter_mut().filter(|dose| dose.source == source) {
-            dose.lasts = at.since(dose.since.pump).unwrap_or(dose.lasts);
+            dose.lasts = dose.since.until(at).unwrap_or(dose.lasts);
         }
     }
 
@@ -395,6 +400,16 @@ mod tests {
             "5 h + 18 h: counts still"
         );
         assert_eq!(account.used(&morphine(), restarted.after(hours(19)), now_at(hours(69))), 0);
+    }
+
+    #[test]
+    fn a_dose_that_a_reset_cut_short_ended_at_the_reset() {
+        let mut account = Account::default();
+        account.count(ours(1, hours(10)));
+        let restarted = PumpTime::new(2, Millis::ZERO);
+        account.clock_was_lost(pump_at(10).after(Millis::from_mins(3)), restarted);
+        account.ended_at(DoseSource::Ours { id: RequestId(1) }, restarted);
+        assert_eq!(account.doses.first().map(|dose| dose.lasts), Some(Millis::from_mins(3)));
     }
 
     #[test]
