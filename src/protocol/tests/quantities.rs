@@ -30,7 +30,7 @@ fn read(shown: &str) -> Option<u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1024) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn sums_of_doses_are_the_same_in_any_order_and_never_wrap(a in dose(), b in dose(), c in dose()) {

@@ -394,8 +394,9 @@ fn name(key: bool) -> KeyFingerprint {
 
 #[test]
 fn no_order_of_words_and_mishaps_gives_a_dose_too_many() {
-    let (doses, cases) = (Cell::new(0), 256);
-    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) });
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let (doses, cases) = (Cell::new(0), config.cases);
+    let mut runner = TestRunner::new(config);
     let told = runner.run(&steps(), |steps| {
         let mut world = World::new();
         for step in &steps {

@@ -30,7 +30,7 @@ fn eventful() -> Bench {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn one_long_step_ends_where_many_short_ones_do(steps in prop::collection::vec(0_u64..90_000_000, 1..24)) {

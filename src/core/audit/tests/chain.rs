@@ -161,7 +161,7 @@ fn the_longest_of_everything_can_be_sealed_and_read_back() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_flipped_bit_of_any_line_is_found_there(at in 0_usize..20, offset in any::<prop::sample::Index>(), bit in 0_u8..8) {

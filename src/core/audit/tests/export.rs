@@ -194,7 +194,7 @@ fn a_checkpoint_of_another_place_is_found() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_flipped_bit_of_a_signed_export_is_found(at in any::<prop::sample::Index>(), bit in 0_u8..8, header: bool) {
