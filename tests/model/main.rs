@@ -28,7 +28,7 @@
 //!
 //! # Running it
 //! - `cargo test -p pump-tests --test model`: the short scopes.
-//! - `MODEL_STATES=10000000 cargo test --release -p pump-tests --test model -- --nocapture`: goes on with wider ones until so
+//! - `MODEL_STATES=10000000 cargo test --profile proof -p pump-tests --test model -- --nocapture`: goes on with wider ones until so
 //!   many distinct states have been visited.
 //! - A broken promise is printed as the shortest list of steps that leaving steps out finds, and the command that plays it again.
 
