@@ -3,7 +3,8 @@
 //!
 //! # Promises
 //! - Nothing here decides about a dose: every decision comes out of [`Remote`].
-//! - The loop waits for nobody: card, radio and display have tasks of their own, and every queue between is bounded.
+//! - The loop waits for nobody: card, radio and display have tasks of their own, and every queue between is bounded. A turn takes
+//!   at most [`TURN_MAX`].
 //! - Closing is recorded, and the record is signed and closed before the program ends.
 
 pub mod config;
@@ -29,6 +30,10 @@ use crate::adapters::clock::Clock;
 // keeps R-DEV-03
 /// The most inputs of one kind that wait: a burst of touches, or of pages of history.
 const WAITING_MAX: usize = 64;
+// keeps R-DEV-04
+/// The most that one turn takes, on the slowest machine that is meant: fifty times the longest thought of the machine that was
+/// ever measured (`cargo test -p pump-tests --test simulation hostile -- --nocapture`), and half of what a hand notices.
+pub const TURN_MAX: Duration = Duration::from_millis(250);
 /// How long a close waits for the last records.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 

@@ -2,5 +2,6 @@
 
 mod bad_files;
 mod common;
+mod deaf;
 mod log;
 mod over_a_socket;
