@@ -2,7 +2,9 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use i_slint_backend_testing::{ElementHandle, TestingBackend, TestingBackendOptions, mock_elapsed_time};
+use i_slint_backend_testing::{
+    AccessibleRole, ElementHandle, ElementQuery, TestingBackend, TestingBackendOptions, mock_elapsed_time,
+};
 use pump_core::screen::{Intent, Screen};
 use pump_remote::adapters::slint::{Panel, Window};
 use slint::{
@@ -60,6 +62,12 @@ impl Display {
         ElementHandle::find_by_element_id(self.window.component(), id).collect()
     }
 
+    /// Everything on the page; what takes no room is not on it.
+    pub(crate) fn everything(&self) -> Vec<Seen> {
+        let all = ElementQuery::from_root(self.window.component()).match_descendants().find_all();
+        all.iter().map(Seen::of).filter(|seen| seen.width * seen.height > 0.0).collect()
+    }
+
     pub(crate) fn down(&self, at: LogicalPosition) {
         self.dispatch(WindowEvent::PointerPressed { position: at, button: PointerEventButton::Left });
     }
@@ -74,6 +82,69 @@ impl Display {
 
     fn dispatch(&self, event: WindowEvent) {
         let _ = self.window.component().window().dispatch_event_with_result(event);
+    }
+}
+
+/// What is known of one element, asked once.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) label: String,
+    pub(crate) role: Option<AccessibleRole>,
+    pub(crate) x: f32,
+    pub(crate) y: f32,
+    pub(crate) width: f32,
+    pub(crate) height: f32,
+}
+
+impl Seen {
+    fn of(element: &ElementHandle) -> Self {
+        let (at, size) = (element.absolute_position(), element.size());
+        Self {
+            id: element.id().unwrap_or_default().into(),
+            kind: element.type_name().unwrap_or_default().into(),
+            label: element.accessible_label().unwrap_or_default().into(),
+            role: element.accessible_role(),
+            x: at.x,
+            y: at.y,
+            width: size.width,
+            height: size.height,
+        }
+    }
+
+    pub(crate) fn is_text(&self) -> bool {
+        ["Sentence", "FitText", "Countdown"].contains(&self.kind.as_str())
+    }
+
+    pub(crate) fn right(&self) -> f32 {
+        self.x + self.width
+    }
+
+    pub(crate) fn bottom(&self) -> f32 {
+        self.y + self.height
+    }
+
+    /// Whether two elements share more than their edges; a line's box is a fifth higher than what is written in it.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let leading = self.height.min(other.height) / 5.0;
+        self.right() > other.x + 1.0
+            && other.right() > self.x + 1.0
+            && self.bottom() > other.y + leading
+            && other.bottom() > self.y + leading
+    }
+
+    pub(crate) fn contains(&self, inner: &Self) -> bool {
+        inner.x >= self.x - 1.0
+            && inner.y >= self.y - 1.0
+            && inner.right() <= self.right() + 1.0
+            && inner.bottom() <= self.bottom() + 1.0
+    }
+
+    /// Whether a sign stands at the height of a word, before it or within it.
+    pub(crate) fn is_beside(&self, word: &Self) -> bool {
+        let middle = self.y + self.height / 2.0;
+        middle > word.y && middle < word.bottom() && self.x < word.right()
     }
 }
 

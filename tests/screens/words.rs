@@ -7,11 +7,11 @@ use pump_protocol::{
     message::DenyReason,
     quantity::{Dose, Millis, Volume},
 };
-use pump_remote::adapters::slint::Panel;
+use pump_remote::adapters::slint::{Colours, Looks, Panel};
 use pump_ui::{Alarms, Changes, NotGivenCode, Reasons, Request, Theme, Words};
-use slint::{Color, ComponentHandle, Model};
+use slint::{ComponentHandle, Model};
 
-use crate::{display::Display, story};
+use crate::{display::Display, pages::luminance, story};
 
 #[test]
 fn every_reason_says_what_is_so_and_what_to_do() {
@@ -121,50 +121,46 @@ fn amounts_can_not_be_misread() {
     assert_eq!(request.get_delivered(), "12.5\u{a0}mcg");
 }
 
-fn luminance(color: Color) -> f64 {
-    let channel = |value: u8| {
-        let value = f64::from(value) / 255.0;
-        if value <= 0.039_28 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-    };
-    0.2126 * channel(color.red()) + 0.7152 * channel(color.green()) + 0.0722 * channel(color.blue())
-}
-
 #[test]
-fn every_ink_stands_out_seven_to_one() {
+fn every_ink_stands_out_in_every_look() {
     let display = Display::new(Panel::FIVE_INCH);
-    let theme = display.window.component().global::<Theme>();
-    let dark = [("page", theme.get_page()), ("raised", theme.get_raised())];
-    let inks = [
-        ("ink", theme.get_ink()),
-        ("soft-ink", theme.get_soft_ink()),
-        ("wait-ink", theme.get_wait_ink()),
-        ("off-ink", theme.get_off_ink()),
-        ("busy-ink", theme.get_busy_ink()),
-        ("unsure-ink", theme.get_unsure_ink()),
-        ("part-ink", theme.get_part_ink()),
-        ("warn-ink", theme.get_warn_ink()),
-        ("alarm-bright", theme.get_alarm_bright()),
-    ];
-    let mut pairs: Vec<_> = inks.iter().flat_map(|ink| dark.iter().map(move |ground| (*ink, *ground))).collect();
-    let ready = ("ready-ink", theme.get_ready_ink());
-    let stop = ("stop-ink", theme.get_stop_ink());
-    let alarm = ("alarm-ink", theme.get_alarm_ink());
-    let page = ("page", theme.get_page());
-    pairs.extend([
-        (ready, ("ready-fill", theme.get_ready_fill())),
-        (ready, ("ready-pressed", theme.get_ready_pressed())),
-        (stop, ("stop-fill", theme.get_stop_fill())),
-        (stop, ("stop-pressed", theme.get_stop_pressed())),
-        (alarm, ("alarm-fill", theme.get_alarm_fill())),
-        (alarm, ("alarm-pressed", theme.get_alarm_pressed())),
-        (page, ("ink, under a notice", theme.get_ink())),
-        (page, ("warn-ink, under an alarm", theme.get_warn_ink())),
-        (page, ("busy-ink, under an alarm", theme.get_busy_ink())),
-    ]);
-    for ((ink, above), (ground, below)) in pairs {
-        let (lighter, darker) = (luminance(above).max(luminance(below)), luminance(above).min(luminance(below)));
-        let contrast = (lighter + 0.05) / (darker + 0.05);
-        // proves R-DSP-03
-        assert!(contrast >= 7.0, "{ink} on {ground}: {contrast:.1} to 1");
+    for (colours, least) in [(Colours::Dark, 7.0), (Colours::Light, 7.0), (Colours::HighContrast, 10.0)] {
+        display.window.dress(Looks { theme: colours, ..Looks::default() });
+        let theme = display.window.component().global::<Theme>();
+        let page = ("page", theme.get_page());
+        let grounds = [page, ("raised", theme.get_raised())];
+        let inks = [
+            ("ink", theme.get_ink()),
+            ("soft-ink", theme.get_soft_ink()),
+            ("wait-ink", theme.get_wait_ink()),
+            ("off-ink", theme.get_off_ink()),
+            ("busy-ink", theme.get_busy_ink()),
+            ("unsure-ink", theme.get_unsure_ink()),
+            ("part-ink", theme.get_part_ink()),
+            ("warn-ink", theme.get_warn_ink()),
+            ("alarm-bright", theme.get_alarm_bright()),
+        ];
+        let on_grounds = inks.iter().flat_map(|ink| grounds.iter().map(move |ground| (*ink, *ground, least)));
+        let ready = ("ready-ink", theme.get_ready_ink());
+        let stop = ("stop-ink", theme.get_stop_ink());
+        let alarm = ("alarm-ink", theme.get_alarm_ink());
+        let on_fills = [
+            (ready, ("ready-fill", theme.get_ready_fill())),
+            (ready, ("ready-pressed", theme.get_ready_pressed())),
+            (stop, ("stop-fill", theme.get_stop_fill())),
+            (stop, ("stop-pressed", theme.get_stop_pressed())),
+            (alarm, ("alarm-fill", theme.get_alarm_fill())),
+            (alarm, ("alarm-pressed", theme.get_alarm_pressed())),
+            (("ink", theme.get_ink()), ("pressed", theme.get_pressed())),
+        ]
+        .map(|(ink, fill)| (ink, fill, 7.0));
+        // What is counted or touched by its edge alone.
+        let edges = [("line", theme.get_line()), ("ready-fill", theme.get_ready_fill())].map(|edge| (edge, page, 3.0));
+        for ((ink, above), (ground, below), least) in on_grounds.chain(on_fills).chain(edges) {
+            let [above, below] = [above, below].map(|it| luminance((it.red(), it.green(), it.blue())));
+            let contrast = (above.max(below) + 0.05) / (above.min(below) + 0.05);
+            // proves R-DSP-03
+            assert!(contrast >= least, "{colours:?}: {ink} on {ground}: {contrast:.1} to 1");
+        }
     }
 }

@@ -24,6 +24,11 @@ pub(super) fn amount(amount: impl Display) -> SharedString {
     amount.to_string().replace(' ', NO_BREAK).into()
 }
 
+/// The same text with every word on a line of its own: as wide as its widest word.
+pub(super) fn words_apart(text: &str) -> SharedString {
+    text.replace(' ', "\n").into()
+}
+
 /// A count.
 pub(super) fn count(count: impl Display) -> SharedString {
     count.to_string().into()

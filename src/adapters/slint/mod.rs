@@ -17,7 +17,7 @@ pub mod headless;
 use std::{cell::Cell, rc::Rc};
 
 use pump_core::screen::{Control, Face, Hold, Intent, Level, Screen, Source, Visit};
-use pump_ui::{Alarms, AppWindow, CodeEntry, Destination, Going, Hands, HeldControl, Theme, TouchLevel};
+use pump_ui::{Alarms, AppWindow, CodeEntry, Destination, Going, Hands, HeldControl, Look, Theme, TouchLevel};
 use slint::{ComponentHandle, PhysicalSize, PlatformError};
 
 /// A display, as far as the pages must know it.
@@ -38,6 +38,37 @@ impl Panel {
     pub const FIVE_INCH_WINDOW: Self = Self { width: 360, height: 640, pixels_per_mm: 294.0 / 25.4 / 2.0 };
     /// 800 × 480 on 7 inches, lying: 133 pixels an inch.
     pub const SEVEN_INCH: Self = Self { width: 800, height: 480, pixels_per_mm: 133.0 / 25.4 };
+}
+
+/// How the pages look; nothing of it changes what they say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Looks {
+    /// The colours.
+    pub theme: Colours,
+    /// How large sentences are; words of state and countdowns are as large as can be always.
+    pub text: TextSize,
+}
+
+/// The colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Colours {
+    /// Light on dark: for the night, and the default.
+    #[default]
+    Dark,
+    /// Dark on light: for the day.
+    Light,
+    /// Black, white and few bright inks.
+    HighContrast,
+}
+
+/// How large sentences are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TextSize {
+    /// As the pages are laid out.
+    #[default]
+    Normal,
+    /// A quarter larger, wherever there is room.
+    Large,
 }
 
 /// The window with the remote's pages.
@@ -74,6 +105,7 @@ impl Window {
             shown: None,
             finger: Rc::new(Cell::new(None)),
         };
+        window.app.global::<Theme>().on_words_apart(|text| format::words_apart(&text));
         window.listen();
         Ok(window)
     }
@@ -82,6 +114,18 @@ impl Window {
     pub fn fit(&self, panel: Panel) {
         self.app.global::<Theme>().set_mm(panel.pixels_per_mm);
         self.app.window().set_size(PhysicalSize::new(panel.width, panel.height));
+    }
+
+    /// Changes how everything looks, at once.
+    // keeps R-DSP-10, R-DSP-11
+    pub fn dress(&self, looks: Looks) {
+        let theme = self.app.global::<Theme>();
+        theme.set_look(match looks.theme {
+            Colours::Dark => Look::Dark,
+            Colours::Light => Look::Light,
+            Colours::HighContrast => Look::HighContrast,
+        });
+        theme.set_large(looks.text == TextSize::Large);
     }
 
     /// Shows this screen, and redraws what is different.
