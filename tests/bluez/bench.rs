@@ -7,7 +7,9 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use bluer::Adapter;
+use bluer::{Adapter, Device};
+use futures::StreamExt as _;
+use pump_core::audit::event::Event;
 
 use crate::{
     judge::{self, Agreed},
@@ -90,7 +92,11 @@ impl Bench {
 
     /// Starts the pump that is kept here.
     pub(crate) async fn pump(&self) -> anyhow::Result<Pump> {
-        let state = self.at("pump");
+        self.pump_at("pump").await
+    }
+
+    async fn pump_at(&self, name: &str) -> anyhow::Result<Pump> {
+        let state = self.at(name);
         fs::create_dir_all(&state)?;
         let adapter = &self.stack.adapters[1];
         let state = state.join("state");
@@ -129,10 +135,41 @@ impl Bench {
         copy(&paired.place, &self.place)
     }
 
+    /// Both, started from a pairing and READY.
+    pub(crate) async fn ready(&mut self) -> anyhow::Result<(Pump, Remote)> {
+        self.paired().await?;
+        let pump = self.pump().await?;
+        let mut remote = self.remote()?;
+        remote.shows("READY", LINK_MAX).await?;
+        Ok((pump, remote))
+    }
+
+    /// An empty place, and radios that know nobody.
+    pub(crate) async fn unpaired(&mut self) -> anyhow::Result<()> {
+        self.stack.forget_bonds().await?;
+        // The bond that the kept pairing rests on is gone with them.
+        self.paired = None;
+        empty(&self.place)
+    }
+
+    /// The secret on the card of another pump.
+    pub(crate) async fn another_secret(&self) -> anyhow::Result<String> {
+        let pump = self.pump_at("another").await?;
+        let secret = pump.secret.clone();
+        pump.program.quit("quit").await?;
+        Ok(secret)
+    }
+
+    /// Ends both, in good order.
+    pub(crate) async fn end(&self, pump: Pump, remote: Remote) -> anyhow::Result<()> {
+        ensure!(remote.program.quit("quit").await?, "the remote did not end in good order");
+        ensure!(pump.program.quit("quit").await?, "the pump did not end in good order");
+        Ok(())
+    }
+
     /// Pairs in an empty place, and keeps what that has left.
     pub(crate) async fn pair(&mut self) -> anyhow::Result<()> {
-        self.stack.forget_bonds().await?;
-        empty(&self.place)?;
+        self.unpaired().await?;
         let mut pump = self.pump().await?;
         // The shortest that can be programmed.
         pump.says("program duration=1 lockout=5 allotment=48 limit=4000", "is in force").await?;
@@ -154,6 +191,43 @@ impl Bench {
     /// How many bonds the remote's and the pump's side have.
     pub(crate) async fn bonds(&self) -> anyhow::Result<[usize; 2]> {
         Ok([bonds(&self.stack.remotes().await?).await?, bonds(&self.stack.pumps().await?).await?])
+    }
+
+    /// Waits until both sides have a bond.
+    pub(crate) async fn until_bonded(&self, within: Duration) -> anyhow::Result<()> {
+        let bonded = async {
+            let adapter = self.stack.remotes().await?;
+            let mut events = Box::pin(adapter.discover_devices_with_changes().await?);
+            while bonds(&adapter).await? == 0 {
+                events.next().await.context("the adapter is gone")?;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(within, bonded).await.context("no bond was made")?
+    }
+
+    /// The devices that are connected, seen from the pump's side.
+    pub(crate) async fn connected(&self) -> anyhow::Result<Vec<Device>> {
+        let adapter = self.stack.pumps().await?;
+        let mut connected = Vec::new();
+        for address in adapter.device_addresses().await? {
+            let device = adapter.device(address)?;
+            if device.is_connected().await? {
+                connected.push(device);
+            }
+        }
+        Ok(connected)
+    }
+
+    /// Waits until the record holds such an event: the record's file tells nobody that it has grown, so it is read again.
+    pub(crate) async fn until_recorded(&self, wanted: impl Fn(&Event) -> bool, within: Duration) -> anyhow::Result<()> {
+        let recorded = async {
+            while !judge::events(&self.record()).await?.iter().any(|happened| wanted(&happened.event)) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(within, recorded).await.context("the record does not say it")?
     }
 
     /// Compares the pump's history with the remote's record; both may still run.
@@ -224,6 +298,24 @@ impl Remote {
     pub(crate) async fn comes_to(&mut self, page: &str, within: Duration) -> anyhow::Result<String> {
         let line = format!("page {page}");
         self.program.line(&line, within, |said| said.starts_with(&line)).await
+    }
+
+    /// Waits for the first of several pages.
+    pub(crate) async fn comes_to_one_of(&mut self, pages: &[&str], within: Duration) -> anyhow::Result<String> {
+        let is_one = |line: &str| pages.iter().any(|page| line.starts_with(&format!("page {page}")));
+        self.program.line(&format!("one of the pages {pages:?}"), within, is_one).await
+    }
+
+    /// Holds, until the dose goes in.
+    pub(crate) async fn starts_a_dose(&mut self) -> anyhow::Result<()> {
+        self.types("hold").await?;
+        self.comes_to("DELIVERING", LINK_MAX).await.map(drop)
+    }
+
+    /// Stops the dose that goes in; what came of it.
+    pub(crate) async fn stops_it(&mut self) -> anyhow::Result<String> {
+        self.types("stop").await?;
+        Ok(self.comes_to("GIVEN IN PART", LINK_MAX).await?.replace("page ", ""))
     }
 
     /// Waits until its link is up or down.

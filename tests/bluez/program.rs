@@ -41,6 +41,11 @@ impl Transcript {
         lines.push(format!("{:9.3} {who:>9} {line}", self.1.elapsed().as_secs_f64()));
     }
 
+    /// Whether anybody has said this since it was last taken.
+    pub(crate) fn holds(&self, words: &str) -> bool {
+        self.lines().iter().any(|line| line.contains(words))
+    }
+
     /// Everything since it was last taken.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.lines())

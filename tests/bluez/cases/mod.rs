@@ -1,6 +1,11 @@
 //! The cases, in the order in which they are run.
 
+mod cut;
+mod daemon;
+mod dose;
 mod figures;
+mod killed;
+mod pairing;
 
 use futures::future::BoxFuture;
 
@@ -34,5 +39,30 @@ macro_rules! cases {
 }
 
 cases! {
+    "pairing with the card's secret", Short, pairing::right;
+    "pairing with another card's secret", Short, pairing::wrong_secret;
+    "pairing while the window is closed", Short, pairing::window_closed;
+    "pairing cut before and after its last word", Long, pairing::interrupted;
+    "pairing by a remote that dies once bonded", Long, pairing::killed;
+    "a dose from end to end", Short, dose::end_to_end;
+    "a hold in the lockout", Short, dose::lockout;
+    "a dose that the pump denies", Long, dose::denied;
+    "a dose as the record tells it", Long, dose::recorded;
+    "the reservoir for the caregiver", Short, dose::reservoir;
+    "link cut after GRANT", Short, cut::after_grant;
+    "link cut before COMMIT", Short, cut::before_commit;
+    "link cut after COMMIT", Short, cut::after_commit;
+    "link cut in mid-delivery", Short, cut::in_delivery;
+    "Stop over a flapping link", Short, cut::stop_flapping;
+    "pump reset in mid-bolus", Short, cut::pump_reset;
+    "bluetoothd killed before COMMIT", Short, daemon::killed_before;
+    "bluetoothd killed during COMMIT", Short, daemon::killed_during;
+    "bluetoothd killed while it is asked", Long, daemon::killed_anywhere;
+    "bluetoothd killed after COMMIT", Short, daemon::killed_after;
+    "adapters off and on", Short, daemon::adapters;
+    "remote killed when it has asked", Short, killed::prepared;
+    "remote killed when it has committed", Short, killed::committed;
+    "remote killed while the dose goes in", Long, killed::accepted;
+    "remote killed when all is settled", Long, killed::settled;
     "bare exchanges", Long, figures::bare;
 }
