@@ -37,7 +37,14 @@ pub(crate) async fn pump(adapter: &str) -> anyhow::Result<()> {
     let session = Session::new().await?;
     let adapter = session.adapter(adapter)?;
     adapter.set_pairable(true).await?;
-    let _agent = session.register_agent(Agent::default()).await?;
+    // With both controllers under one daemon the default agent is asked for whoever didn't begin: that is the pump's side.
+    let yes = Agent {
+        request_default: true,
+        request_confirmation: Some(Box::new(|_| async { Ok(()) }.boxed())),
+        request_authorization: Some(Box::new(|_| async { Ok(()) }.boxed())),
+        ..Agent::default()
+    };
+    let _agent = session.register_agent(yes).await?;
     let (heard, mut hears) = mpsc::channel::<Vec<u8>>(16);
     let (subscribed, mut subscriptions) = mpsc::channel::<CharacteristicNotifier>(4);
     let _served = adapter
@@ -113,7 +120,7 @@ pub(crate) async fn measure(bench: &Bench, exchanges: usize) -> anyhow::Result<F
     pump.line("that it serves", SOON, |line| line == "serving").await?;
     let session = Session::new().await?;
     let adapter = session.adapter(&bench.stack.adapters[0])?;
-    let _agent = session.register_agent(Agent { request_default: true, ..Agent::default() }).await?;
+    let _agent = session.register_agent(Agent::default()).await?;
     let device = tokio::time::timeout(LINK_MAX, find(&adapter, SERVICE)).await.context("no bare pump was found")??;
     if !device.is_paired().await? {
         device.pair().await.context("the bare pump can't be bonded with")?;
