@@ -34,8 +34,8 @@ pub const WANTED: [Wanted; 6] = [
     Wanted {
         group: "General",
         key: "SecureConnections",
-        value: "only",
-        otherwise: "a bond may be made with legacy pairing, which anybody who listens can read",
+        value: "on",
+        otherwise: "bonds are made with legacy pairing, which anybody who listens can read; or, with \"only\", none at all",
     },
     Wanted {
         group: "General",
