@@ -124,16 +124,14 @@ fn start_bluetoothd(transcript: &Transcript, debug: bool) -> anyhow::Result<Prog
 
 /// The names of two controllers that are switched on, once there are two.
 async fn two_listed() -> anyhow::Result<[String; 2]> {
-    let session = loop {
-        match Session::new().await {
-            Ok(session) => break session,
-            // The daemon is not on the bus yet, and the library has no event for its coming.
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    };
+    let session = Session::new().await?;
     let mut events = Box::pin(session.events().await?);
     loop {
-        let mut names = session.adapter_names().await?;
+        let Ok(mut names) = session.adapter_names().await else {
+            // The daemon is not on the bus yet, and the library has no event for its coming.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         names.sort();
         if let [remotes, pumps] = names.as_slice() {
             for name in [remotes, pumps] {
