@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt};
 
 use super::{
-    LinkError,
+    LinkError, PumpAddress,
     bus::{ANSWER_MAX, Bus, DaemonWatch, within},
     service::{self, SERVICE, SESSION},
 };
@@ -37,9 +37,8 @@ const MTU_WITHHELD: usize = 5;
 pub struct Central {
     adapter: Option<String>,
     bus: Option<Bus>,
-    /// The one to ask first.
-    first: Option<Address>,
-    /// Which of several bonded pumps is next; whether it is the right one, its session says.
+    pump: Option<PumpAddress>,
+    /// Which of several bonds is next, where it is not known which is the pump's; its session says whether it is.
     turn: usize,
 }
 
@@ -51,14 +50,15 @@ struct Channel {
 }
 
 impl Central {
-    /// A way to the bonded pump, by this adapter or the default one.
-    pub const fn new(adapter: Option<String>) -> Self {
-        Self { adapter, bus: None, first: None, turn: 0 }
+    /// A way to the pump that is bonded under this address, by this adapter or the default one. Without an address each bond
+    /// is tried in turn.
+    pub const fn new(adapter: Option<String>, pump: Option<PumpAddress>) -> Self {
+        Self { adapter, bus: None, pump, turn: 0 }
     }
 
-    /// The same, with this one of several asked first.
-    pub(super) const fn to(adapter: Option<String>, first: Address) -> Self {
-        Self { adapter, bus: None, first: Some(first), turn: 0 }
+    /// Where the pump is.
+    pub const fn pump(&self) -> Option<PumpAddress> {
+        self.pump
     }
 
     /// The bus, connected anew if it was lost.
@@ -71,13 +71,12 @@ impl Central {
     }
 
     async fn reach(&mut self) -> Result<Fragments, LinkError> {
-        let (turn, named, first) = (self.turn, self.adapter.clone(), self.first);
+        let (turn, named, pump) = (self.turn, self.adapter.clone(), self.pump.map(|pump| Address::new(pump.0)));
         self.turn = self.turn.wrapping_add(1);
         let bus = self.bus().await?;
         let daemon = bus.watch();
         let adapter = bus.adapter(named.as_deref()).await?;
-        let mut bonded = bonded_pumps(&adapter).await?;
-        bonded.sort_by_key(|device| Some(device.address()) != first);
+        let bonded = bonded(&adapter, pump).await?;
         let device = bonded.get(turn.checked_rem(bonded.len()).ok_or(LinkError::NoBond)?).ok_or(LinkError::NoBond)?;
         let link = open(device.clone(), daemon).await;
         if link.is_ok() {
@@ -96,23 +95,23 @@ impl Dial for Central {
     }
 }
 
-/// The bonded devices that offer our service, in an order that stays.
-async fn bonded_pumps(adapter: &Adapter) -> Result<Vec<Device>, LinkError> {
+/// The bonded devices, in an order that stays; only this one, if it is named. Nothing is ever written to a device without a
+/// bond: BlueZ would begin to pair with it.
+async fn bonded(adapter: &Adapter, pump: Option<Address>) -> Result<Vec<Device>, LinkError> {
     let mut addresses: Vec<Address> = within("list its devices", ANSWER_MAX, adapter.device_addresses()).await?;
     addresses.sort();
-    let mut pumps = Vec::new();
+    let mut bonded = Vec::new();
     for address in addresses {
         let device = adapter.device(address)?;
-        if is_bonded_pump(&device).await? {
-            pumps.push(device);
+        if !within("describe a device", ANSWER_MAX, device.is_paired()).await? {
+            continue;
+        }
+        // A device that changes its address on the air is listed by the one it was first seen with, and keeps this one.
+        if pump.is_none() || pump == Some(within("describe a device", ANSWER_MAX, device.remote_address()).await?) {
+            bonded.push(device);
         }
     }
-    Ok(pumps)
-}
-
-/// Whether a device is bonded and was seen to offer our service. A write to a device without a bond would begin a pairing.
-pub(super) async fn is_bonded_pump(device: &Device) -> Result<bool, LinkError> {
-    Ok(within("describe a device", ANSWER_MAX, device.is_paired()).await? && offers_service(device).await?)
+    Ok(bonded)
 }
 
 /// Whether a device said that it has our service, on the air or in its table.

@@ -10,6 +10,7 @@
 //! - A link ends when the peer leaves, when `bluetoothd` ends or begins anew, when its adapter is switched off or taken away,
 //!   and when either side says more than the other takes. Every attempt looks all objects up anew.
 
+mod address;
 #[cfg(all(target_os = "linux", feature = "bluetooth"))]
 mod bus;
 #[cfg(all(target_os = "linux", feature = "bluetooth"))]
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use self::address::PumpAddress;
 #[cfg(not(all(target_os = "linux", feature = "bluetooth")))]
 pub use self::without::{Central, bond, serve};
 #[cfg(all(target_os = "linux", feature = "bluetooth"))]

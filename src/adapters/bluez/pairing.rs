@@ -14,7 +14,7 @@ use bluer::{
 use tokio_stream::StreamExt as _;
 
 use super::{
-    LinkError,
+    LinkError, PumpAddress,
     bus::{ANSWER_MAX, Bus, within},
     central::{Central, let_go, offers_service},
     service::SERVICE,
@@ -40,7 +40,8 @@ pub async fn bond(adapter: Option<&str>) -> Result<Central, LinkError> {
         return Err(LinkError::NotBonded(error.to_string()));
     }
     within("remember the bond", ANSWER_MAX, device.set_trusted(true)).await?;
-    Ok(Central::to(adapter.map(str::to_owned), device.address()))
+    let pump = within("describe a device", ANSWER_MAX, device.remote_address()).await?;
+    Ok(Central::new(adapter.map(str::to_owned), Some(PumpAddress(pump.0))))
 }
 
 /// An agent that can neither show nor ask: the radios then agree without a person, which the secret makes good.

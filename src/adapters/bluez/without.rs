@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::LinkError;
+use super::{LinkError, PumpAddress};
 use crate::adapters::{Dial, Fragments, clock::Clock, simulated::SharedHost};
 
 /// Dials nobody.
@@ -11,8 +11,13 @@ pub struct Central;
 
 impl Central {
     /// A way to no pump.
-    pub const fn new(_adapter: Option<String>) -> Self {
+    pub const fn new(_adapter: Option<String>, _pump: Option<PumpAddress>) -> Self {
         Self
+    }
+
+    /// Nowhere.
+    pub const fn pump(&self) -> Option<PumpAddress> {
+        None
     }
 }
 

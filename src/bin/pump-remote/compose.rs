@@ -15,7 +15,8 @@ use pump_core::{
 use pump_protocol::{clock::BootId, message::Role, session::CardSecret, wire::Text};
 use pump_remote::{
     adapters::{
-        Dial, bluez,
+        Dial,
+        bluez::{self, PumpAddress},
         clock::Clock,
         entropy::{OsEntropy, random},
         keys::{device_key, pins::SessionKeys},
@@ -116,7 +117,12 @@ pub(crate) async fn start(
             bluez::check::warn(Path::new(bluez::check::MAIN_CONF));
             if let Some(card) = pair {
                 let mut bonded = bluez::bond(adapter.as_deref()).await?;
-                pair_with(&mut bonded, card, &mut keys, &clock).await?;
+                let paired = pair_with(&mut bonded, card, &mut keys, &clock).await;
+                // A pairing that was cut at its last word is finished over the next link, which must find the pump.
+                if let Some(pump) = bonded.pump().filter(|_| paired.is_ok() || keys.pins.provisional.is_some()) {
+                    pump.store(data_dir)?;
+                }
+                paired?;
             }
             (serial_of(&keys)?, None)
         }
@@ -133,7 +139,7 @@ pub(crate) async fn start(
             tokio::spawn(link::keep(Socket::new(path), keys, clock.clone(), OsEntropy, orders, events));
         }
         (Which::Bluetooth { adapter, .. }, _) => {
-            let dial = bluez::Central::new(adapter);
+            let dial = bluez::Central::new(adapter, PumpAddress::read(data_dir)?);
             tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, events));
         }
         (Which::InProcess, Some(host)) => {
