@@ -1,12 +1,17 @@
-//! A pump in a process of its own: served on a Unix socket, with a console for the clinic and for misfortune.
+//! A pump in a process of its own: served on a Unix socket or over Bluetooth, with a console for the clinic and for
+//! misfortune.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::Parser;
 use pump_protocol::message::Role;
 use pump_remote::{
     adapters::{
+        bluez,
         clock::Clock,
         lock::Lock,
         simulated::{Host, SharedHost},
@@ -17,6 +22,7 @@ use pump_remote::{
 use simulated_pump::{Setup, console::ConsoleAnswer};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
+    net::UnixListener,
     signal::unix::{SignalKind, signal},
 };
 
@@ -25,8 +31,11 @@ use tokio::{
 #[command(version)]
 struct Arguments {
     /// The socket to listen on; one remote at a time
-    #[arg(long, value_name = "PATH")]
-    socket: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "bluetooth", conflicts_with = "bluetooth")]
+    socket: Option<PathBuf>,
+    /// Be a Bluetooth peripheral, on this adapter or BlueZ's default one
+    #[arg(long, value_name = "ADAPTER", num_args = 0..=1, default_missing_value = "", requires = "state")]
+    bluetooth: Option<String>,
     /// Where the pump is kept; beside the socket unless named
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -50,31 +59,25 @@ fn main() -> ExitCode {
 
 async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let clock = Clock::real();
-    let state = arguments.state.unwrap_or_else(|| arguments.socket.with_extension("pump"));
+    let socket = arguments.socket;
+    let beside = socket.as_ref().map(|socket| socket.with_extension("pump"));
+    let state = arguments.state.or(beside).context("say where the pump is kept, with --state")?;
     // First, because a second simulator must not touch the state that the first one lives by.
     let _lock = Lock::take(&state.with_extension("lock"))?;
-    let listener = socket::listen(&arguments.socket)
-        .await
-        .with_context(|| format!("can't listen on {}", arguments.socket.display()))?;
+    let listener = match &socket {
+        Some(path) => {
+            let listening = socket::listen(path).await;
+            Some((listening.with_context(|| format!("can't listen on {}", path.display()))?, path.as_path()))
+        }
+        None => None,
+    };
     let host =
         Host::open(&state, Setup::demonstration_at(clock.now().wall), arguments.speed.get(), clock.now().uptime)?;
-    println!("Pump {} on {}.", host.pump().serial(), arguments.socket.display());
-    println!("Implant card secret: {}", host.card().printed().as_str());
-    println!(
-        "To pair a remote: type \"magnet\" here, then start it with --pair and the secret. \"help\" lists the rest."
-    );
     let host = SharedHost::new(host);
     let console = tokio::spawn(console(host.clone(), clock.clone()));
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
-        _ = async {
-            loop {
-                match listener.accept().await {
-                    Ok((stream, _)) => host.serve(socket::carry(stream), clock.clone()).await,
-                    Err(error) => tracing::warn!(%error, "a remote could not connect"),
-                }
-            }
-        } => {}
+        ended = reached(&host, listener.as_ref(), arguments.bluetooth, &clock) => ended?,
         ended = console => ended?,
         _ = terminated.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
@@ -83,7 +86,38 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         host.live_until(clock.now().uptime);
         host.store()
     })?;
-    std::fs::remove_file(&arguments.socket).context("the socket could not be removed")
+    listener.map_or(Ok(()), |(_, path)| std::fs::remove_file(path).context("the socket could not be removed"))
+}
+
+/// Serves whoever reaches the pump, by the one way or the other.
+async fn reached(
+    host: &SharedHost,
+    listener: Option<&(UnixListener, &Path)>,
+    bluetooth: Option<String>,
+    clock: &Clock,
+) -> anyhow::Result<()> {
+    let Some((listener, path)) = listener else {
+        bluez::check::warn(Path::new(bluez::check::MAIN_CONF));
+        let adapter = bluetooth.filter(|adapter| !adapter.is_empty());
+        let ready = |adapter: &str| introduce(host, adapter);
+        return Ok(bluez::serve(host.clone(), adapter, clock.clone(), ready).await?);
+    };
+    introduce(host, &path.display().to_string());
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => host.serve(socket::carry(stream), clock.clone()).await,
+            Err(error) => tracing::warn!(%error, "a remote could not connect"),
+        }
+    }
+}
+
+/// Says who the pump is, where, and how to pair with it.
+fn introduce(host: &SharedHost, place: &str) {
+    println!("Pump {} on {place}.", host.with(|host| host.pump().serial().clone()));
+    println!("Implant card secret: {}", host.with(|host| host.card().printed().as_str().to_owned()));
+    println!(
+        "To pair a remote: type \"magnet\" here, then start it with --pair and the secret. \"help\" lists the rest."
+    );
 }
 
 /// Runs until somebody types `quit`. A console that is closed leaves the pump running.

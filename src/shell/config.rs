@@ -35,8 +35,20 @@ pub struct Config {
 pub struct PumpConfig {
     /// A pump-simulator on this Unix socket; the pump simulated in this process unless named.
     pub socket: Option<PathBuf>,
+    /// Whether the pump is bonded over Bluetooth: true, or the adapter's name.
+    pub bluetooth: Bluetooth,
     /// How much faster waiting passes with a simulated pump, 1 to 3600.
     pub speed: Speed,
+}
+
+/// Whether, and by which adapter, the pump is reached over Bluetooth.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "true, false or an adapter's name is allowed")]
+pub enum Bluetooth {
+    /// By BlueZ's default adapter, or not at all.
+    On(bool),
+    /// By this one.
+    Adapter(String),
 }
 
 /// The window on a desktop.
@@ -122,6 +134,12 @@ impl Config {
     }
 }
 
+impl Default for Bluetooth {
+    fn default() -> Self {
+        Self::On(false)
+    }
+}
+
 impl Default for Speed {
     fn default() -> Self {
         Self(1)
@@ -197,6 +215,16 @@ mod tests {
         assert!(error.contains("720x1280") && error.contains("800x480"), "{error}");
         let error = refused("[button]\npin = 40\n");
         assert!(error.contains("BCM 0 to 27"), "{error}");
+    }
+
+    #[test]
+    fn bluetooth_is_on_off_or_an_adapter() {
+        let said = |text: &str| toml::from_str::<Config>(text).unwrap().pump.bluetooth;
+        assert_eq!(said(""), Bluetooth::On(false));
+        assert_eq!(said("[pump]\nbluetooth = true"), Bluetooth::On(true));
+        assert_eq!(said("[pump]\nbluetooth = \"hci1\""), Bluetooth::Adapter("hci1".to_owned()));
+        let error = refused("[pump]\nbluetooth = 1\n");
+        assert!(error.contains("line 2") && error.contains("an adapter's name"), "{error}");
     }
 
     #[test]

@@ -82,6 +82,19 @@ impl Host {
         self.window = Some((role, now.after(WINDOW)));
     }
 
+    /// Until when the pairing window is open; `None` if it is closed.
+    pub const fn window(&self) -> Option<Uptime> {
+        match self.window {
+            Some((_, until)) => Some(until),
+            None => None,
+        }
+    }
+
+    /// Whether something has changed that a paired remote has not said it knows.
+    pub fn has_news(&self) -> bool {
+        self.end.pins().iter().any(|(remote, _)| self.state.pump.has_news(remote.remote.fingerprint()))
+    }
+
     /// Lets the pump live until `now`.
     pub fn live_until(&mut self, now: Uptime) {
         let passed = now.since(self.lived_until).get();

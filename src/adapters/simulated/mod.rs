@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use pump_protocol::clock::Uptime;
 use tokio::sync::{Notify, mpsc, watch};
 
 pub use self::{
@@ -28,12 +29,28 @@ pub struct SharedHost {
     links_dropped: watch::Sender<u64>,
     /// Somebody else than the link has done something with the pump.
     touched: Arc<Notify>,
+    aspect: watch::Sender<Aspect>,
+}
+
+/// What of a pump can be seen without a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aspect {
+    /// Until when its pairing window is open; `None` if it is closed.
+    pub window: Option<Uptime>,
+    /// Whether something has changed that a paired remote has not said it knows.
+    pub news: bool,
 }
 
 impl SharedHost {
     /// Shares a pump.
     pub fn new(host: Host) -> Self {
-        Self { host: Arc::new(Mutex::new(host)), links_dropped: watch::Sender::new(0), touched: Arc::default() }
+        let aspect = watch::Sender::new(aspect(&host));
+        Self { host: Arc::new(Mutex::new(host)), links_dropped: watch::Sender::new(0), touched: Arc::default(), aspect }
+    }
+
+    /// What of the pump can be seen without a session, as it changes.
+    pub fn aspect(&self) -> watch::Receiver<Aspect> {
+        self.aspect.subscribe()
     }
 
     /// Does something with the pump, which may have something to tell of it.
@@ -45,7 +62,11 @@ impl SharedHost {
 
     fn locked<T>(&self, act: impl FnOnce(&mut Host) -> T) -> T {
         // A panic in the pump is a bug that its own tests find; here the pump goes on as it was.
-        act(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = act(&mut host);
+        let seen = aspect(&host);
+        self.aspect.send_if_modified(|aspect| core::mem::replace(aspect, seen) != seen);
+        done
     }
 
     /// Cuts the link that stands, as a reset of the pump does.
@@ -73,6 +94,10 @@ impl SharedHost {
         }
         self.locked(|host| host.link_lost(clock.now().uptime));
     }
+}
+
+fn aspect(host: &Host) -> Aspect {
+    Aspect { window: host.window(), news: host.has_news() }
 }
 
 /// Sends what the pump says; `false` once the link is to be dropped or is gone.

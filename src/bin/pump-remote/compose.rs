@@ -15,6 +15,8 @@ use pump_core::{
 use pump_protocol::{clock::BootId, message::Role, session::CardSecret, wire::Text};
 use pump_remote::{
     adapters::{
+        Dial,
+        bluez::{self, PumpAddress},
         clock::Clock,
         entropy::{OsEntropy, random},
         keys::{device_key, pins::SessionKeys},
@@ -51,6 +53,13 @@ pub(crate) enum Which {
     Socket {
         /// Where.
         path: PathBuf,
+        /// Its card's secret.
+        pair: Option<CardSecret>,
+    },
+    /// One that is bonded over Bluetooth; paired first, if its card's secret is given.
+    Bluetooth {
+        /// BlueZ's name of the adapter; its default one if not named.
+        adapter: Option<String>,
         /// Its card's secret.
         pair: Option<CardSecret>,
     },
@@ -98,7 +107,25 @@ pub(crate) async fn start(
             let host = simulated_pump_of(data_dir, &mut keys, &clock).await?;
             (host.with(|host| host.pump().serial().clone()), Some(host))
         }
-        Which::Socket { path, pair } => (paired_with(path, pair.as_ref(), &mut keys, &clock).await?, None),
+        Which::Socket { path, pair } => {
+            if let Some(card) = pair {
+                pair_with(&mut Socket::new(path.clone()), card, &mut keys, &clock).await?;
+            }
+            (serial_of(&keys)?, None)
+        }
+        Which::Bluetooth { adapter, pair } => {
+            bluez::check::warn(Path::new(bluez::check::MAIN_CONF));
+            if let Some(card) = pair {
+                let mut bonded = bluez::bond(adapter.as_deref()).await?;
+                let paired = pair_with(&mut bonded, card, &mut keys, &clock).await;
+                // A pairing that was cut at its last word is finished over the next link, which must find the pump.
+                if let Some(pump) = bonded.pump().filter(|_| paired.is_ok() || keys.pins.provisional.is_some()) {
+                    pump.store(data_dir)?;
+                }
+                paired?;
+            }
+            (serial_of(&keys)?, None)
+        }
     };
     let record = data_dir.join(RECORD);
     let opened = Store::open(&record, Opening { serial, key, new_id: RecordId(random()) }).await?;
@@ -110,6 +137,10 @@ pub(crate) async fn start(
     match (which, &host) {
         (Which::Socket { path, .. }, _) => {
             tokio::spawn(link::keep(Socket::new(path), keys, clock.clone(), OsEntropy, orders, events));
+        }
+        (Which::Bluetooth { adapter, .. }, _) => {
+            let dial = bluez::Central::new(adapter, PumpAddress::read(data_dir)?);
+            tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, events));
         }
         (Which::InProcess, Some(host)) => {
             let dial = InProcess::new(host.clone(), clock.clone());
@@ -179,18 +210,20 @@ async fn simulated_pump_of(data_dir: &Path, keys: &mut SessionKeys, clock: &Cloc
     Ok(host)
 }
 
-async fn paired_with(
-    socket: &Path,
-    pair: Option<&CardSecret>,
+/// Pairs with the pump at the other end.
+async fn pair_with(
+    dial: &mut impl Dial,
+    card: &CardSecret,
     keys: &mut SessionKeys,
     clock: &Clock,
-) -> anyhow::Result<Text<16>> {
-    if let Some(card) = pair {
-        let mut dial = Socket::new(socket.to_owned());
-        let serial = link::pair(&mut dial, keys, card, clock, &mut OsEntropy).await?;
-        println!("Paired with pump {serial}.");
-        return Ok(serial);
-    }
+) -> anyhow::Result<()> {
+    let serial = link::pair(dial, keys, card, clock, &mut OsEntropy).await?;
+    println!("Paired with pump {serial}.");
+    Ok(())
+}
+
+/// The serial number of the pump that this remote is paired with.
+fn serial_of(keys: &SessionKeys) -> anyhow::Result<Text<16>> {
     if keys.paired() && keys.serial.is_none() {
         anyhow::bail!("the pairing was cut before the pump had said its serial number: pair once more, with --pair");
     }

@@ -1,6 +1,7 @@
 //! The patient remote: a window on a desktop, or its story without one.
 
 mod compose;
+mod console;
 mod story;
 
 use std::{
@@ -22,7 +23,7 @@ use pump_remote::{
         slint::{Panel, Window},
     },
     shell::{
-        config::{Config, Display, Speed},
+        config::{Bluetooth, Config, Display, PumpConfig, Speed},
         hand_over, log,
     },
 };
@@ -47,9 +48,16 @@ struct Arguments {
     /// Use the pump-simulator on this socket instead of a pump in this process
     #[arg(long, value_name = "PATH", conflicts_with = "demo")]
     socket: Option<PathBuf>,
-    /// Pair with the socket's pump first: the secret on its implant card
-    #[arg(long, value_name = "SECRET", requires = "socket")]
+    /// Use the pump that is bonded over Bluetooth, by this adapter or BlueZ's default one
+    #[arg(long, value_name = "ADAPTER", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["demo", "socket"])]
+    bluetooth: Option<String>,
+    /// Pair with that pump first: the secret on its implant card. Its pairing window must be open
+    #[arg(long, value_name = "SECRET", conflicts_with = "demo")]
     pair: Option<String>,
+    /// Show nothing and do nothing by itself: take words on standard input, say each change of page on standard output.
+    /// Words: hold, stop, look, back, wake, digit 0 to 9, quit. For benches; a patient has fingers
+    #[arg(long, conflicts_with = "demo")]
+    headless: bool,
     /// How much faster waiting passes with a simulated pump; give the pump-simulator the same
     #[arg(long, value_name = "N")]
     speed: Option<Speed>,
@@ -96,17 +104,23 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         return story::play(&runtime, panel, &out);
     }
     let out = std::env::temp_dir().join("pump-remote-demo");
-    let which = match arguments.socket.or_else(|| config.pump.socket.clone()) {
-        Some(path) => Which::Socket { path, pair: arguments.pair.as_deref().map(CardSecret::parse).transpose()? },
-        None if !has_display() => {
+    let pair = arguments.pair.as_deref().map(CardSecret::parse).transpose()?;
+    let which = match reached_by(arguments.socket, arguments.bluetooth, &config) {
+        Reached::Socket(path) => Which::Socket { path, pair },
+        Reached::Bluetooth(adapter) => Which::Bluetooth { adapter, pair },
+        Reached::InProcess if pair.is_some() => {
+            anyhow::bail!("--pair is for a pump on a --socket or over --bluetooth; the one in this process is paired")
+        }
+        Reached::InProcess if !arguments.headless && !has_display() => {
             println!("There is no display here: playing the story headless, in a fresh record.");
             return story::play(&runtime, panel, &out);
         }
-        None => Which::InProcess,
+        Reached::InProcess => Which::InProcess,
     };
     let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
     let speed = arguments.speed.unwrap_or(config.pump.speed);
     match runtime.block_on(compose::start(&data_dir, which, configuration, speed.get(), false)) {
+        Ok(running) if arguments.headless => runtime.block_on(console::serve(running)),
         Ok(running) if !has_display() => {
             println!("There is no display here: playing one dose headless, in the record in {}.", data_dir.display());
             story::play_with(&runtime, running, panel, &out)
@@ -115,8 +129,27 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             start_button(&runtime, &config, &running);
             show(&runtime, running, window)
         }
-        Err(error) if !has_display() => Err(error),
+        Err(error) if arguments.headless || !has_display() => Err(error),
         Err(error) => show_fault(&error, window),
+    }
+}
+
+/// How the pump is reached.
+enum Reached {
+    InProcess,
+    Socket(PathBuf),
+    Bluetooth(Option<String>),
+}
+
+/// The command line's way to the pump, or else the configuration's.
+fn reached_by(socket: Option<PathBuf>, bluetooth: Option<String>, config: &Config) -> Reached {
+    match (socket, bluetooth, &config.pump) {
+        (Some(path), _, _) => Reached::Socket(path),
+        (None, Some(adapter), _) => Reached::Bluetooth(Some(adapter).filter(|adapter| !adapter.is_empty())),
+        (None, None, PumpConfig { socket: Some(path), .. }) => Reached::Socket(path.clone()),
+        (None, None, PumpConfig { bluetooth: Bluetooth::Adapter(name), .. }) => Reached::Bluetooth(Some(name.clone())),
+        (None, None, PumpConfig { bluetooth: Bluetooth::On(true), .. }) => Reached::Bluetooth(None),
+        (None, None, PumpConfig { bluetooth: Bluetooth::On(false), .. }) => Reached::InProcess,
     }
 }
 
@@ -141,6 +174,7 @@ fn data_dir(named: Option<PathBuf>, which: &Which) -> anyhow::Result<PathBuf> {
     Ok(match which {
         Which::InProcess => dir.join("simulated"),
         Which::Socket { .. } => dir.join("socket"),
+        Which::Bluetooth { .. } => dir.join("bluetooth"),
     })
 }
 

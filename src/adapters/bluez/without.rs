@@ -1,0 +1,43 @@
+//! What stands here where the program was built without BlueZ: nothing can be reached, and that is said.
+
+use std::io;
+
+use super::{LinkError, PumpAddress};
+use crate::adapters::{Dial, Fragments, clock::Clock, simulated::SharedHost};
+
+/// Dials nobody.
+#[derive(Debug)]
+pub struct Central;
+
+impl Central {
+    /// A way to no pump.
+    pub const fn new(_adapter: Option<String>, _pump: Option<PumpAddress>) -> Self {
+        Self
+    }
+
+    /// Nowhere.
+    pub const fn pump(&self) -> Option<PumpAddress> {
+        None
+    }
+}
+
+impl Dial for Central {
+    async fn dial(&mut self) -> io::Result<Fragments> {
+        Err(LinkError::NotBuilt.into())
+    }
+}
+
+/// Bonds with nobody.
+pub async fn bond(_adapter: Option<&str>) -> Result<Central, LinkError> {
+    Err(LinkError::NotBuilt)
+}
+
+/// Serves nobody.
+pub async fn serve(
+    _host: SharedHost,
+    _adapter: Option<String>,
+    _clock: Clock,
+    _ready: impl FnOnce(&str),
+) -> Result<(), LinkError> {
+    Err(LinkError::NotBuilt)
+}

@@ -1,0 +1,68 @@
+//! The cases, in the order in which they are run.
+
+mod cut;
+mod daemon;
+mod dose;
+mod figures;
+mod killed;
+mod pairing;
+
+use futures::future::BoxFuture;
+
+use crate::bench::Bench;
+
+/// A case.
+pub(crate) struct Case {
+    /// A short sentence.
+    pub(crate) name: &'static str,
+    /// When it is run.
+    pub(crate) set: Set,
+    /// A note for the case's line, or what is wrong.
+    pub(crate) run: for<'a> fn(&'a mut Bench) -> BoxFuture<'a, anyhow::Result<String>>,
+}
+
+/// When a case is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Set {
+    /// Before every change.
+    Short,
+    /// By command.
+    Long,
+}
+
+macro_rules! cases {
+    ($($name:literal, $set:ident, $($run:ident)::+;)*) => {
+        /// Every case.
+        pub(crate) const CASES: &[Case] =
+            &[$(Case { name: $name, set: Set::$set, run: |bench| Box::pin($($run)::+(bench)) },)*];
+    };
+}
+
+cases! {
+    "pairing with the card's secret", Short, pairing::right;
+    "pairing with another card's secret", Short, pairing::wrong_secret;
+    "pairing while the window is closed", Short, pairing::window_closed;
+    "pairing cut before and after its last word", Long, pairing::interrupted;
+    "pairing by a remote that dies once bonded", Long, pairing::killed;
+    "a dose from end to end", Short, dose::end_to_end;
+    "a hold in the lockout", Short, dose::lockout;
+    "a dose that the pump denies", Long, dose::denied;
+    "a dose as the record tells it", Long, dose::recorded;
+    "the reservoir for the caregiver", Short, dose::reservoir;
+    "link cut after GRANT", Short, cut::after_grant;
+    "link cut before COMMIT", Short, cut::before_commit;
+    "link cut after COMMIT", Short, cut::after_commit;
+    "link cut in mid-delivery", Short, cut::in_delivery;
+    "Stop over a flapping link", Short, cut::stop_flapping;
+    "pump reset in mid-bolus", Short, cut::pump_reset;
+    "bluetoothd killed before COMMIT", Short, daemon::killed_before;
+    "bluetoothd killed during COMMIT", Short, daemon::killed_during;
+    "bluetoothd killed while it is asked", Long, daemon::killed_anywhere;
+    "bluetoothd killed after COMMIT", Short, daemon::killed_after;
+    "adapters off and on", Short, daemon::adapters;
+    "remote killed when it has asked", Short, killed::prepared;
+    "remote killed when it has committed", Short, killed::committed;
+    "remote killed while the dose goes in", Long, killed::accepted;
+    "remote killed when all is settled", Long, killed::settled;
+    "bare exchanges", Long, figures::bare;
+}

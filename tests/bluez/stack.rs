@@ -1,0 +1,156 @@
+//! The true stack: the bus, `bluetoothd`, and two emulated controllers that hear each other.
+
+use std::{fs, time::Duration};
+
+use anyhow::Context as _;
+use bluer::{Adapter, AdapterEvent, Session};
+use futures::StreamExt as _;
+use tokio::process::Command;
+
+use crate::program::{Program, Transcript};
+
+const BLUETOOTHD: &str = "/usr/libexec/bluetooth/bluetoothd";
+const BUS: &str = "/run/dbus/system_bus_socket";
+/// How long controllers may take to be listed; the first reset of one may time out after half of it, and never comes back.
+const LISTED_MAX: Duration = Duration::from_secs(12);
+/// How often the controllers are made anew before the machine is given up.
+const CONTROLLERS_MAX: u32 = 4;
+/// What a daemon says when it is there.
+const DAEMON_MAX: Duration = Duration::from_secs(20);
+
+/// Bus, daemon and controllers.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    _bus: Program,
+    _controllers: Program,
+    bluetoothd: Option<Program>,
+    transcript: Transcript,
+    debug: bool,
+    /// The remote's controller, and the pump's.
+    pub(crate) adapters: [String; 2],
+}
+
+impl Stack {
+    /// Starts everything, and returns once both controllers are listed.
+    pub(crate) async fn start(transcript: &Transcript, debug: bool) -> anyhow::Result<Self> {
+        fs::create_dir_all("/run/dbus")?;
+        let arguments = ["--system", "--nofork", "--nopidfile", "--print-address=1"];
+        let mut bus = Program::start("bus", "dbus-daemon", arguments, transcript)?;
+        bus.line("its address", DAEMON_MAX, |line| line.contains(BUS)).await?;
+        let mut tries = 0;
+        loop {
+            let controllers = Program::start("btvirt", "btvirt", ["-l2"], transcript)?;
+            let bluetoothd = start_bluetoothd(transcript, debug)?;
+            match tokio::time::timeout(LISTED_MAX, two_listed()).await {
+                Ok(adapters) => {
+                    let (transcript, bluetoothd) = (transcript.clone(), Some(bluetoothd));
+                    let adapters = adapters?;
+                    return Ok(Self { _bus: bus, _controllers: controllers, bluetoothd, transcript, debug, adapters });
+                }
+                Err(_) => transcript.tell("bench", "two controllers were not listed in time: making them anew"),
+            }
+            tries += 1;
+            anyhow::ensure!(tries < CONTROLLERS_MAX, "two controllers were never listed");
+            bluetoothd.kill().await?;
+            controllers.kill().await?;
+        }
+    }
+
+    /// Undoes what a case has left: a dead daemon, a controller that is off.
+    pub(crate) async fn stand_up(&mut self) -> anyhow::Result<()> {
+        if self.bluetoothd.is_none() {
+            self.start_bluetoothd().await?;
+        }
+        for adapter in [self.remotes().await?, self.pumps().await?] {
+            adapter.set_powered(true).await?;
+        }
+        Ok(())
+    }
+
+    /// Kills `bluetoothd`, as if it had crashed.
+    pub(crate) async fn kill_bluetoothd(&mut self) -> anyhow::Result<()> {
+        self.bluetoothd.take().context("bluetoothd is killed already")?.kill().await
+    }
+
+    /// Starts it again, and returns once both controllers are listed.
+    pub(crate) async fn start_bluetoothd(&mut self) -> anyhow::Result<()> {
+        self.bluetoothd = Some(start_bluetoothd(&self.transcript, self.debug)?);
+        tokio::time::timeout(DAEMON_MAX, two_listed()).await.context("no controllers after bluetoothd's restart")??;
+        Ok(())
+    }
+
+    /// The daemon's process.
+    pub(crate) fn bluetoothd_id(&self) -> anyhow::Result<u32> {
+        self.bluetoothd.as_ref().context("bluetoothd is killed")?.id()
+    }
+
+    /// The remote's controller, as the daemon shows it.
+    pub(crate) async fn remotes(&self) -> anyhow::Result<Adapter> {
+        Ok(Session::new().await?.adapter(&self.adapters[0])?)
+    }
+
+    /// The pump's.
+    pub(crate) async fn pumps(&self) -> anyhow::Result<Adapter> {
+        Ok(Session::new().await?.adapter(&self.adapters[1])?)
+    }
+
+    /// Forgets every device, bonded or not, on both sides: by the bench's hand, no program may.
+    pub(crate) async fn forget_bonds(&self) -> anyhow::Result<()> {
+        for adapter in [self.remotes().await?, self.pumps().await?] {
+            for device in adapter.device_addresses().await? {
+                adapter.remove_device(device).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many match rules the bus holds for this process.
+    pub(crate) async fn match_rules(&self, process: u32) -> anyhow::Result<usize> {
+        let object = ["--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"];
+        let asked = Command::new("dbus-send").arg("--system").args(object).arg(GET_STATS).output().await?;
+        let rules = String::from_utf8_lossy(&asked.stdout).into_owned();
+        anyhow::ensure!(asked.status.success(), "the bus doesn't tell its match rules: {rules}");
+        let _ = process;
+        Ok(rules.lines().filter(|line| line.contains("type=")).count())
+    }
+}
+
+const GET_STATS: &str = "org.freedesktop.DBus.Debug.Stats.GetAllMatchRules";
+
+fn start_bluetoothd(transcript: &Transcript, debug: bool) -> anyhow::Result<Program> {
+    let arguments = ["--nodetach"].into_iter().chain(debug.then_some("--debug"));
+    Program::start("bluetoothd", BLUETOOTHD, arguments, transcript)
+}
+
+/// The names of two controllers that are switched on, once there are two.
+async fn two_listed() -> anyhow::Result<[String; 2]> {
+    let session = Session::new().await?;
+    let mut events = Box::pin(session.events().await?);
+    loop {
+        let Ok(mut names) = session.adapter_names().await else {
+            // The daemon is not on the bus yet, and the library has no event for its coming.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        names.sort();
+        if let [remotes, pumps] = names.as_slice() {
+            for name in [remotes, pumps] {
+                session.adapter(name)?.set_powered(true).await?;
+            }
+            return Ok([remotes.clone(), pumps.clone()]);
+        }
+        events.next().await.context("the daemon is gone")?;
+    }
+}
+
+/// Waits until an adapter's property has a value.
+pub(crate) async fn until_powered(adapter: &Adapter, powered: bool) -> anyhow::Result<()> {
+    let mut events = Box::pin(adapter.events().await?);
+    while adapter.is_powered().await? != powered {
+        match events.next().await {
+            Some(AdapterEvent::PropertyChanged(_) | AdapterEvent::DeviceAdded(_) | AdapterEvent::DeviceRemoved(_)) => {}
+            None => anyhow::bail!("the adapter is gone"),
+        }
+    }
+    Ok(())
+}
