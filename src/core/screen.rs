@@ -149,6 +149,31 @@ pub enum Face {
     Fault(Fault),
 }
 
+impl Face {
+    /// What the page is called in documents, and by whoever tests it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Checking => "CHECKING",
+            Self::Ready(_) => "READY",
+            Self::Wait(_) => "WAIT",
+            Self::NotAvailable { .. } => "NOT AVAILABLE",
+            Self::EnterCode { .. } => "ENTER CODE",
+            Self::Asking { .. } => "ASKING",
+            Self::Delivering { .. } => "DELIVERING",
+            Self::Given { .. } => "GIVEN",
+            Self::GivenInPart { .. } => "GIVEN IN PART",
+            Self::NotGiven(_) => "NOT GIVEN",
+            Self::NotSure { .. } => "NOT SURE",
+            Self::AssumedGiven { .. } => "ASSUMED GIVEN",
+            Self::Changed { .. } => "CHANGED",
+            Self::Caregiver(_) => "CAREGIVER",
+            Self::History { .. } => "HISTORY",
+            Self::Alarms => "ALARMS",
+            Self::Fault(_) => "FAULT",
+        }
+    }
+}
+
 /// What a press would bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Offer {

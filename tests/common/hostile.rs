@@ -23,7 +23,7 @@ use pump_core::{
         event::{LinkLoss, Trouble},
     },
     remote::{Beginning, Input, Kept, Output, Remote},
-    screen::{Control, Face, Intent, Level, Source, Visit},
+    screen::{Control, Intent, Level, Source, Visit},
 };
 use pump_protocol::{
     clock::{BootId, CivilTime, Now, PumpTime, Uptime, WallTime},
@@ -123,7 +123,7 @@ impl<'a> Bench<'a> {
         self.remote.handle(input, self.now);
         self.drain();
         let face = self.remote.screen(self.now).face;
-        self.been.insert(page(&face));
+        self.been.insert(face.name());
         let wanted = self.remote.poll_timeout(self.now);
         let took = began.elapsed();
         if wanted.is_some_and(|(at, _)| at <= self.now.uptime) {
@@ -361,18 +361,7 @@ impl<'a> Bench<'a> {
         let (bolus, delivered) = (self.bolus(), self.delivered());
         let remaining = Millis::new(self.edge());
         let end = self.chance.pick(&[BolusEnd::Complete, BolusEnd::Cancelled, BolusEnd::Reset]);
-        let fate = self.chance.pick(&[
-            Fate::NeverRan,
-            Fate::Granted,
-            Fate::Voided,
-            Fate::Denied,
-            Fate::Rejected,
-            Fate::Forgotten,
-            Fate::Done { bolus },
-            Fate::Stopped { bolus, delivered, end },
-            Fate::Delivering { bolus, delivered, remaining },
-            Fate::Delivering { bolus, delivered, remaining },
-        ]);
+        let fate = self.chance.pick(&every_fate(bolus, delivered, end, remaining));
         let watermark = self.rarely_edge(id.0);
         Reply::Fate { id, fate, watermark: RequestId(watermark) }
     }
@@ -453,31 +442,23 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// What may have become of a request.
+pub const fn every_fate(bolus: BolusRef, delivered: Delivered, end: BolusEnd, remaining: Millis) -> [Fate; 9] {
+    [
+        Fate::NeverRan,
+        Fate::Granted,
+        Fate::Voided,
+        Fate::Denied,
+        Fate::Rejected,
+        Fate::Forgotten,
+        Fate::Done { bolus },
+        Fate::Stopped { bolus, delivered, end },
+        Fate::Delivering { bolus, delivered, remaining },
+    ]
+}
+
 /// How many pages there are; FAULT is not this machine's.
 pub const PAGES: usize = 16;
-
-/// The name of the page that stands.
-pub const fn page(face: &Face) -> &'static str {
-    match face {
-        Face::Checking => "CHECKING",
-        Face::Ready(_) => "READY",
-        Face::Wait(_) => "WAIT",
-        Face::NotAvailable { .. } => "NOT AVAILABLE",
-        Face::EnterCode { .. } => "ENTER CODE",
-        Face::Asking { .. } => "ASKING",
-        Face::Delivering { .. } => "DELIVERING",
-        Face::Given { .. } => "GIVEN",
-        Face::GivenInPart { .. } => "GIVEN IN PART",
-        Face::NotGiven(_) => "NOT GIVEN",
-        Face::NotSure { .. } => "NOT SURE",
-        Face::AssumedGiven { .. } => "ASSUMED GIVEN",
-        Face::Changed { .. } => "CHANGED",
-        Face::Caregiver(_) => "CAREGIVER",
-        Face::History { .. } => "HISTORY",
-        Face::Alarms => "ALARMS",
-        Face::Fault(_) => "FAULT",
-    }
-}
 
 /// One that agrees with itself, and goes as far as it may.
 fn prescription(chance: &mut Chance) -> Prescription {

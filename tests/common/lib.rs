@@ -415,6 +415,16 @@ impl World {
         self.cut_link();
     }
 
+    /// The pump is stopped and started until its history holds nothing else any more.
+    pub fn history_is_pushed_out(&mut self) {
+        for _ in 0..520 {
+            self.pump.stop();
+            self.chronicle.observe(&self.pump);
+            self.pump.start();
+            self.chronicle.observe(&self.pump);
+        }
+    }
+
     /// Brings the pump back into reach and lets the link come back.
     pub fn come_back(&mut self) {
         self.in_reach = true;

@@ -33,12 +33,7 @@ fn a_request_that_the_pump_forgot_is_told_by_its_history() {
 fn forgotten_is_not_never_ran() {
     let mut world = World::ready();
     away_for_eight_days(&mut world);
-    for _ in 0..520 {
-        world.pump.stop();
-        world.chronicle.observe(&world.pump);
-        world.pump.start();
-        world.chronicle.observe(&world.pump);
-    }
+    world.history_is_pushed_out();
     world.come_back();
     // proves R-REQ-09
     assert!(matches!(world.face(), Face::AssumedGiven { .. }), "{:?}", world.face());

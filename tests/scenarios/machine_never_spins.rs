@@ -6,6 +6,7 @@
 
 use pump_core::{audit::event::Event, screen::Visit};
 use pump_protocol::{
+    clock::WallTime,
     history::HistorySeq,
     message::{Denial, HistoryPage, Reply},
     wire::Bounded,
@@ -34,6 +35,15 @@ fn nothing_turns_for_nothing_in_any_state() {
     world.disk = Disk::Refuses;
     world.disk_catches_up();
     world.pass(mins(2));
+}
+
+#[test]
+fn a_clock_that_stands_still_just_before_its_minute_wakes_nobody() {
+    let mut world = World::ready();
+    let wall = world.now().wall.expect("set");
+    world.set_wall(Some(WallTime { unix_ms: wall.unix_ms - wall.unix_ms.rem_euclid(60_000) + 59_980, ..wall }));
+    world.wall_stands = true;
+    world.pass(mins(3));
 }
 
 #[test]

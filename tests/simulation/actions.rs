@@ -314,12 +314,7 @@ impl Story {
         world.walk_away();
         world.doze(Millis::from_hours(8 * 24), Millis::from_hours(1));
         if history_goes_too {
-            for _ in 0..520 {
-                world.pump.stop();
-                world.chronicle.observe(&world.pump);
-                world.pump.start();
-                world.chronicle.observe(&world.pump);
-            }
+            world.history_is_pushed_out();
         }
         world.come_back();
     }

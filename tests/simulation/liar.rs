@@ -6,13 +6,11 @@
 use pump_protocol::{
     clock::PumpTime,
     history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
-    message::{BolusRef, Denial, Fate, HistoryPage, Nonce, RefusedReason, Reply, StatusChanged},
+    message::{BolusRef, Denial, HistoryPage, Nonce, RefusedReason, Reply, StatusChanged},
     quantity::{Dose, Millis},
     wire::Bounded,
 };
-use pump_tests::{CommandKind, Effect, Fault, OURS, Point, World, id};
-
-use pump_tests::chance::Chance;
+use pump_tests::{CommandKind, Effect, Fault, OURS, Point, World, chance::Chance, hostile::every_fate, id};
 
 const RUNS: u64 = 300;
 
@@ -64,17 +62,7 @@ fn lie(world: &World, chance: &mut Chance) -> Reply {
     ]);
     let end = chance.pick(&[BolusEnd::Complete, BolusEnd::Cancelled, BolusEnd::Reset]);
     let remaining = Millis::new(chance.pick(&[0, 1, u64::MAX]));
-    let fate = chance.pick(&[
-        Fate::NeverRan,
-        Fate::Granted,
-        Fate::Voided,
-        Fate::Denied,
-        Fate::Rejected,
-        Fate::Forgotten,
-        Fate::Done { bolus },
-        Fate::Stopped { bolus, delivered, end },
-        Fate::Delivering { bolus, delivered, remaining },
-    ]);
+    let fate = chance.pick(&every_fate(bolus, delivered, end, remaining));
     match chance.below(10) {
         0..=2 => Reply::Fate { id: request, fate, watermark: id(chance.pick(&[0, 1, 5, 40])) },
         3 => Reply::Granted {

@@ -15,7 +15,7 @@ use std::{
 
 use pump_core::screen::Face;
 use pump_protocol::quantity::{Concentration, Millis};
-use pump_tests::{chance::Chance, hostile::page, sealed::Sealed};
+use pump_tests::{chance::Chance, sealed::Sealed};
 
 use crate::{
     actions::{Action, Story, fault},
@@ -112,7 +112,7 @@ impl Life {
             if let Some(told) = &mut told {
                 let now = story.world.now().uptime.millis();
                 let _ =
-                    write!(told, "step {step} at {}.{:03} s, {}", now / 1000, now % 1000, page(&story.world.face()));
+                    write!(told, "step {step} at {}.{:03} s, {}", now / 1000, now % 1000, story.world.face().name());
             }
             let mut tell = |action: &Action| {
                 if let Some(told) = &mut told {

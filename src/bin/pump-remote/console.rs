@@ -119,35 +119,13 @@ impl Said {
 
 /// The page in words that stay the same.
 fn page(screen: &Screen) -> String {
-    let mut line = format!("page {}", name(&screen.face));
+    let mut line = format!("page {}", screen.face.name());
     details(&mut line, &screen.face);
     if !screen.alarms.is_empty() {
         let alarms: Vec<String> = screen.alarms.iter().map(|alarm| format!("{:?}", alarm.condition)).collect();
         let _ = write!(line, " alarms={}", alarms.join(","));
     }
     line
-}
-
-const fn name(face: &Face) -> &'static str {
-    match face {
-        Face::Checking => "CHECKING",
-        Face::Ready(_) => "READY",
-        Face::Wait(_) => "WAIT",
-        Face::NotAvailable { .. } => "NOT AVAILABLE",
-        Face::EnterCode { .. } => "ENTER CODE",
-        Face::Asking { .. } => "ASKING",
-        Face::Delivering { .. } => "DELIVERING",
-        Face::Given { .. } => "GIVEN",
-        Face::GivenInPart { .. } => "GIVEN IN PART",
-        Face::NotGiven(_) => "NOT GIVEN",
-        Face::NotSure { .. } => "NOT SURE",
-        Face::AssumedGiven { .. } => "ASSUMED GIVEN",
-        Face::Changed { .. } => "CHANGED",
-        Face::Caregiver(_) => "CAREGIVER",
-        Face::History { .. } => "HISTORY",
-        Face::Alarms => "ALARMS",
-        Face::Fault(_) => "FAULT",
-    }
 }
 
 /// What of the page a bench compares with the pump. Amounts as everywhere; a reason by its name in the code.

@@ -123,7 +123,9 @@ impl Remote {
             | Face::Fault(_) => None,
         };
         let heard = asked.and_then(|asked| minute(now.uptime.since(asked)));
-        let clock = now.wall.and_then(|wall| minute(Millis::new(wall.unix_ms.rem_euclid(60_000).unsigned_abs())));
+        // A clock that has stopped just before its minute would ask for it again at once, for ever.
+        let clock = now.wall.map(|wall| Millis::new(60_000 - wall.unix_ms.rem_euclid(60_000).unsigned_abs()));
+        let clock = clock.and_then(|left| after(left.max(MINUTE_LATE_MAX)));
         let link = (self.link_health(now) == LinkHealth::Looking).then(|| self.link_since.after(CHECKING_MAX));
         let later = |at: &Uptime| *at > now.uptime;
         [shown, heard, clock, link].into_iter().flatten().filter(later).min()
@@ -351,6 +353,9 @@ fn delivery_view(delivery: Delivery, heard: Millis, now: Now) -> DeliveryView {
         }
     }
 }
+
+/// How late the clock on the page may show its minute.
+const MINUTE_LATE_MAX: Millis = Millis::from_secs(1);
 
 /// What the pump can still be asked about within the time that CHECKING stands.
 const fn found_by_asking(reason: Reason) -> bool {
