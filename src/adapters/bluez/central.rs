@@ -33,6 +33,9 @@ const MTU_MIN: usize = 23;
 /// What `bluer` takes off the MTU that it reports, for the sake of sockets that are not used here.
 const MTU_WITHHELD: usize = 5;
 
+/// Why a link ended: the peer is no longer connected.
+const DISCONNECTED: &str = "disconnected";
+
 /// Dials the pump that is bonded with this machine.
 pub struct Central {
     adapter: Option<String>,
@@ -201,11 +204,14 @@ impl Channel {
         let why = tokio::select! {
             why = self.write(outgoing) => why,
             why = hear(indications, incoming) => why,
-            () = disconnected(changes) => "disconnected",
+            () = disconnected(changes) => DISCONNECTED,
             () = daemon.changed() => "bluetoothd ended or began anew",
         };
         tracing::debug!(why, "link ended");
-        let_go(&self.device).await;
+        // What is connected once the peer has left, is the next attempt's.
+        if why != DISCONNECTED {
+            let_go(&self.device).await;
+        }
     }
 
     async fn write(&self, mut outgoing: mpsc::Receiver<Vec<u8>>) -> &'static str {

@@ -55,6 +55,11 @@ const SUBSCRIBED_MAX: Duration = Duration::from_secs(5);
 /// The most subscriptions that wait to be seen; only the newest counts.
 const SUBSCRIPTIONS_MAX: usize = 4;
 
+/// Why a link ended: the pump dropped it.
+const BY_THE_PUMP: &str = "ended by the pump";
+/// Why a link ended: the peer is no longer connected.
+const DISCONNECTED: &str = "disconnected";
+
 /// A fragment that somebody wrote.
 #[derive(Debug)]
 struct Write {
@@ -205,18 +210,21 @@ impl Standing {
         let serving = host.serve(Fragments { to: to_peer, from: from_peer, largest_write }, self.clock.clone());
         tokio::pin!(serving);
         let why = tokio::select! {
-            () = &mut serving => Ok("ended by the pump"),
+            () = &mut serving => Ok(BY_THE_PUMP),
             why = hear(first, &mut self.writes, to_pump) => Ok(why),
             why = say(from_pump, &mut self.subscription, &mut self.subscriptions) => Ok(why),
-            () = disconnected(changes) => Ok("disconnected"),
+            () = disconnected(changes) => Ok(DISCONNECTED),
             () = self.daemon.changed() => Err(LinkError::Silent("stay")),
         };
         // The pump has its link until it has seen that both channels are closed.
-        if !matches!(why, Ok("ended by the pump")) {
+        if !matches!(why, Ok(BY_THE_PUMP)) {
             serving.await;
         }
         if let Ok(why) = why {
             tracing::debug!(why, "link ended");
+        }
+        // A peer that has left may be on its way back: that connection is the next link's.
+        if !matches!(why, Ok(DISCONNECTED)) {
             let_go(&device).await;
         }
         self.doors.link(None);
@@ -266,7 +274,7 @@ async fn say(
             Err(_) => return "an indication was not confirmed",
         }
     }
-    "ended by the pump"
+    BY_THE_PUMP
 }
 
 /// Opens the radio to a new bond while the pairing window is open, and only then.
