@@ -33,11 +33,15 @@ pub async fn bond(adapter: Option<&str>) -> Result<Central, LinkError> {
     let radio = bus.adapter(adapter).await?;
     let _agent = register_agent(&bus).await?;
     let device = radio.device(find(&radio).await?)?;
-    if !within("describe a device", ANSWER_MAX, device.is_paired()).await?
-        && let Err(error) = within("bond with the pump", BOND_MAX, device.pair()).await
-    {
-        let_go(&device).await;
-        return Err(LinkError::NotBonded(error.to_string()));
+    if !within("describe a device", ANSWER_MAX, device.is_paired()).await? {
+        // A radio that takes no bonds makes none that lasts, not even when it begins; strangers find no agent meanwhile.
+        within("open the radio", ANSWER_MAX, radio.set_pairable(true)).await?;
+        let bonded = within("bond with the pump", BOND_MAX, device.pair()).await;
+        within("close the radio", ANSWER_MAX, radio.set_pairable(false)).await?;
+        if let Err(error) = bonded {
+            let_go(&device).await;
+            return Err(LinkError::NotBonded(error.to_string()));
+        }
     }
     within("remember the bond", ANSWER_MAX, device.set_trusted(true)).await?;
     let pump = within("describe a device", ANSWER_MAX, device.remote_address()).await?;
