@@ -147,7 +147,8 @@ async fn open(device: Device, daemon: DaemonWatch) -> Result<(Fragments, JoinHan
     Ok((Fragments { to, from, largest_write }, carrying))
 }
 
-async fn connect(device: &Device) -> Result<(), LinkError> {
+/// Connects, however often our own side gives up a connection that was being made.
+pub(super) async fn connect(device: &Device) -> Result<(), LinkError> {
     let attempt = async {
         for _ in 1..ABORTED_MAX {
             match device.connect().await {

@@ -16,7 +16,7 @@ use tokio_stream::StreamExt as _;
 use super::{
     LinkError, PumpAddress,
     bus::{ANSWER_MAX, Bus, within},
-    central::{Central, let_go, offers_service},
+    central::{Central, connect, let_go, offers_service},
     service::SERVICE,
 };
 
@@ -36,7 +36,7 @@ pub async fn bond(adapter: Option<&str>) -> Result<Central, LinkError> {
     if !within("describe a device", ANSWER_MAX, device.is_paired()).await? {
         // A radio that takes no bonds makes none that lasts, not even when it begins; strangers find no agent meanwhile.
         within("open the radio", ANSWER_MAX, radio.set_pairable(true)).await?;
-        let bonded = within("bond with the pump", BOND_MAX, device.pair()).await;
+        let bonded = connected_and_bonded(&device).await;
         within("close the radio", ANSWER_MAX, radio.set_pairable(false)).await?;
         if let Err(error) = bonded {
             let_go(&device).await;
@@ -46,6 +46,13 @@ pub async fn bond(adapter: Option<&str>) -> Result<Central, LinkError> {
     within("remember the bond", ANSWER_MAX, device.set_trusted(true)).await?;
     let pump = within("describe a device", ANSWER_MAX, device.remote_address()).await?;
     Ok(Central::new(adapter.map(str::to_owned), Some(PumpAddress(pump.0))))
+}
+
+/// Connects first: while BlueZ waits for a bond with a device that is not connected it does nothing else, on no adapter, and a
+/// pump under the same daemon could no longer let itself be found.
+async fn connected_and_bonded(device: &Device) -> Result<(), LinkError> {
+    connect(device).await?;
+    within("bond with the pump", BOND_MAX, device.pair()).await
 }
 
 /// An agent that can neither show nor ask: the radios then agree without a person, which the secret makes good.
