@@ -2,5 +2,6 @@
 
 mod bad_files;
 mod common;
+mod headless;
 mod log;
 mod over_a_socket;

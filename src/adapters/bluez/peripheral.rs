@@ -18,13 +18,13 @@ use std::{
 use bluer::{
     Adapter, Address, Uuid,
     adv::{Advertisement, AdvertisementHandle},
-    agent::{Agent, AgentHandle},
     gatt::local::{
         Application, ApplicationHandle, Characteristic, CharacteristicNotifier, CharacteristicNotify,
         CharacteristicNotifyMethod, CharacteristicRead, CharacteristicWrite, CharacteristicWriteMethod, ReqError,
         Service,
     },
 };
+use dbus::nonblock::SyncConnection;
 use pump_protocol::fragment::ASSEMBLY_TIME_MAX;
 use tokio::{
     sync::{mpsc, watch},
@@ -33,6 +33,7 @@ use tokio::{
 
 use super::{
     LinkError,
+    agent::LetIn,
     bus::{ANSWER_MAX, Bus, DaemonWatch, within},
     central::{disconnected, let_go},
     service::{
@@ -150,7 +151,8 @@ impl Standing {
         within("close the radio to strangers", ANSWER_MAX, adapter.set_pairable(false)).await?;
         let serving = adapter.serve_gatt_application(table(&doors));
         let application = within("take the pump's table", ANSWER_MAX, serving).await?;
-        let doorkeeper = tokio::spawn(keep_doors(bus.session.clone(), adapter.clone(), aspect.clone(), clock.clone()));
+        let doorkeeper =
+            tokio::spawn(keep_doors(bus.connection.clone(), adapter.clone(), aspect.clone(), clock.clone()));
         let teller = tokio::spawn(tell_status(aspect.clone(), status_subscriptions));
         Ok(Self {
             adapter,
@@ -278,13 +280,18 @@ async fn say(
 }
 
 /// Opens the radio to a new bond while the pairing window is open, and only then.
-async fn keep_doors(session: bluer::Session, adapter: Adapter, mut aspect: watch::Receiver<Aspect>, clock: Clock) {
-    let mut agent: Option<AgentHandle> = None;
+async fn keep_doors(
+    connection: Arc<SyncConnection>,
+    adapter: Adapter,
+    mut aspect: watch::Receiver<Aspect>,
+    clock: Clock,
+) {
+    let mut agent: Option<LetIn> = None;
     loop {
         let seen = *aspect.borrow_and_update();
         let open = is_open(seen, &clock);
         if open != agent.is_some() {
-            agent = match set_doors(&session, &adapter, open).await {
+            agent = match set_doors(&connection, &adapter, open).await {
                 Ok(agent) => agent,
                 Err(error) => {
                     tracing::warn!(%error, "the radio's doors can't be moved");
@@ -305,19 +312,13 @@ async fn keep_doors(session: bluer::Session, adapter: Adapter, mut aspect: watch
     }
 }
 
-async fn set_doors(session: &bluer::Session, adapter: &Adapter, open: bool) -> Result<Option<AgentHandle>, LinkError> {
+async fn set_doors(
+    connection: &Arc<SyncConnection>,
+    adapter: &Adapter,
+    open: bool,
+) -> Result<Option<LetIn>, LinkError> {
     within("move the radio's doors", ANSWER_MAX, adapter.set_pairable(open)).await?;
-    if !open {
-        return Ok(None);
-    }
-    // A pump has neither display nor keys: whoever comes while the magnet is there is let in, and proves nothing by it.
-    let agent = Agent {
-        request_default: true,
-        request_confirmation: Some(Box::new(|_| Box::pin(async { Ok(()) }))),
-        request_authorization: Some(Box::new(|_| Box::pin(async { Ok(()) }))),
-        ..Agent::default()
-    };
-    Ok(Some(within("take an agent", ANSWER_MAX, session.register_agent(agent)).await?))
+    if open { Ok(Some(LetIn::register(connection.clone()).await?)) } else { Ok(None) }
 }
 
 /// Indicates the latch whenever it changes, to whoever is subscribed.
