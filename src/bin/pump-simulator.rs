@@ -136,6 +136,8 @@ async fn console(host: SharedHost, clock: Clock) {
             ConsoleAnswer::OpenPairing(Role::Viewer) => {
                 println!("The pairing window is open for five minutes, for a remote that may only look.");
             }
+            // Answered by the pump's host already, in words.
+            ConsoleAnswer::Remotes | ConsoleAnswer::Revoke(_) => {}
             ConsoleAnswer::Quit => return,
         }
     }

@@ -45,6 +45,8 @@ deny REASON                     hold a reason against every dose: alarm, bolus, 
                                 limit, off, changed, grant
 calm                            forget all faults and imposed reasons
 magnet [viewer]                 open the pairing window, for a patient's remote or one that may only look
+remotes                         which remotes are paired
+revoke N                        take the key of one of them back: it pairs anew or never
 quit                            leave";
 
 /// What the host is to do with a line's answer.
@@ -56,6 +58,10 @@ pub enum ConsoleAnswer {
     DropLinks(String),
     /// A magnet is at the pump: open the pairing window for a remote of this role.
     OpenPairing(Role),
+    /// Show which remotes are paired.
+    Remotes,
+    /// Take back the key of the one with this number, counted from 1.
+    Revoke(usize),
     /// Leave.
     Quit,
 }
@@ -68,6 +74,11 @@ pub fn run(pump: &mut Pump, script: &mut Script, line: &str) -> ConsoleAnswer {
         ["help"] => HELP.to_owned(),
         ["magnet"] => return ConsoleAnswer::OpenPairing(Role::Patient),
         ["magnet", "viewer"] => return ConsoleAnswer::OpenPairing(Role::Viewer),
+        ["remotes"] => return ConsoleAnswer::Remotes,
+        ["revoke", which] => match number(which) {
+            Some(which) => return ConsoleAnswer::Revoke(which),
+            None => not_a_number(which),
+        },
         ["quit"] => return ConsoleAnswer::Quit,
         ["reset"] => return reset(pump),
         ["status"] => status(pump, script),

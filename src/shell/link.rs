@@ -183,11 +183,19 @@ pub async fn keep<E: Entropy + Send>(
             wait = BACKOFF_FIRST;
         }
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(jittered(wait, &mut entropy)) => {}
             () = events.closed() => return,
         }
         wait = (wait * 2).min(BACKOFF_MAX);
     }
+}
+
+/// Between half of a wait and all of it: two remotes that lost the same pump at once don't go on meeting there.
+fn jittered(wait: Duration, entropy: &mut impl Entropy) -> Duration {
+    let mut chance = [0; 2];
+    entropy.fill(&mut chance);
+    let half = wait / 2;
+    half + half.mul_f64(f64::from(u16::from_le_bytes(chance)) / f64::from(u16::MAX))
 }
 
 /// Opens a session, and finishes a pairing whose last word is still missing.
@@ -333,5 +341,29 @@ const fn loss(why: SessionFailed) -> LinkLoss {
         SessionFailed::Closed | SessionFailed::HungUp => LinkLoss::Disconnected,
         SessionFailed::TimedOut => LinkLoss::Silent,
         SessionFailed::Fragment(_) | SessionFailed::Session(_) | SessionFailed::OutOfPlace => LinkLoss::BadFrame,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Always the same byte.
+    struct Same(u8);
+
+    impl Entropy for Same {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn a_wait_is_spread_over_its_second_half() {
+        let wait = Duration::from_secs(8);
+        assert_eq!(jittered(wait, &mut Same(0)), Duration::from_secs(4));
+        assert_eq!(jittered(wait, &mut Same(255)), wait);
+        let between = jittered(wait, &mut Same(0x80));
+        assert!(between > Duration::from_secs(5) && between < Duration::from_secs(7), "{between:?}");
+        assert!(jittered(BACKOFF_MAX, &mut Same(255)) <= BACKOFF_MAX, "the bound holds");
     }
 }

@@ -62,7 +62,10 @@ impl Stack {
             self.start_bluetoothd().await?;
         }
         for adapter in [self.remotes().await?, self.pumps().await?] {
-            adapter.set_powered(true).await?;
+            if !adapter.is_powered().await? {
+                adapter.set_powered(true).await?;
+            }
+            tokio::time::timeout(DAEMON_MAX, until_powered(&adapter, true)).await.context("an adapter stays off")??;
         }
         Ok(())
     }
@@ -135,7 +138,8 @@ async fn two_listed() -> anyhow::Result<[String; 2]> {
         names.sort();
         if let [remotes, pumps] = names.as_slice() {
             for name in [remotes, pumps] {
-                session.adapter(name)?.set_powered(true).await?;
+                // The daemon switches on what it finds.
+                until_powered(&session.adapter(name)?, true).await?;
             }
             return Ok([remotes.clone(), pumps.clone()]);
         }

@@ -64,6 +64,53 @@ impl Drop for Simulator {
     }
 }
 
+/// A remote that is driven by words.
+pub(crate) struct Headless {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Headless {
+    pub(crate) fn start(arguments: &[&str], data_dir: &Path) -> Self {
+        let mut command = remote(arguments, data_dir);
+        let mut child =
+            command.arg("--headless").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
+        let stdin = child.stdin.take().expect("piped");
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        Self { child, stdin, stdout }
+    }
+
+    pub(crate) fn types(&mut self, word: &str) {
+        writeln!(self.stdin, "{word}").expect("listens");
+    }
+
+    /// Reads up to the line that begins like this.
+    pub(crate) fn line_with(&mut self, beginning: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.stdout.read_line(&mut line).expect("readable"), 0, "ended before {beginning:?}");
+            if line.starts_with(beginning) {
+                return line.trim_end().to_owned();
+            }
+        }
+    }
+
+    /// Whether it ends in good order on this word.
+    pub(crate) fn ends_with(&mut self, word: &str) -> bool {
+        self.types(word);
+        self.child.wait().expect("ends").success()
+    }
+}
+
+impl Drop for Headless {
+    fn drop(&mut self) {
+        // It may have ended by itself; the test has its verdict already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// `pump-remote` with these arguments, where there is no display.
 pub(crate) fn remote(arguments: &[&str], data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pump-remote"));

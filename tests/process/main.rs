@@ -3,5 +3,6 @@
 mod bad_files;
 mod common;
 mod deaf;
+mod headless;
 mod log;
 mod over_a_socket;

@@ -2,10 +2,13 @@
 //!
 //! Nothing of the library ends by itself when the daemon dies: its streams stay silent. So its name on the bus is watched.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bluer::{Adapter, Session};
-use dbus::{message::MatchRule, nonblock::MsgMatch};
+use dbus::{
+    message::MatchRule,
+    nonblock::{MsgMatch, SyncConnection},
+};
 use dbus_tokio::connection::new_system_sync;
 use tokio::{
     sync::watch,
@@ -15,13 +18,15 @@ use tokio::{
 use super::LinkError;
 
 /// BlueZ's name on the system bus.
-const BLUEZ: &str = "org.bluez";
+pub(super) const BLUEZ: &str = "org.bluez";
 /// How long the daemon may take for what needs no radio. The library itself would wait two minutes.
 pub(super) const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// Connections to the system bus, for as long as it stands.
 pub(super) struct Bus {
     pub(super) session: Session,
+    /// For what the library doesn't do.
+    pub(super) connection: Arc<SyncConnection>,
     daemon: watch::Receiver<Daemon>,
     watching: AbortHandle,
     _rule: MsgMatch,
@@ -66,7 +71,7 @@ impl Bus {
                 }
                 true
             });
-        Ok(Self { session, daemon, watching: watching.abort_handle(), _rule: rule })
+        Ok(Self { session, connection, daemon, watching: watching.abort_handle(), _rule: rule })
     }
 
     /// Whether the bus itself is still there: without it everything is to be connected anew.

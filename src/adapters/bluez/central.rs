@@ -10,7 +10,7 @@ use bluer::{
     },
 };
 use pump_protocol::fragment::ASSEMBLY_TIME_MAX;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_stream::{Stream, StreamExt};
 
 use super::{
@@ -24,6 +24,8 @@ use crate::adapters::{Dial, FRAGMENTS_WAITING_MAX, Fragments};
 const CONNECT_MAX: Duration = Duration::from_secs(12);
 /// How long the peer's table may take to be read: BlueZ keeps none, so a few dozen exchanges each time.
 const RESOLVE_MAX: Duration = Duration::from_secs(12);
+/// How long the link before may take to be let go of.
+const LET_GO_MAX: Duration = Duration::from_secs(8);
 /// How often a connection that our own side cut while it was being made is tried again within one attempt.
 const ABORTED_MAX: u32 = 3;
 /// What BlueZ says when its own controller gave up a connection that was being made.
@@ -33,6 +35,9 @@ const MTU_MIN: usize = 23;
 /// What `bluer` takes off the MTU that it reports, for the sake of sockets that are not used here.
 const MTU_WITHHELD: usize = 5;
 
+/// Why a link ended: the peer is no longer connected.
+const DISCONNECTED: &str = "disconnected";
+
 /// Dials the pump that is bonded with this machine.
 pub struct Central {
     adapter: Option<String>,
@@ -40,6 +45,8 @@ pub struct Central {
     pump: Option<PumpAddress>,
     /// Which of several bonds is next, where it is not known which is the pump's; its session says whether it is.
     turn: usize,
+    /// The link before: it is let go of before another is made.
+    carrying: Option<JoinHandle<()>>,
 }
 
 /// What carries a link's fragments.
@@ -53,7 +60,7 @@ impl Central {
     /// A way to the pump that is bonded under this address, by this adapter or the default one. Without an address each bond
     /// is tried in turn.
     pub const fn new(adapter: Option<String>, pump: Option<PumpAddress>) -> Self {
-        Self { adapter, bus: None, pump, turn: 0 }
+        Self { adapter, bus: None, pump, turn: 0, carrying: None }
     }
 
     /// Where the pump is.
@@ -73,19 +80,26 @@ impl Central {
     async fn reach(&mut self) -> Result<Fragments, LinkError> {
         let (turn, named, pump) = (self.turn, self.adapter.clone(), self.pump.map(|pump| Address::new(pump.0)));
         self.turn = self.turn.wrapping_add(1);
+        if let Some(carrying) = self.carrying.take() {
+            // What is still standing after that, the daemon has lost track of; the new connection will tell.
+            let _ = tokio::time::timeout(LET_GO_MAX, carrying).await;
+        }
         let bus = self.bus().await?;
         let daemon = bus.watch();
         let adapter = bus.adapter(named.as_deref()).await?;
         let bonded = bonded(&adapter, pump).await?;
         let device = bonded.get(turn.checked_rem(bonded.len()).ok_or(LinkError::NoBond)?).ok_or(LinkError::NoBond)?;
-        let link = open(device.clone(), daemon).await;
-        if link.is_ok() {
-            // The one that answers is asked first the next time.
-            self.turn = turn;
-        } else {
-            let_go(device).await;
+        match open(device.clone(), daemon).await {
+            Ok((link, carrying)) => {
+                // The one that answers is asked first the next time.
+                (self.turn, self.carrying) = (turn, Some(carrying));
+                Ok(link)
+            }
+            Err(error) => {
+                let_go(device).await;
+                Err(error)
+            }
         }
-        link
     }
 }
 
@@ -121,7 +135,7 @@ pub(super) async fn offers_service(device: &Device) -> Result<bool, LinkError> {
 }
 
 /// Connects, reads the table, subscribes.
-async fn open(device: Device, daemon: DaemonWatch) -> Result<Fragments, LinkError> {
+async fn open(device: Device, daemon: DaemonWatch) -> Result<(Fragments, JoinHandle<()>), LinkError> {
     let changes = within("tell of a device", ANSWER_MAX, device.events()).await?;
     connect(&device).await?;
     let (session, largest_write) = session_channel(&device).await?;
@@ -129,11 +143,12 @@ async fn open(device: Device, daemon: DaemonWatch) -> Result<Fragments, LinkErro
     let (to, outgoing) = mpsc::channel(FRAGMENTS_WAITING_MAX);
     let (incoming, from) = mpsc::channel(FRAGMENTS_WAITING_MAX);
     let channel = Channel { device, session, largest_write };
-    tokio::spawn(channel.carry(outgoing, incoming, indications, changes, daemon));
-    Ok(Fragments { to, from, largest_write })
+    let carrying = tokio::spawn(channel.carry(outgoing, incoming, indications, changes, daemon));
+    Ok((Fragments { to, from, largest_write }, carrying))
 }
 
-async fn connect(device: &Device) -> Result<(), LinkError> {
+/// Connects, however often our own side gives up a connection that was being made.
+pub(super) async fn connect(device: &Device) -> Result<(), LinkError> {
     let attempt = async {
         for _ in 1..ABORTED_MAX {
             match device.connect().await {
@@ -201,11 +216,14 @@ impl Channel {
         let why = tokio::select! {
             why = self.write(outgoing) => why,
             why = hear(indications, incoming) => why,
-            () = disconnected(changes) => "disconnected",
+            () = disconnected(changes) => DISCONNECTED,
             () = daemon.changed() => "bluetoothd ended or began anew",
         };
         tracing::debug!(why, "link ended");
-        let_go(&self.device).await;
+        // What is connected once the peer has left, is the next attempt's.
+        if why != DISCONNECTED {
+            let_go(&self.device).await;
+        }
     }
 
     async fn write(&self, mut outgoing: mpsc::Receiver<Vec<u8>>) -> &'static str {

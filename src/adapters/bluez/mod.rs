@@ -12,6 +12,8 @@
 
 mod address;
 #[cfg(all(target_os = "linux", feature = "bluetooth"))]
+mod agent;
+#[cfg(all(target_os = "linux", feature = "bluetooth"))]
 mod bus;
 #[cfg(all(target_os = "linux", feature = "bluetooth"))]
 mod central;
@@ -78,6 +80,9 @@ pub enum LinkError {
     /// The adapter is off.
     #[error("the radio {0} is switched off: switch it on, with bluetoothctl power on or rfkill unblock bluetooth")]
     RadioOff(String),
+    /// No agent: nobody can be bonded with.
+    #[error("BlueZ takes no agent ({0}): nobody can pair")]
+    NoAgent(String),
     /// No pump is bonded.
     #[error("no pump is bonded with this machine: pair it first")]
     NoBond,

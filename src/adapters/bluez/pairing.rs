@@ -16,7 +16,7 @@ use tokio_stream::StreamExt as _;
 use super::{
     LinkError, PumpAddress,
     bus::{ANSWER_MAX, Bus, within},
-    central::{Central, let_go, offers_service},
+    central::{Central, connect, let_go, offers_service},
     service::SERVICE,
 };
 
@@ -24,6 +24,8 @@ use super::{
 const FOUND_MAX: Duration = Duration::from_secs(30);
 /// How much longer it is listened, once a pump is found, for another one whose window is open, too.
 const ANOTHER_MAX: Duration = Duration::from_secs(3);
+/// How long the radio may take to end its looking around.
+const QUIET_MAX: Duration = Duration::from_secs(2);
 /// How long the radios may take to agree on keys; the standard gives each step of theirs 30 s.
 const BOND_MAX: Duration = Duration::from_secs(45);
 
@@ -33,15 +35,28 @@ pub async fn bond(adapter: Option<&str>) -> Result<Central, LinkError> {
     let radio = bus.adapter(adapter).await?;
     let _agent = register_agent(&bus).await?;
     let device = radio.device(find(&radio).await?)?;
-    if !within("describe a device", ANSWER_MAX, device.is_paired()).await?
-        && let Err(error) = within("bond with the pump", BOND_MAX, device.pair()).await
-    {
-        let_go(&device).await;
-        return Err(LinkError::NotBonded(error.to_string()));
+    // Whoever else looks around through this daemon can't be told to stop; BlueZ then suspends that by itself.
+    let _ = tokio::time::timeout(QUIET_MAX, discovery_ended(&radio)).await;
+    if !within("describe a device", ANSWER_MAX, device.is_paired()).await? {
+        // A radio that takes no bonds makes none that lasts, not even when it begins; strangers find no agent meanwhile.
+        within("open the radio", ANSWER_MAX, radio.set_pairable(true)).await?;
+        let bonded = connected_and_bonded(&device).await;
+        within("close the radio", ANSWER_MAX, radio.set_pairable(false)).await?;
+        if let Err(error) = bonded {
+            let_go(&device).await;
+            return Err(LinkError::NotBonded(error.to_string()));
+        }
     }
     within("remember the bond", ANSWER_MAX, device.set_trusted(true)).await?;
     let pump = within("describe a device", ANSWER_MAX, device.remote_address()).await?;
     Ok(Central::new(adapter.map(str::to_owned), Some(PumpAddress(pump.0))))
+}
+
+/// Connects first: while BlueZ waits for a bond with a device that is not connected it does nothing else, on no adapter, and a
+/// pump under the same daemon could no longer let itself be found.
+async fn connected_and_bonded(device: &Device) -> Result<(), LinkError> {
+    connect(device).await?;
+    within("bond with the pump", BOND_MAX, device.pair()).await
 }
 
 /// An agent that can neither show nor ask: the radios then agree without a person, which the secret makes good.
@@ -62,11 +77,19 @@ async fn find(radio: &Adapter) -> Result<Address, LinkError> {
     let first = tokio::time::timeout(FOUND_MAX, next_pump(radio, &mut heard, None)).await;
     let first = first.map_err(|_| LinkError::NoWindow(FOUND_MAX))??;
     let another = tokio::time::timeout(ANOTHER_MAX, next_pump(radio, &mut heard, Some(first.address()))).await;
-    // Discovery ends here, with its stream: no connection is begun while it runs.
+    // Discovery ends here, with its stream.
     match another {
         Err(_) => Ok(first.address()),
         Ok(another) => another.and(Err(LinkError::SeveralWindows)),
     }
+}
+
+/// Returns once the radio no longer looks around: no connection is begun while it does.
+async fn discovery_ended(radio: &Adapter) -> bluer::Result<()> {
+    let changes = radio.events().await?;
+    tokio::pin!(changes);
+    while radio.is_discovering().await? && changes.next().await.is_some() {}
+    Ok(())
 }
 
 /// The next pump, other than this one, that is heard now: BlueZ lists those, too, that it remembers.

@@ -18,13 +18,13 @@ use std::{
 use bluer::{
     Adapter, Address, Uuid,
     adv::{Advertisement, AdvertisementHandle},
-    agent::{Agent, AgentHandle},
     gatt::local::{
         Application, ApplicationHandle, Characteristic, CharacteristicNotifier, CharacteristicNotify,
         CharacteristicNotifyMethod, CharacteristicRead, CharacteristicWrite, CharacteristicWriteMethod, ReqError,
         Service,
     },
 };
+use dbus::nonblock::SyncConnection;
 use pump_protocol::fragment::ASSEMBLY_TIME_MAX;
 use tokio::{
     sync::{mpsc, watch},
@@ -33,6 +33,7 @@ use tokio::{
 
 use super::{
     LinkError,
+    agent::LetIn,
     bus::{ANSWER_MAX, Bus, DaemonWatch, within},
     central::{disconnected, let_go},
     service::{
@@ -54,6 +55,11 @@ const AGAIN: Duration = Duration::from_secs(1);
 const SUBSCRIBED_MAX: Duration = Duration::from_secs(5);
 /// The most subscriptions that wait to be seen; only the newest counts.
 const SUBSCRIPTIONS_MAX: usize = 4;
+
+/// Why a link ended: the pump dropped it.
+const BY_THE_PUMP: &str = "ended by the pump";
+/// Why a link ended: the peer is no longer connected.
+const DISCONNECTED: &str = "disconnected";
 
 /// A fragment that somebody wrote.
 #[derive(Debug)]
@@ -145,7 +151,8 @@ impl Standing {
         within("close the radio to strangers", ANSWER_MAX, adapter.set_pairable(false)).await?;
         let serving = adapter.serve_gatt_application(table(&doors));
         let application = within("take the pump's table", ANSWER_MAX, serving).await?;
-        let doorkeeper = tokio::spawn(keep_doors(bus.session.clone(), adapter.clone(), aspect.clone(), clock.clone()));
+        let doorkeeper =
+            tokio::spawn(keep_doors(bus.connection.clone(), adapter.clone(), aspect.clone(), clock.clone()));
         let teller = tokio::spawn(tell_status(aspect.clone(), status_subscriptions));
         Ok(Self {
             adapter,
@@ -205,18 +212,21 @@ impl Standing {
         let serving = host.serve(Fragments { to: to_peer, from: from_peer, largest_write }, self.clock.clone());
         tokio::pin!(serving);
         let why = tokio::select! {
-            () = &mut serving => Ok("ended by the pump"),
+            () = &mut serving => Ok(BY_THE_PUMP),
             why = hear(first, &mut self.writes, to_pump) => Ok(why),
             why = say(from_pump, &mut self.subscription, &mut self.subscriptions) => Ok(why),
-            () = disconnected(changes) => Ok("disconnected"),
+            () = disconnected(changes) => Ok(DISCONNECTED),
             () = self.daemon.changed() => Err(LinkError::Silent("stay")),
         };
         // The pump has its link until it has seen that both channels are closed.
-        if !matches!(why, Ok("ended by the pump")) {
+        if !matches!(why, Ok(BY_THE_PUMP)) {
             serving.await;
         }
         if let Ok(why) = why {
             tracing::debug!(why, "link ended");
+        }
+        // A peer that has left may be on its way back: that connection is the next link's.
+        if !matches!(why, Ok(DISCONNECTED)) {
             let_go(&device).await;
         }
         self.doors.link(None);
@@ -266,17 +276,22 @@ async fn say(
             Err(_) => return "an indication was not confirmed",
         }
     }
-    "ended by the pump"
+    BY_THE_PUMP
 }
 
 /// Opens the radio to a new bond while the pairing window is open, and only then.
-async fn keep_doors(session: bluer::Session, adapter: Adapter, mut aspect: watch::Receiver<Aspect>, clock: Clock) {
-    let mut agent: Option<AgentHandle> = None;
+async fn keep_doors(
+    connection: Arc<SyncConnection>,
+    adapter: Adapter,
+    mut aspect: watch::Receiver<Aspect>,
+    clock: Clock,
+) {
+    let mut agent: Option<LetIn> = None;
     loop {
         let seen = *aspect.borrow_and_update();
         let open = is_open(seen, &clock);
         if open != agent.is_some() {
-            agent = match set_doors(&session, &adapter, open).await {
+            agent = match set_doors(&connection, &adapter, open).await {
                 Ok(agent) => agent,
                 Err(error) => {
                     tracing::warn!(%error, "the radio's doors can't be moved");
@@ -297,19 +312,13 @@ async fn keep_doors(session: bluer::Session, adapter: Adapter, mut aspect: watch
     }
 }
 
-async fn set_doors(session: &bluer::Session, adapter: &Adapter, open: bool) -> Result<Option<AgentHandle>, LinkError> {
+async fn set_doors(
+    connection: &Arc<SyncConnection>,
+    adapter: &Adapter,
+    open: bool,
+) -> Result<Option<LetIn>, LinkError> {
     within("move the radio's doors", ANSWER_MAX, adapter.set_pairable(open)).await?;
-    if !open {
-        return Ok(None);
-    }
-    // A pump has neither display nor keys: whoever comes while the magnet is there is let in, and proves nothing by it.
-    let agent = Agent {
-        request_default: true,
-        request_confirmation: Some(Box::new(|_| Box::pin(async { Ok(()) }))),
-        request_authorization: Some(Box::new(|_| Box::pin(async { Ok(()) }))),
-        ..Agent::default()
-    };
-    Ok(Some(within("take an agent", ANSWER_MAX, session.register_agent(agent)).await?))
+    if open { Ok(Some(LetIn::register(connection.clone()).await?)) } else { Ok(None) }
 }
 
 /// Indicates the latch whenever it changes, to whoever is subscribed.

@@ -11,7 +11,7 @@ use pump_protocol::{
     fragment::Assembly,
     message::{Command, KeyFingerprint, Nonce, RefusedReason, Reply, Role},
     quantity::Millis,
-    session::{CardSecret, PumpEnd, PumpEvent, Turn},
+    session::{CardSecret, PairedRemote, PumpEnd, PumpEvent, Turn},
 };
 use simulated_pump::{
     Pump, Setup,
@@ -150,13 +150,46 @@ impl Host {
     pub fn console(&mut self, line: &str, now: Uptime) -> ConsoleAnswer {
         self.live_until(now);
         let answer = console::run(&mut self.state.pump, &mut self.script, line);
-        if let ConsoleAnswer::OpenPairing(role) = answer {
-            self.magnet(role, now);
-        }
+        let answer = match answer {
+            ConsoleAnswer::OpenPairing(role) => {
+                self.magnet(role, now);
+                answer
+            }
+            ConsoleAnswer::Remotes => ConsoleAnswer::Say(self.remotes()),
+            ConsoleAnswer::Revoke(which) => self.revoke(which),
+            ConsoleAnswer::Say(_) | ConsoleAnswer::DropLinks(_) | ConsoleAnswer::Quit => answer,
+        };
         match self.store() {
             Ok(()) => answer,
             Err(error) => ConsoleAnswer::Say(error.to_string()),
         }
+    }
+
+    /// Which remotes are paired, one a line, counted from 1.
+    fn remotes(&self) -> String {
+        let line = |(number, (paired, provisional)): (usize, (&PairedRemote, bool))| {
+            let name =
+                paired.remote.fingerprint().0.iter().fold(String::new(), |name, byte| name + &format!("{byte:02x}"));
+            let role = match paired.role {
+                Role::Patient => "a patient's",
+                Role::Viewer => "may only look",
+            };
+            format!("{number}  remote {name}, {role}{}", if provisional { ", not confirmed yet" } else { "" })
+        };
+        let lines: Vec<String> = (1..).zip(self.end.pins().iter()).map(line).collect();
+        if lines.is_empty() { "No remote is paired.".to_owned() } else { lines.join("\n") }
+    }
+
+    /// Takes a remote's key back; whoever is linked is cut off, and may come back if it was another.
+    fn revoke(&mut self, which: usize) -> ConsoleAnswer {
+        let found = which.checked_sub(1).and_then(|index| self.end.pins().iter().nth(index));
+        let Some(remote) = found.map(|(paired, _)| paired.remote.fingerprint()) else {
+            return ConsoleAnswer::Say(format!("No remote {which} is paired; \"remotes\" lists them."));
+        };
+        self.end.revoke(remote);
+        self.state.pump.session_closed(remote);
+        self.state.pins = self.end.pins().clone();
+        ConsoleAnswer::DropLinks(format!("Remote {which} is revoked: it pairs anew or never."))
     }
 
     /// Makes the pump durable as it is: at the end of the program, and after whatever a reply relies on.

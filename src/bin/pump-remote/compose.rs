@@ -16,7 +16,7 @@ use pump_protocol::{clock::BootId, message::Role, session::CardSecret, wire::Tex
 use pump_remote::{
     adapters::{
         Dial,
-        bluez::{self, PumpAddress},
+        bluez::{self, Central, PumpAddress},
         clock::Clock,
         entropy::{OsEntropy, random},
         keys::{device_key, pins::SessionKeys},
@@ -102,6 +102,7 @@ pub(crate) async fn start(
     let clock = if lapses || speed > 1 { Clock::lapsing(speed, BootId(random())) } else { Clock::real() };
     let mut keys = SessionKeys::open(data_dir, &mut OsEntropy)?;
     let before = keys.pins.confirmed.clone();
+    let mut over_the_air = None;
     let (serial, host) = match &which {
         Which::InProcess => {
             let host = simulated_pump_of(data_dir, &mut keys, &clock).await?;
@@ -115,11 +116,12 @@ pub(crate) async fn start(
         }
         Which::Bluetooth { adapter, pair } => {
             bluez::check::warn(Path::new(bluez::check::MAIN_CONF));
+            let central = over_the_air.insert(Central::new(adapter.clone(), PumpAddress::read(data_dir)?));
             if let Some(card) = pair {
-                let mut bonded = bluez::bond(adapter.as_deref()).await?;
-                let paired = pair_with(&mut bonded, card, &mut keys, &clock).await;
+                *central = bluez::bond(adapter.as_deref()).await?;
+                let paired = pair_with(central, card, &mut keys, &clock).await;
                 // A pairing that was cut at its last word is finished over the next link, which must find the pump.
-                if let Some(pump) = bonded.pump().filter(|_| paired.is_ok() || keys.pins.provisional.is_some()) {
+                if let Some(pump) = central.pump().filter(|_| paired.is_ok() || keys.pins.provisional.is_some()) {
                     pump.store(data_dir)?;
                 }
                 paired?;
@@ -134,19 +136,18 @@ pub(crate) async fn start(
     let first = remote.screen(clock.now());
     let (ports, ends) = Ports::new(first.clone(), record.clone(), clock.clone());
     let (events, orders) = (ends.link_events, ends.link_orders);
-    match (which, &host) {
-        (Which::Socket { path, .. }, _) => {
+    match (which, &host, over_the_air) {
+        (Which::Socket { path, .. }, ..) => {
             tokio::spawn(link::keep(Socket::new(path), keys, clock.clone(), OsEntropy, orders, events));
         }
-        (Which::Bluetooth { adapter, .. }, _) => {
-            let dial = bluez::Central::new(adapter, PumpAddress::read(data_dir)?);
-            tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, events));
+        (Which::Bluetooth { .. }, _, Some(central)) => {
+            tokio::spawn(link::keep(central, keys, clock.clone(), OsEntropy, orders, events));
         }
-        (Which::InProcess, Some(host)) => {
+        (Which::InProcess, Some(host), _) => {
             let dial = InProcess::new(host.clone(), clock.clone());
             tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, events));
         }
-        (Which::InProcess, None) => anyhow::bail!("no simulated pump was started"),
+        (Which::Bluetooth { .. } | Which::InProcess, ..) => anyhow::bail!("there is no way to the pump"),
     }
     tokio::spawn(recorder::verify(record.clone(), ends.answering.clone()));
     let recorder = recorder::serve(opened.store, ends.record_orders, ends.answering, clock.clone(), Room::OF_A_CARD);

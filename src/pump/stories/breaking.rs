@@ -27,7 +27,9 @@ fn ask(bench: &mut Bench, script: &mut Script, command: &Command) -> Answered {
 fn typed(bench: &mut Bench, line: &str) -> String {
     match run(&mut bench.pump, &mut Script::default(), line) {
         ConsoleAnswer::Say(said) | ConsoleAnswer::DropLinks(said) => said,
-        ConsoleAnswer::OpenPairing(_) | ConsoleAnswer::Quit => String::new(),
+        ConsoleAnswer::OpenPairing(_) | ConsoleAnswer::Remotes | ConsoleAnswer::Revoke(_) | ConsoleAnswer::Quit => {
+            String::new()
+        }
     }
 }
 
@@ -129,6 +131,11 @@ fn the_console_does_what_it_is_told_and_says_so() {
     assert_eq!(run(&mut bench.pump, &mut Script::default(), "magnet"), ConsoleAnswer::OpenPairing(Role::Patient));
     assert_eq!(run(&mut bench.pump, &mut Script::default(), "magnet viewer"), ConsoleAnswer::OpenPairing(Role::Viewer));
     assert_eq!(run(&mut bench.pump, &mut Script::default(), "quit"), ConsoleAnswer::Quit);
+    assert_eq!(run(&mut bench.pump, &mut Script::default(), "remotes"), ConsoleAnswer::Remotes);
+    assert_eq!(run(&mut bench.pump, &mut Script::default(), "revoke 2"), ConsoleAnswer::Revoke(2));
+    assert!(
+        matches!(run(&mut bench.pump, &mut Script::default(), "revoke x"), ConsoleAnswer::Say(said) if said.contains("no number"))
+    );
 }
 
 #[test]
