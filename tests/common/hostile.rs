@@ -475,6 +475,8 @@ pub const fn page(face: &Face) -> &'static str {
         Face::Caregiver(_) => "CAREGIVER",
         Face::History { .. } => "HISTORY",
         Face::Alarms => "ALARMS",
+        Face::Emergency { .. } => "EMERGENCY",
+        Face::Reading(_) => "READING",
         Face::Fault(_) => "FAULT",
     }
 }
