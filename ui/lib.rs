@@ -17,3 +17,6 @@
 )]
 
 slint::include_modules!();
+
+/// What parts the whole from its fractions in this language.
+pub use i_slint_common::decimal_separator_for_locale as decimal_separator;

@@ -11,7 +11,9 @@ use pump_protocol::{
     clock::{Uptime, WallTime},
     history::{BolusEnd, Delivered},
     message::DenyReason,
-    quantity::{BasalRate, Dose, Millis, Volume},
+    prescription::{BasalSegment, WindowDoseLimit},
+    quantity::{BasalRate, Concentration, Dose, Millis, Volume},
+    wire::Text,
 };
 
 use crate::{
@@ -145,6 +147,15 @@ pub enum Face {
     },
     /// Every alarm, to be acknowledged one by one; on [`Screen::alarms`].
     Alarms,
+    /// What to do in an emergency; Stop is there whenever a dose could run.
+    Emergency {
+        /// What the pump gives, for whoever helps; `None` before its first word.
+        drug: Option<Text<32>>,
+        /// Whether there is something to stop.
+        stop: Option<Stop>,
+    },
+    /// A page that is only read, or that changes nothing but looks.
+    Reading(Reading),
     /// The remote can't work. The pump goes on by itself.
     Fault(Fault),
 }
@@ -169,9 +180,45 @@ impl Face {
             Self::Caregiver(_) => "CAREGIVER",
             Self::History { .. } => "HISTORY",
             Self::Alarms => "ALARMS",
+            Self::Emergency { .. } => "EMERGENCY",
+            Self::Reading(_) => "READING",
             Self::Fault(_) => "FAULT",
         }
     }
+}
+
+/// What is only read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reading {
+    /// Where the other pages are.
+    More,
+    /// What the clinic programmed; `None` before the pump's first word.
+    Therapy(Option<Box<Therapy>>),
+    /// The pump's serial number, to be shown with what the clinic wrote on the card; `None` before its first word.
+    Implant(Option<Text<16>>),
+    /// What helps when the pump can't be reached.
+    LinkSteps,
+    /// Language and looks.
+    Settings,
+}
+
+/// What the clinic programmed, as far as it may be shown: the patient's code is not here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Therapy {
+    /// The drug's name.
+    pub drug: Text<32>,
+    /// Its strength.
+    pub concentration: Concentration,
+    /// What a hold brings.
+    pub demand_dose: Dose,
+    /// From the start of one dose to the earliest start of the next.
+    pub lockout_interval: Millis,
+    /// The most doses in 24 h; 0 if they are switched off.
+    pub allotment: u8,
+    /// The most drug from all sources in a window.
+    pub window_limit: WindowDoseLimit,
+    /// The steady dose by the pump's time of day; the first segment begins at midnight.
+    pub basal: Vec<BasalSegment>,
 }
 
 /// What a press would bring.
@@ -441,4 +488,16 @@ pub enum Visit {
     History,
     /// Alarms.
     Alarms,
+    /// What to do in an emergency.
+    Emergency,
+    /// Where the other pages are.
+    More,
+    /// What the clinic programmed.
+    Therapy,
+    /// The card of the implant.
+    Implant,
+    /// What helps when the pump can't be reached.
+    LinkSteps,
+    /// Language and looks.
+    Settings,
 }

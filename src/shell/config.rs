@@ -27,6 +27,27 @@ pub struct Config {
     pub window: WindowConfig,
     /// The physical bolus button.
     pub button: ButtonConfig,
+    /// What stands on the implant card, and whom to call.
+    pub card: CardConfig,
+}
+
+// keeps R-CAR-11
+/// What stands on the implant card, and whom to call. What is not written here is left out on the pages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CardConfig {
+    /// Whose remote this is.
+    pub patient: String,
+    /// The clinic's name.
+    pub clinic: String,
+    /// The clinic's number.
+    pub phone: String,
+    /// The number for an ambulance.
+    pub emergency: String,
+    /// The pump's model.
+    pub model: String,
+    /// When it was implanted, as the clinic writes it.
+    pub implanted: String,
 }
 
 /// How the pump is reached.

@@ -6,7 +6,7 @@
 use pump_core::{
     ledger::{Request, State, Verdict},
     remote::{Input, Remote},
-    screen::{Control, Face, Intent, Level},
+    screen::{Control, Face, Intent, Level, Reading},
 };
 use pump_protocol::{
     clock::Now,
@@ -85,7 +85,7 @@ const REQUESTS: [RequestRow; 13] = [
     row("`Uncertain`: never ran or forgotten, history awaited", &["CANCEL"], &["NOT SURE"], &["Stop"]),
 ];
 
-const FACES: [FaceRow; 18] = [
+const FACES: [FaceRow; 25] = [
     FaceRow { name: "CHECKING", accepts: &[] },
     FaceRow { name: "READY", accepts: &["dose"] },
     FaceRow { name: "WAIT", accepts: &[] },
@@ -104,6 +104,13 @@ const FACES: [FaceRow; 18] = [
     FaceRow { name: "HISTORY", accepts: &[] },
     FaceRow { name: "ALARMS", accepts: &[] },
     FaceRow { name: "FAULT", accepts: &[] },
+    FaceRow { name: "EMERGENCY", accepts: &[] },
+    FaceRow { name: "EMERGENCY with Stop", accepts: &["Stop"] },
+    FaceRow { name: "MORE", accepts: &[] },
+    FaceRow { name: "THERAPY CARD", accepts: &[] },
+    FaceRow { name: "IMPLANT CARD", accepts: &[] },
+    FaceRow { name: "LINK STEPS", accepts: &[] },
+    FaceRow { name: "SETTINGS", accepts: &[] },
 ];
 
 const fn row(
@@ -235,7 +242,10 @@ impl Before {
         let (request, face) = (remote.request(), remote.screen(now).face);
         let shown = face_row(&face).name;
         let row = request_row(request);
-        let elsewhere = matches!(face, Face::Caregiver(_) | Face::History { .. } | Face::Alarms);
+        let elsewhere = matches!(
+            face,
+            Face::Caregiver(_) | Face::History { .. } | Face::Alarms | Face::Emergency { .. } | Face::Reading(_)
+        );
         if !elsewhere && !row.shows.contains(&shown) {
             return Err(format!("{shown} may not stand: request {:?}", row.name));
         }
@@ -295,6 +305,13 @@ const fn face_row(face: &Face) -> FaceRow {
         Face::History { .. } => FACES[15],
         Face::Alarms => FACES[16],
         Face::Fault(_) => FACES[17],
+        Face::Emergency { stop: None, .. } => FACES[18],
+        Face::Emergency { stop: Some(_), .. } => FACES[19],
+        Face::Reading(Reading::More) => FACES[20],
+        Face::Reading(Reading::Therapy(_)) => FACES[21],
+        Face::Reading(Reading::Implant(_)) => FACES[22],
+        Face::Reading(Reading::LinkSteps) => FACES[23],
+        Face::Reading(Reading::Settings) => FACES[24],
     }
 }
 

@@ -7,7 +7,7 @@
 use pump_core::{
     audit::event::{Event, NothingBecause},
     remote::Input,
-    screen::{Control, Face, Intent, Level, NotGiven, Source, Stop},
+    screen::{Control, Face, Intent, Level, NotGiven, Source, Stop, Visit},
 };
 use pump_protocol::{
     history::{BolusEnd, Delivered},
@@ -178,4 +178,20 @@ fn a_stop_on_the_not_sure_page_is_sent_as_soon_as_there_is_a_link() {
     the_told_part_is_the_pumps(&world, 1);
     until_it_is_in(&mut world);
     assert_eq!(world.started(), 1);
+}
+
+#[test]
+fn the_emergency_page_has_stop_while_a_dose_could_run_and_only_then() {
+    let mut world = World::ready();
+    world.visit(Visit::Emergency);
+    assert!(matches!(world.face(), Face::Emergency { stop: None, .. }), "{:?}", world.face());
+    world.visit(Visit::Patient);
+    world.hold_dose();
+    world.pass(secs(60));
+    world.visit(Visit::Emergency);
+    // proves R-DSP-13
+    assert!(matches!(world.face(), Face::Emergency { stop: Some(Stop::Offered), .. }), "{:?}", world.face());
+    world.hold_stop();
+    the_told_part_is_the_pumps(&world, 1);
+    assert!(matches!(world.face(), Face::Emergency { stop: None, .. }), "{:?}", world.face());
 }

@@ -6,11 +6,13 @@ use i_slint_backend_testing::{
     AccessibleRole, ElementHandle, ElementQuery, TestingBackend, TestingBackendOptions, mock_elapsed_time,
 };
 use pump_core::screen::{Intent, Screen};
-use pump_remote::adapters::slint::{Panel, Window};
+use pump_remote::adapters::slint::{Looks, Panel, Window};
 use slint::{
     ComponentHandle, LogicalPosition, Rgba8Pixel, SharedPixelBuffer,
     platform::{PointerEventButton, WindowEvent},
 };
+
+use crate::story;
 
 pub(crate) struct Display {
     pub(crate) window: Window,
@@ -19,6 +21,10 @@ pub(crate) struct Display {
 
 impl Display {
     pub(crate) fn new(panel: Panel) -> Self {
+        Self::choosing(panel, |_| {})
+    }
+
+    pub(crate) fn choosing(panel: Panel, choose: impl Fn(Looks) + 'static) -> Self {
         // A thread has one platform: a test that runs on the thread of an earlier one finds it there.
         let _ = slint::platform::set_platform(Box::new(TestingBackend::new(TestingBackendOptions {
             mock_time: true,
@@ -27,7 +33,9 @@ impl Display {
         })));
         let heard = Rc::new(RefCell::new(Vec::new()));
         let telling = Rc::clone(&heard);
-        let window = Window::new(move |intent| telling.borrow_mut().push(intent)).expect("a window");
+        let tell = move |intent| telling.borrow_mut().push(intent);
+        let window = Window::choosing(tell, choose).expect("a window");
+        window.introduce(&story::card());
         window.fit(panel);
         window.show().expect("a window that shows");
         Self { window, heard }

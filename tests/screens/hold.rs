@@ -1,15 +1,15 @@
 //! What the machine is told about fingers. Whether it was a hold is not decided here: levels are told, truthfully.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{cell::RefCell, collections::HashSet, path::PathBuf, rc::Rc};
 
 use i_slint_backend_testing::ElementHandle;
 use i_slint_core::{input::TouchPhase, lengths::LogicalPoint, platform::InternalEvent};
 use pump_core::{
     annunciation::AlarmCondition,
-    screen::{Control, Hold, Intent, Level, Screen, Source, Stop, Visit},
+    screen::{Control, Face, Hold, Intent, Level, Reading, Screen, Source, Stop, Visit},
 };
 use pump_protocol::{clock::Uptime, quantity::Millis};
-use pump_remote::adapters::slint::Panel;
+use pump_remote::adapters::slint::{ClockStyle, Colours, Language, Looks, Panel, TextSize};
 use slint::{ComponentHandle, LogicalPosition, platform::WindowEvent};
 
 use crate::{
@@ -244,8 +244,9 @@ fn taps_lead_to_other_pages_and_tell_no_control() {
     let display = shown(&story::ready());
     for (id, to) in [
         ("NavBar::to-caregiver", Visit::Caregiver),
-        ("NavBar::to-history", Visit::History),
         ("NavBar::to-alarms", Visit::Alarms),
+        ("NavBar::to-more", Visit::More),
+        ("NavBar::to-help", Visit::Emergency),
         ("NavBar::to-patient", Visit::Patient),
     ] {
         let at = middle(&control(&display, id));
@@ -253,6 +254,66 @@ fn taps_lead_to_other_pages_and_tell_no_control() {
         display.up(at);
         assert_eq!(display.heard(), [Intent::Visit(to)]);
     }
+}
+
+#[test]
+fn help_is_one_tap_away_on_every_page() {
+    let mut display = Display::new(Panel::FIVE_INCH);
+    for (page, screen) in story::all() {
+        display.apply(&screen);
+        display.snapshot();
+        display.heard();
+        let bare = matches!(screen.face, Face::Fault(_) | Face::EnterCode { .. });
+        let all = display.everything();
+        let help = all.iter().find(|it| if bare { it.kind == "HelpButton" } else { it.id == "NavBar::to-help" });
+        let help = help.expect(&page);
+        let at = LogicalPosition::new(help.x + help.width / 2.0, help.y + help.height / 2.0);
+        display.down(at);
+        display.up(at);
+        // proves R-DSP-13
+        assert_eq!(display.heard(), [Intent::Visit(Visit::Emergency)], "{page}");
+    }
+}
+
+#[test]
+fn the_other_pages_are_one_tap_from_more() {
+    let display = shown(&story::screen(Face::Reading(Reading::More)));
+    for (label, to) in [
+        ("History", Visit::History),
+        ("Therapy card", Visit::Therapy),
+        ("Implant card", Visit::Implant),
+        ("Can’t connect?", Visit::LinkSteps),
+        ("Settings", Visit::Settings),
+    ] {
+        tap(&display, label);
+        assert_eq!(display.heard(), [Intent::Visit(to)]);
+    }
+}
+
+#[test]
+fn what_is_chosen_is_worn_at_once_and_told() {
+    let chosen = Rc::new(RefCell::new(Vec::new()));
+    let telling = Rc::clone(&chosen);
+    let mut display = Display::choosing(Panel::FIVE_INCH, move |looks| telling.borrow_mut().push(looks));
+    display.apply(&story::screen(Face::Reading(Reading::Settings)));
+    let mut before = display.snapshot();
+    for id in ["language", "text", "colours", "clock"] {
+        let at = middle(&display.elements(&format!("SettingsPage::{id}"))[0]);
+        display.down(at);
+        display.up(at);
+        display.pass(20);
+        let after = display.snapshot();
+        assert_ne!(before.as_bytes(), after.as_bytes(), "{id} changes what is seen");
+        before = after;
+    }
+    let expected =
+        Looks { language: Language::German, colours: Colours::Light, text: TextSize::Large, clock: ClockStyle::Twelve };
+    // proves R-DSP-09, R-DSP-10, R-DSP-11
+    assert_eq!(chosen.borrow().last(), Some(&expected));
+    display.apply(&story::wait(Millis::from_mins(10)));
+    let says = |words: &str| display.everything().iter().any(|it| it.label == words);
+    assert!(says("Warten") && says("bis 6:40\u{a0}PM"), "and the next page speaks it");
+    assert_eq!(display.heard(), [], "the machine is told nothing of it");
 }
 
 fn tap(display: &Display, label: &str) {

@@ -4,13 +4,14 @@ use std::{
     collections::HashSet,
     fs::File,
     io::BufWriter,
+    panic,
     path::{Path, PathBuf},
 };
 
 use i_slint_backend_testing::AccessibleRole;
-use pump_core::screen::{Face, Notice, Screen, Stop};
+use pump_core::screen::{Face, Notice, Reading, Screen, Stop};
 use pump_protocol::quantity::Millis;
-use pump_remote::adapters::slint::{Colours, Looks, Panel, TextSize};
+use pump_remote::adapters::slint::{Colours, Language, Looks, Panel, TextSize};
 use slint::{Rgba8Pixel, SharedPixelBuffer};
 
 use crate::{
@@ -51,23 +52,55 @@ fn each(shape: &str, panel: Panel, looks: Looks, mut look_at: impl FnMut(&View, 
     assert!(stories.len() > 130, "only {} pages", stories.len());
 }
 
-#[test]
-fn every_page_keeps_the_rules() {
-    let mut texts = 0;
+/// The rules for every page in this language, on both displays, in both sizes of text.
+fn keep_the_rules(language: Language) {
+    let (mut texts, mut broken) = (0, 0);
     for (shape, panel) in PANELS {
         for (_, text) in SIZES {
-            each(shape, panel, Looks { text, ..Looks::default() }, |view, _| {
-                inside_the_window(view);
-                texts += apart(view);
-                legible(view);
-                large_enough_to_touch(view);
-                controls_where_they_belong(view);
-                told_by_word_and_sign(view);
-                as_high_as_promised(view);
+            each(shape, panel, Looks { language, text, ..Looks::default() }, |view, _| {
+                // All that is broken is told, not only the first.
+                let kept = panic::catch_unwind(|| {
+                    inside_the_window(view);
+                    legible(view);
+                    large_enough_to_touch(view);
+                    controls_where_they_belong(view);
+                    help_and_a_way_back(view);
+                    told_by_word_and_sign(view);
+                    as_high_as_promised(view);
+                    apart(view)
+                });
+                broken += usize::from(kept.is_err());
+                texts += kept.unwrap_or_default();
             });
         }
     }
+    assert_eq!(broken, 0, "{language:?}: pages that break a rule");
     assert!(texts > 2_000, "only {texts} texts were looked at");
+}
+
+#[test]
+fn every_page_keeps_the_rules_in_english() {
+    keep_the_rules(Language::English);
+}
+
+#[test]
+fn every_page_keeps_the_rules_in_german() {
+    keep_the_rules(Language::German);
+}
+
+#[test]
+fn every_page_keeps_the_rules_in_french() {
+    keep_the_rules(Language::French);
+}
+
+#[test]
+fn every_page_keeps_the_rules_in_spanish() {
+    keep_the_rules(Language::Spanish);
+}
+
+#[test]
+fn every_page_keeps_the_rules_in_portuguese() {
+    keep_the_rules(Language::Portuguese);
 }
 
 fn inside_the_window(view: &View) {
@@ -155,7 +188,10 @@ fn controls_where_they_belong(view: &View) {
     let expected = match &view.screen.face {
         Face::Ready(_) => (1, 0, 0),
         Face::Wait(_) | Face::NotAvailable { .. } => (0, 1, 0),
-        Face::Asking { stop: Some(_), .. } | Face::Delivering { .. } | Face::NotSure { .. } => (0, 0, 1),
+        Face::Asking { stop: Some(_), .. }
+        | Face::Delivering { .. }
+        | Face::NotSure { .. }
+        | Face::Emergency { stop: Some(_), .. } => (0, 0, 1),
         Face::Checking
         | Face::Asking { stop: None, .. }
         | Face::Given { .. }
@@ -167,6 +203,8 @@ fn controls_where_they_belong(view: &View) {
         | Face::Alarms
         | Face::Caregiver(_)
         | Face::History { .. }
+        | Face::Emergency { stop: None, .. }
+        | Face::Reading(_)
         | Face::Fault(_) => (0, 0, 0),
     };
     // proves R-CAR-01
@@ -174,9 +212,22 @@ fn controls_where_they_belong(view: &View) {
     assert_eq!(of_kind("HoldArea"), on + off + stop, "{}: nothing else can be held", view.name);
 }
 
+fn help_and_a_way_back(view: &View) {
+    let bare = matches!(view.screen.face, Face::Fault(_) | Face::EnterCode { .. });
+    let has = |what: &str| view.all.iter().any(|it| it.id == what || it.kind == what);
+    // proves R-DSP-13
+    assert!(has(if bare { "HelpButton" } else { "NavBar::to-help" }), "{}: no way to help", view.name);
+    let back = if bare { "Keypad::cancel" } else { "NavBar::to-patient" };
+    // From a fault there is nowhere to go.
+    assert!(has(back) || matches!(view.screen.face, Face::Fault(_)), "{}: no way back", view.name);
+}
+
 fn told_by_word_and_sign(view: &View) {
-    // The history is a table of days and the alarms are a list: neither is a state.
-    if matches!(view.screen.face, Face::History { .. } | Face::Alarms) {
+    // Tables, lists and choices are no states.
+    if matches!(
+        view.screen.face,
+        Face::History { .. } | Face::Alarms | Face::Reading(Reading::More | Reading::Therapy(_) | Reading::Settings)
+    ) {
         return;
     }
     let is_word = |it: &&Seen| {
@@ -208,8 +259,8 @@ fn as_high_as_promised(view: &View) {
 #[test]
 fn what_is_drawn_stands_out() {
     let mut looked = 0;
-    for (_, theme) in COLOURS {
-        each("tall", Panel::FIVE_INCH, Looks { theme, ..Looks::default() }, |view, display| {
+    for (_, colours) in COLOURS {
+        each("tall", Panel::FIVE_INCH, Looks { colours, ..Looks::default() }, |view, display| {
             let picture = display.snapshot();
             for it in view.all.iter().filter(|it| !scrolled(view) && (it.is_text() || it.kind == "Icon")) {
                 if it.is_text() && it.label.trim().is_empty() {
@@ -254,32 +305,43 @@ pub(crate) fn luminance((red, green, blue): (u8, u8, u8)) -> f64 {
     0.2126 * channel(red) + 0.7152 * channel(green) + 0.0722 * channel(blue)
 }
 
-/// With `SCREENS_OUT=<folder>` the contact sheets are written there: one for each display, look and size of text.
+/// With `SCREENS_OUT=<folder>` contact sheets are written there: one for each display, look and size of text, and for each
+/// language in the large text.
 #[test]
 fn every_page_is_drawn_on_both_displays() {
     let folder = std::env::var_os("SCREENS_OUT").map(PathBuf::from);
     for (shape, panel) in PANELS {
-        for (colours, theme) in COLOURS {
-            for (size, text) in SIZES {
-                let looks = Looks { theme, text };
-                if folder.is_none() && looks != Looks::default() {
-                    continue;
-                }
-                let mut sheet = Sheet::new(panel);
-                let mut before = Vec::new();
-                each(shape, panel, looks, |view, display| {
-                    let picture = display.snapshot();
-                    assert_eq!((picture.width(), picture.height()), (panel.width, panel.height));
-                    assert_ne!(before, picture.as_bytes(), "{} looks like the page before it", view.name);
-                    before = picture.as_bytes().to_vec();
-                    sheet.add(&picture);
-                });
-                if let Some(folder) = &folder {
-                    sheet.save(&folder.join(format!("{shape}-{colours}-{size}.png")));
-                }
+        for (called, looks) in dressed() {
+            if folder.is_none() && looks != Looks::default() {
+                continue;
+            }
+            let mut sheet = Sheet::new(panel);
+            let mut before = Vec::new();
+            each(shape, panel, looks, |view, display| {
+                let picture = display.snapshot();
+                assert_eq!((picture.width(), picture.height()), (panel.width, panel.height));
+                assert_ne!(before, picture.as_bytes(), "{} looks like the page before it", view.name);
+                before = picture.as_bytes().to_vec();
+                sheet.add(&picture);
+            });
+            if let Some(folder) = &folder {
+                sheet.save(&folder.join(format!("{shape}-{called}.png")));
             }
         }
     }
+}
+
+fn dressed() -> Vec<(String, Looks)> {
+    let mut all = Vec::new();
+    for (called, colours) in COLOURS {
+        for (size, text) in SIZES {
+            all.push((format!("{called}-{size}"), Looks { colours, text, ..Looks::default() }));
+        }
+    }
+    let large = Looks { text: TextSize::Large, ..Looks::default() };
+    let spoken = Language::ALL.into_iter().filter(|language| *language != Language::English);
+    all.extend(spoken.map(|language| (format!("dark-large-{}", language.code()), Looks { language, ..large })));
+    all
 }
 
 pub(crate) fn save(path: &Path, picture: &SharedPixelBuffer<Rgba8Pixel>) {

@@ -7,8 +7,8 @@ use pump_core::{
     },
     audit::event::WallDoubt,
     screen::{
-        Alarm, Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, RefillBy,
-        ReservoirView, Screen, Stop, Wait,
+        Alarm, Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, Reading,
+        RefillBy, ReservoirView, Screen, Stop, Therapy, Wait,
     },
     therapy::{
         change::Change,
@@ -20,10 +20,12 @@ use pump_protocol::{
     clock::{Uptime, WallTime},
     history::{BolusEnd, Delivered},
     message::DenyReason,
-    prescription::WindowDoseLimit,
+    prescription::{BasalSegment, WindowDoseLimit},
     quantity::{BasalRate, Concentration, Dose, Millis, Volume},
     wire::Text,
 };
+
+use pump_remote::shell::config::CardConfig;
 
 pub(crate) const DOSE: Dose = Dose::from_micrograms(50);
 
@@ -206,6 +208,9 @@ pub(crate) const REASONS: [Reason; 29] = [
     Reason::BolusRunning,
 ];
 
+/// Out of reach, and more besides.
+const FAR: [Reason; 4] = [Reason::OutOfReach, Reason::ReportTooOld, Reason::HistoryNotImported, Reason::WindowLimit];
+
 pub(crate) const DENIALS: [DenyReason; 12] = [
     DenyReason::Alarm,
     DenyReason::BolusRunning,
@@ -281,6 +286,40 @@ pub(crate) fn denied(reason: DenyReason, timed: bool) -> NotGiven {
     }
 }
 
+/// The longest drug's name, for whoever helps.
+fn emergency(stop: Option<Stop>) -> Screen {
+    screen(Face::Emergency { drug: Text::new("hydromorphone hydrochloride 10 %").ok(), stop })
+}
+
+/// A therapy whose steady dose changes so often a day.
+fn therapy(steps: u16) -> Screen {
+    let basal = (0..steps).map(|nth| BasalSegment {
+        from_minute: nth * (24 * 60 / steps),
+        rate: BasalRate::from_nanograms_per_hour(4_166 + u32::from(nth) * 125),
+    });
+    screen(Face::Reading(Reading::Therapy(Some(Box::new(Therapy {
+        drug: Text::new("hydromorphone hydrochloride 10 %").expect("fits"),
+        concentration: Concentration::from_micrograms_per_millilitre(2_000),
+        demand_dose: Dose::from_nanograms(187_500),
+        lockout_interval: Millis::from_mins(150),
+        allotment: 12,
+        window_limit: WindowDoseLimit { amount: Dose::from_micrograms(1_000), window: Millis::from_hours(24) },
+        basal: basal.collect(),
+    })))))
+}
+
+/// A card with everything on it, and a long name.
+pub(crate) fn card() -> CardConfig {
+    CardConfig {
+        patient: "Maximiliane Charlotte de la Fontaine-Oberndorfer".into(),
+        clinic: "University Hospital, Department of Pain Medicine".into(),
+        phone: "+49 30 123 456 789".into(),
+        emergency: "112".into(),
+        model: "SynchroFlow 40 mL".into(),
+        implanted: "2025-03-14".into(),
+    }
+}
+
 fn in_part(at_least: u32, at_most: u32, end: BolusEnd) -> Face {
     let delivered = Delivered { at_least: Dose::from_micrograms(at_least), at_most: Dose::from_micrograms(at_most) };
     Face::GivenInPart { dose: DOSE, delivered, end }
@@ -324,6 +363,8 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
             Screen { notice: Some(Notice::AccountsDiffer), ..alarming(&THREE[..1], wait(Millis::from_secs(1450))) },
         ),
         ("wait-code-locked", screen(Face::Wait(Wait { reasons: vec![Reason::CodeLocked], ..waiting() }))),
+        ("not-available-far", Screen { link: LinkHealth::OutOfReach, ..not_available(&FAR) }),
+        ("not-available-far-alarm", alarming(&THREE, not_available(&FAR))),
         ("not-available-alarm", alarming(&THREE, not_available(&REASONS))),
         ("not-available-refused", Screen { notice: Some(Notice::Refused), ..not_available(&REASONS[6..9]) }),
         ("asking", asking(None)),
@@ -363,6 +404,21 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("caregiver-unknown", screen(Face::Caregiver(Caregiver { delivery: None, reservoir: None, last_dose: None }))),
         ("history", screen(Face::History { days: days(), loading: false })),
         ("history-empty", screen(Face::History { days: Vec::new(), loading: true })),
+        ("emergency", emergency(None)),
+        ("emergency-stop", emergency(Some(Stop::Offered))),
+        ("emergency-not-stopped", emergency(Some(Stop::NotStoppedYet))),
+        ("emergency-alarm", alarming(&THREE, emergency(Some(Stop::Asked)))),
+        ("emergency-unknown", screen(Face::Emergency { drug: None, stop: None })),
+        ("more", screen(Face::Reading(Reading::More))),
+        ("more-alarm", alarming(&THREE, screen(Face::Reading(Reading::More)))),
+        ("therapy", therapy(1)),
+        ("therapy-hours", therapy(24)),
+        ("therapy-alarm", alarming(&THREE, therapy(9))),
+        ("therapy-unknown", screen(Face::Reading(Reading::Therapy(None)))),
+        ("implant", screen(Face::Reading(Reading::Implant(Text::new("SIM-000042").ok())))),
+        ("link-steps", screen(Face::Reading(Reading::LinkSteps))),
+        ("link-steps-far", Screen { link: LinkHealth::OutOfReach, ..screen(Face::Reading(Reading::LinkSteps)) }),
+        ("settings", screen(Face::Reading(Reading::Settings))),
         ("fault", screen(Face::Fault(Fault::Record { detail: "the record belongs to pump 4711, not to 0815".into() }))),
     ]
     .map(|(name, screen)| (name.to_owned(), screen))

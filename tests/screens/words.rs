@@ -54,11 +54,11 @@ fn every_change_is_a_sentence_with_both_amounts() {
         app.global::<Words>().invoke_change(row.code, row.from, row.to).replace('\u{a0}', " ")
     };
     let mcg = Dose::from_micrograms;
-    assert_eq!(told(Change::DemandDose { from: mcg(50), to: mcg(60) }), "Your dose: 50 mcg → 60 mcg");
+    assert_eq!(told(Change::DemandDose { from: mcg(50), to: mcg(60) }), "Your dose: now 60 mcg, was 50 mcg");
     assert_eq!(told(Change::Refill { volume: Volume::from_microlitres(20_000) }), "Refill seen: 20 mL");
     assert_eq!(told(Change::Allotment { from: 4, to: 0 }), "Doses on request are switched off");
     let (from, to) = (Millis::from_hours(4), Millis::from_mins(150));
-    assert_eq!(told(Change::Lockout { from, to }), "Wait between doses: 4 h → 2 h 30 min");
+    assert_eq!(told(Change::Lockout { from, to }), "Wait between doses: now 2 h 30 min, was 4 h");
     let sentences: HashSet<_> = story::changes().into_iter().map(told).collect();
     assert_eq!(sentences.len(), story::changes().len(), "each its own: {sentences:?}");
 }
@@ -125,7 +125,7 @@ fn amounts_can_not_be_misread() {
 fn every_ink_stands_out_in_every_look() {
     let display = Display::new(Panel::FIVE_INCH);
     for (colours, least) in [(Colours::Dark, 7.0), (Colours::Light, 7.0), (Colours::HighContrast, 10.0)] {
-        display.window.dress(Looks { theme: colours, ..Looks::default() });
+        display.window.dress(Looks { colours, ..Looks::default() });
         let theme = display.window.component().global::<Theme>();
         let page = ("page", theme.get_page());
         let grounds = [page, ("raised", theme.get_raised())];

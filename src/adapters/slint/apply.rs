@@ -8,24 +8,28 @@ use std::rc::Rc;
 use pump_core::{
     annunciation::AlarmCondition,
     screen::{
-        Alarm, Caregiver, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, RefillBy, ReservoirView, Screen,
-        Wait,
+        Alarm, Caregiver, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, Reading, RefillBy, ReservoirView,
+        Screen, Therapy, Wait,
     },
     therapy::{change::Change, reason::Reason},
 };
 use pump_protocol::{
     clock::WallTime,
     history::Delivered,
+    prescription::BasalSegment,
     quantity::{Dose, Millis},
 };
 use pump_ui::{
-    Ago, AlarmRow, Alarms, AppWindow, ChangeCode, ChangeRow, Changes, CodeEntry, DayName, DayRow, Days, DeliveryCode,
-    Faults, NotGivenCode, NoticeCode, Notices, Offers, PumpState, ReasonCode, Reasons, Request, Span, Status, Stopping,
-    Waiting,
+    Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CodeEntry, DayName, DayRow, Days,
+    DeliveryCode, Faults, Helping, NotGivenCode, NoticeCode, Notices, Offers, PumpState, RateRow, ReasonCode, Reasons,
+    Request, Span, Status, Stopping, TherapyCard, Waiting,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
-use super::{codes, format};
+use super::{
+    codes,
+    format::{self, Writing},
+};
 
 /// How many reasons stand on the page besides the first, and how many alarms on the caregiver's. The rest is counted.
 const OTHER_REASONS: usize = 2;
@@ -41,6 +45,7 @@ pub(super) struct Models {
     caregivers_alarms: Rc<VecModel<AlarmRow>>,
     changes: Rc<VecModel<ChangeRow>>,
     days: Rc<VecModel<DayRow>>,
+    rates: Rc<VecModel<RateRow>>,
 }
 
 impl Models {
@@ -52,6 +57,7 @@ impl Models {
             caregivers_alarms: Rc::default(),
             changes: Rc::default(),
             days: Rc::default(),
+            rates: Rc::default(),
         };
         app.global::<Offers>().set_pips(ModelRc::from(Rc::clone(&models.pips)));
         app.global::<Reasons>().set_others(ModelRc::from(Rc::clone(&models.reasons)));
@@ -59,63 +65,73 @@ impl Models {
         app.global::<Alarms>().set_rows(ModelRc::from(Rc::clone(&models.alarms)));
         app.global::<Changes>().set_rows(ModelRc::from(Rc::clone(&models.changes)));
         app.global::<Days>().set_rows(ModelRc::from(Rc::clone(&models.days)));
+        app.global::<TherapyCard>().set_rates(ModelRc::from(Rc::clone(&models.rates)));
         models
     }
 
-    pub(super) fn apply(&self, app: &AppWindow, screen: &Screen) {
-        status(app, screen);
+    pub(super) fn apply(&self, app: &AppWindow, screen: &Screen, how: Writing) {
+        status(app, screen, how);
         notice(app, screen.notice);
         self.alarms(app, screen);
         app.global::<Stopping>().set_code(codes::stop(&screen.face));
         match &screen.face {
             Face::Checking => {}
-            Face::Ready(offer) => self.offer(app, *offer, None),
-            Face::Wait(wait) => self.wait(app, wait),
+            Face::Ready(offer) => self.offer(app, *offer, None, how),
+            Face::Wait(wait) => self.wait(app, wait, how),
             Face::NotAvailable { reasons } => self.reasons(app, reasons),
-            Face::Asking { dose, stop: _ } | Face::AssumedGiven { dose } => request(app, *dose, None),
+            Face::Asking { dose, stop: _ } | Face::AssumedGiven { dose } => request(app, *dose, None, how),
             Face::Delivering { dose, delivered, remaining, permille, stop: _ } => {
-                request(app, *dose, None);
-                progress(app, *delivered, *remaining, *permille);
+                request(app, *dose, None, how);
+                progress(app, *delivered, *remaining, *permille, how);
             }
-            Face::Given { dose, at } => request(app, *dose, *at),
+            Face::Given { dose, at } => request(app, *dose, *at, how),
             Face::GivenInPart { dose, delivered, end } => {
-                request(app, *dose, None);
-                in_part(app, *delivered);
+                request(app, *dose, None, how);
+                in_part(app, *delivered, how);
                 app.global::<Request>().set_end(codes::end(*end));
             }
-            Face::NotGiven(why) => not_given(app, *why),
-            Face::NotSure { dose, asked_at, stop: _ } => request(app, *dose, *asked_at),
-            Face::EnterCode { dose, entered, wrong } => enter_code(app, *dose, *entered, *wrong),
-            Face::Changed { changes } => self.changed(app, changes),
+            Face::NotGiven(why) => not_given(app, *why, how),
+            Face::NotSure { dose, asked_at, stop: _ } => request(app, *dose, *asked_at, how),
+            Face::EnterCode { dose, entered, wrong } => enter_code(app, *dose, *entered, *wrong, how),
+            Face::Changed { changes } => self.changed(app, changes, how),
             // On every page, and already there.
             Face::Alarms => {}
-            Face::Caregiver(caregiver) => self.caregiver(app, caregiver, &screen.alarms),
+            Face::Caregiver(caregiver) => self.caregiver(app, caregiver, &screen.alarms, how),
             Face::History { days, loading } => self.history(app, days, *loading, screen.clock.ok()),
+            Face::Emergency { drug, stop: _ } => {
+                app.global::<Helping>().set_drug(drug.as_ref().map(format::count).unwrap_or_default());
+            }
+            Face::Reading(Reading::Therapy(therapy)) => self.therapy(app, therapy.as_deref(), how),
+            Face::Reading(Reading::Implant(serial)) => {
+                app.global::<Card>().set_serial(serial.as_ref().map(format::count).unwrap_or_default());
+            }
+            // Whole in themselves.
+            Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings) => {}
             Face::Fault(Fault::Record { detail }) => app.global::<Faults>().set_detail(detail.into()),
         }
         // Last, so that a page never appears with the words of the one before.
         app.global::<Status>().set_page(codes::page(&screen.face));
     }
 
-    fn offer(&self, app: &AppWindow, offer: Offer, next_returns: Option<WallTime>) {
+    fn offer(&self, app: &AppWindow, offer: Offer, next_returns: Option<WallTime>, how: Writing) {
         let offers = app.global::<Offers>();
-        offers.set_dose(format::amount(offer.dose));
+        offers.set_dose(how.amount(offer.dose));
         offers.set_left(format::count(offer.left));
         offers.set_allotment(format::count(offer.allotment));
-        offers.set_next_returns(format::clock(next_returns));
+        offers.set_next_returns(how.clock(next_returns));
         let pips: Vec<bool> = (0..offer.allotment).map(|mark| mark < offer.left).collect();
         refill(&self.pips, pips);
     }
 
-    fn wait(&self, app: &AppWindow, wait: &Wait) {
-        self.offer(app, wait.offer, wait.next_returns);
+    fn wait(&self, app: &AppWindow, wait: &Wait, how: Writing) {
+        self.offer(app, wait.offer, wait.next_returns, how);
         self.reasons(app, &wait.reasons);
         let waiting = app.global::<Waiting>();
         let (span, major, minor) = format::span(wait.remaining);
         waiting.set_span(span);
         waiting.set_major(major);
         waiting.set_minor(minor);
-        waiting.set_until(format::clock(wait.until));
+        waiting.set_until(how.clock(wait.until));
         waiting.set_pump_says(wait.pump_says);
     }
 
@@ -141,21 +157,21 @@ impl Models {
         refill(&self.alarms, screen.alarms.iter().copied().map(alarm_row).collect());
     }
 
-    fn changed(&self, app: &AppWindow, changes: &[Change]) {
+    fn changed(&self, app: &AppWindow, changes: &[Change], how: Writing) {
         app.global::<Changes>().set_more(more(changes.len(), CHANGES));
-        refill(&self.changes, changes.iter().take(CHANGES).map(change_row).collect());
+        refill(&self.changes, changes.iter().take(CHANGES).map(|change| change_row(change, how)).collect());
     }
 
-    fn caregiver(&self, app: &AppWindow, caregiver: &Caregiver, alarms: &[Alarm]) {
+    fn caregiver(&self, app: &AppWindow, caregiver: &Caregiver, alarms: &[Alarm], how: Writing) {
         let pump = app.global::<PumpState>();
-        delivery(&pump, caregiver.delivery);
+        delivery(&pump, caregiver.delivery, how);
         pump.set_reservoir_known(caregiver.reservoir.is_some());
         if let Some(view) = &caregiver.reservoir {
-            reservoir(&pump, view);
+            reservoir(&pump, view, how);
         }
         let last = caregiver.last_dose;
-        pump.set_last_dose(last.map(|last| format::amount(last.dose)).unwrap_or_default());
-        pump.set_last_at(last.map(|last| format::clock(last.at)).unwrap_or_default());
+        pump.set_last_dose(last.map(|last| how.amount(last.dose)).unwrap_or_default());
+        pump.set_last_at(last.map(|last| how.clock(last.at)).unwrap_or_default());
         let (unit, count) = last.map_or((Ago::Never, SharedString::default()), |last| format::ago(last.min_ago));
         pump.set_last_ago(unit);
         pump.set_last_count(count);
@@ -168,6 +184,21 @@ impl Models {
         refill(&self.caregivers_alarms, rest.into_iter().take(ALARMS).collect());
     }
 
+    fn therapy(&self, app: &AppWindow, therapy: Option<&Therapy>, how: Writing) {
+        let card = app.global::<TherapyCard>();
+        card.set_known(therapy.is_some());
+        let Some(therapy) = therapy else { return };
+        card.set_drug(format::count(&therapy.drug));
+        card.set_concentration(how.amount(therapy.concentration));
+        card.set_dose(how.amount(therapy.demand_dose));
+        card.set_allotment(format::count(therapy.allotment));
+        card.set_lockout(how.length(therapy.lockout_interval));
+        card.set_limit(how.limit(therapy.window_limit));
+        let rate =
+            |step: &BasalSegment| RateRow { from: how.from_minute(step.from_minute), rate: how.amount(step.rate) };
+        refill(&self.rates, therapy.basal.iter().map(rate).collect());
+    }
+
     fn history(&self, app: &AppWindow, days: &[Day], loading: bool, clock: Option<WallTime>) {
         app.global::<Days>().set_loading(loading);
         let today = clock.map(WallTime::day);
@@ -175,9 +206,9 @@ impl Models {
     }
 }
 
-fn status(app: &AppWindow, screen: &Screen) {
+fn status(app: &AppWindow, screen: &Screen, how: Writing) {
     let status = app.global::<Status>();
-    let clock = format::clock(screen.clock.ok());
+    let clock = how.clock(screen.clock.ok());
     if status.get_page() != codes::page(&screen.face) || status.get_clock() != clock {
         status.set_turned(!status.get_turned());
     }
@@ -212,45 +243,45 @@ fn alarm_row(alarm: Alarm) -> AlarmRow {
     }
 }
 
-fn change_row(change: &Change) -> ChangeRow {
+fn change_row(change: &Change, how: Writing) -> ChangeRow {
     let row = |code, from: SharedString, to: SharedString| ChangeRow { code, from, to };
     let alone = |code| row(code, SharedString::default(), SharedString::default());
     match change {
-        Change::DemandDose { from, to } => row(ChangeCode::DemandDose, format::amount(from), format::amount(to)),
+        Change::DemandDose { from, to } => row(ChangeCode::DemandDose, how.amount(from), how.amount(to)),
         Change::Allotment { to: 0, .. } => alone(ChangeCode::DosesOff),
         Change::Allotment { from: 0, to } => row(ChangeCode::DosesOn, format::count(0), format::count(to)),
         Change::Allotment { from, to } => row(ChangeCode::Allotment, format::count(from), format::count(to)),
-        Change::Lockout { from, to } => row(ChangeCode::Lockout, format::length(*from), format::length(*to)),
-        Change::WindowLimit { from, to } => row(ChangeCode::WindowLimit, format::limit(*from), format::limit(*to)),
+        Change::Lockout { from, to } => row(ChangeCode::Lockout, how.length(*from), how.length(*to)),
+        Change::WindowLimit { from, to } => row(ChangeCode::WindowLimit, how.limit(*from), how.limit(*to)),
         Change::Basal { from, to } => {
             let code = if from == to { ChangeCode::BasalHours } else { ChangeCode::Basal };
-            row(code, format::amount(from), format::amount(to))
+            row(code, how.amount(from), how.amount(to))
         }
         Change::Drug { from, to } => row(ChangeCode::Drug, format::count(from), format::count(to)),
-        Change::Concentration { from, to } => row(ChangeCode::Concentration, format::amount(from), format::amount(to)),
+        Change::Concentration { from, to } => row(ChangeCode::Concentration, how.amount(from), how.amount(to)),
         Change::PatientCode { asked: true } => alone(ChangeCode::CodeAsked),
         Change::PatientCode { asked: false } => alone(ChangeCode::CodeNotAsked),
         Change::Details => alone(ChangeCode::Details),
-        Change::Refill { volume } => row(ChangeCode::Refill, SharedString::default(), format::amount(volume)),
+        Change::Refill { volume } => row(ChangeCode::Refill, SharedString::default(), how.amount(volume)),
     }
 }
 
-fn enter_code(app: &AppWindow, dose: Dose, entered: u8, wrong: bool) {
+fn enter_code(app: &AppWindow, dose: Dose, entered: u8, wrong: bool, how: Writing) {
     let code = app.global::<CodeEntry>();
-    code.set_dose(format::amount(dose));
+    code.set_dose(how.amount(dose));
     code.set_entered(i32::from(entered));
     code.set_wrong(wrong);
 }
 
-fn reservoir(pump: &PumpState<'_>, view: &ReservoirView) {
-    pump.set_volume(format::amount(view.volume));
-    pump.set_capacity(format::amount(view.capacity));
+fn reservoir(pump: &PumpState<'_>, view: &ReservoirView, how: Writing) {
+    pump.set_volume(how.amount(view.volume));
+    pump.set_capacity(how.amount(view.capacity));
     pump.set_percent(format::count(view.percent));
     pump.set_fill(f32::from(view.percent) / 100.0);
     pump.set_low_mark(format::share(view.low, view.capacity));
     pump.set_reserve_mark(format::share(view.reserve, view.capacity));
-    pump.set_low(format::amount(view.low));
-    pump.set_reserve(format::amount(view.reserve));
+    pump.set_low(how.amount(view.low));
+    pump.set_reserve(how.amount(view.reserve));
     pump.set_level(codes::level(view.level));
     let (unit, count) = format::ago(view.age_min);
     pump.set_age(unit);
@@ -266,15 +297,15 @@ fn reservoir(pump: &PumpState<'_>, view: &ReservoirView) {
     pump.set_basal_month(month);
 }
 
-fn request(app: &AppWindow, dose: Dose, at: Option<WallTime>) {
+fn request(app: &AppWindow, dose: Dose, at: Option<WallTime>, how: Writing) {
     let request = app.global::<Request>();
-    request.set_dose(format::amount(dose));
-    request.set_at(format::clock(at));
+    request.set_dose(how.amount(dose));
+    request.set_at(how.clock(at));
 }
 
-fn progress(app: &AppWindow, delivered: Dose, remaining: Millis, permille: u16) {
+fn progress(app: &AppWindow, delivered: Dose, remaining: Millis, permille: u16, how: Writing) {
     let request = app.global::<Request>();
-    request.set_delivered(format::amount(delivered));
+    request.set_delivered(how.amount(delivered));
     request.set_share(f32::from(permille.min(1000)) / 1000.0);
     left(&request, remaining);
 }
@@ -286,19 +317,19 @@ fn left(request: &Request<'_>, time: Millis) {
     request.set_minor(minor);
 }
 
-fn in_part(app: &AppWindow, delivered: Delivered) {
+fn in_part(app: &AppWindow, delivered: Delivered, how: Writing) {
     let request = app.global::<Request>();
     let exact = delivered.at_least == delivered.at_most;
-    request.set_delivered(format::amount(delivered.at_least));
-    request.set_delivered_at_most(if exact { SharedString::default() } else { format::amount(delivered.at_most) });
+    request.set_delivered(how.amount(delivered.at_least));
+    request.set_delivered_at_most(if exact { SharedString::default() } else { how.amount(delivered.at_most) });
 }
 
-fn not_given(app: &AppWindow, why: NotGiven) {
+fn not_given(app: &AppWindow, why: NotGiven, how: Writing) {
     let request = app.global::<Request>();
     request.set_not_given(match why {
         NotGiven::Denied { reason, until, retry_after } => {
             request.set_deny(codes::deny(reason));
-            request.set_until(format::clock(until));
+            request.set_until(how.clock(until));
             if retry_after == Millis::ZERO {
                 request.set_span(Span::None);
             } else {
@@ -309,16 +340,16 @@ fn not_given(app: &AppWindow, why: NotGiven) {
         NotGiven::Expired => NotGivenCode::Expired,
         NotGiven::Interrupted => NotGivenCode::Interrupted,
         NotGiven::DoseDiffers { shown, echoed } => {
-            request.set_dose(format::amount(shown));
-            request.set_echoed(format::amount(echoed));
+            request.set_dose(how.amount(shown));
+            request.set_echoed(how.amount(echoed));
             NotGivenCode::DoseDiffers
         }
         NotGiven::StoppedInTime => NotGivenCode::StoppedInTime,
     });
 }
 
-fn delivery(pump: &PumpState<'_>, delivery: Option<DeliveryView>) {
-    pump.set_rate(format::rate(delivery));
+fn delivery(pump: &PumpState<'_>, delivery: Option<DeliveryView>, how: Writing) {
+    pump.set_rate(how.rate(delivery));
     pump.set_delivery(match delivery {
         None => DeliveryCode::Unknown,
         Some(DeliveryView::Delivering { rate: _ }) => DeliveryCode::Delivering,
@@ -326,7 +357,7 @@ fn delivery(pump: &PumpState<'_>, delivery: Option<DeliveryView>) {
             let (unit, count) = format::ago(since_min);
             pump.set_stopped_for(unit);
             pump.set_stopped_count(count);
-            pump.set_stopped_since(format::clock(since));
+            pump.set_stopped_since(how.clock(since));
             DeliveryCode::Stopped
         }
     });

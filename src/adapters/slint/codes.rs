@@ -2,7 +2,7 @@
 
 use pump_core::{
     annunciation::{AlarmCondition, Priority, Signals},
-    screen::{Face, LinkHealth, Stop},
+    screen::{Face, LinkHealth, Reading, Stop},
     therapy::{
         reason::{Inhibiting, Reason},
         reservoir::ReservoirLevel,
@@ -29,6 +29,12 @@ pub(super) const fn page(face: &Face) -> Page {
         Face::Alarms => Page::Alarms,
         Face::Caregiver(_) => Page::Caregiver,
         Face::History { .. } => Page::History,
+        Face::Emergency { .. } => Page::Emergency,
+        Face::Reading(Reading::More) => Page::More,
+        Face::Reading(Reading::Therapy(_)) => Page::Therapy,
+        Face::Reading(Reading::Implant(_)) => Page::Implant,
+        Face::Reading(Reading::LinkSteps) => Page::LinkSteps,
+        Face::Reading(Reading::Settings) => Page::Settings,
         Face::Fault(_) => Page::Fault,
     }
 }
@@ -36,7 +42,7 @@ pub(super) const fn page(face: &Face) -> Page {
 /// Stop, if this face has it.
 pub(super) const fn stop(face: &Face) -> StopCode {
     let stop = match face {
-        Face::Asking { stop, .. } => *stop,
+        Face::Asking { stop, .. } | Face::Emergency { stop, .. } => *stop,
         Face::Delivering { stop, .. } | Face::NotSure { stop, .. } => Some(*stop),
         Face::Checking
         | Face::Ready(_)
@@ -51,6 +57,7 @@ pub(super) const fn stop(face: &Face) -> StopCode {
         | Face::Alarms
         | Face::Caregiver(_)
         | Face::History { .. }
+        | Face::Reading(_)
         | Face::Fault(_) => None,
     };
     match stop {

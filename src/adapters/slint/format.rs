@@ -16,12 +16,71 @@ use pump_protocol::{
 use pump_ui::{Ago, Span};
 use slint::SharedString;
 
+use super::looks::{ClockStyle, Looks};
+
 const NO_BREAK: &str = "\u{a0}";
 
-// keeps R-DSP-02
-/// An amount with its unit: `50 mcg`.
-pub(super) fn amount(amount: impl Display) -> SharedString {
-    amount.to_string().replace(' ', NO_BREAK).into()
+/// How numbers and times are written in a language, and as the person wants the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Writing {
+    decimal: char,
+    clock: ClockStyle,
+}
+
+impl Writing {
+    pub(super) fn of(looks: Looks) -> Self {
+        Self { decimal: pump_ui::decimal_separator(looks.language.code()), clock: looks.clock }
+    }
+
+    // keeps R-DSP-02
+    /// An amount with its unit: `50 mcg`, `0.5 mcg`, `0,5 mcg`.
+    pub(super) fn amount(self, amount: impl Display) -> SharedString {
+        let decimal = self.decimal.encode_utf8(&mut [0; 4]).to_owned();
+        amount.to_string().replace('.', &decimal).replace(' ', NO_BREAK).into()
+    }
+
+    /// A length of time that the clinic programmed: `4 h`, `2 h 30 min`.
+    pub(super) fn length(self, time: Millis) -> SharedString {
+        let written = time.to_string();
+        let whole = written.trim_end_matches(" 00 s").trim_end_matches(" 00 min");
+        self.amount(whole)
+    }
+
+    /// `300 mcg / 24 h`.
+    pub(super) fn limit(self, limit: WindowDoseLimit) -> SharedString {
+        self.amount(format_args!("{} / {}", limit.amount, self.length(limit.window)))
+    }
+
+    /// `18:40` or `6:40 PM`, or nothing while the time is in doubt.
+    pub(super) fn clock(self, at: Option<WallTime>) -> SharedString {
+        at.map(|at| self.time_of_day(at.hour_minute())).unwrap_or_default()
+    }
+
+    /// The same for minutes after midnight.
+    pub(super) fn from_minute(self, minute: u16) -> SharedString {
+        let part = |value: u16| u8::try_from(value).unwrap_or(u8::MAX);
+        self.time_of_day((part(minute / 60), part(minute % 60)))
+    }
+
+    // keeps R-DSP-14
+    fn time_of_day(self, (hour, minute): (u8, u8)) -> SharedString {
+        match self.clock {
+            ClockStyle::TwentyFour => count(format_args!("{hour:02}:{minute:02}")),
+            ClockStyle::Twelve => {
+                let half = if hour < 12 { "AM" } else { "PM" };
+                let hour = if hour % 12 == 0 { 12 } else { hour % 12 };
+                count(format_args!("{hour}:{minute:02}{NO_BREAK}{half}"))
+            }
+        }
+    }
+
+    /// The rate, while there is one.
+    pub(super) fn rate(self, delivery: Option<DeliveryView>) -> SharedString {
+        match delivery {
+            Some(DeliveryView::Delivering { rate }) => self.amount(rate),
+            Some(DeliveryView::Stopped { .. }) | None => SharedString::default(),
+        }
+    }
 }
 
 /// The same text with every word on a line of its own: as wide as its widest word.
@@ -32,23 +91,6 @@ pub(super) fn words_apart(text: &str) -> SharedString {
 /// A count.
 pub(super) fn count(count: impl Display) -> SharedString {
     count.to_string().into()
-}
-
-/// A length of time that the clinic programmed: `4 h`, `2 h 30 min`.
-pub(super) fn length(time: Millis) -> SharedString {
-    let written = time.to_string();
-    let whole = written.trim_end_matches(" 00 s").trim_end_matches(" 00 min");
-    amount(whole)
-}
-
-/// `300 mcg / 24 h`.
-pub(super) fn limit(limit: WindowDoseLimit) -> SharedString {
-    amount(format_args!("{} / {}", limit.amount, length(limit.window)))
-}
-
-/// `18:40`, or nothing while the time is in doubt.
-pub(super) fn clock(at: Option<WallTime>) -> SharedString {
-    at.map(count).unwrap_or_default()
 }
 
 // keeps R-DSP-08
@@ -86,19 +128,12 @@ pub(super) fn share(part: Volume, whole: Volume) -> f32 {
     f32::from(part.percent_of(whole)) / 100.0
 }
 
-/// The rate, while there is one.
-pub(super) fn rate(delivery: Option<DeliveryView>) -> SharedString {
-    match delivery {
-        Some(DeliveryView::Delivering { rate }) => amount(rate),
-        Some(DeliveryView::Stopped { .. }) | None => SharedString::default(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use pump_protocol::quantity::Dose;
 
     use super::*;
+    use crate::adapters::slint::looks::Language;
 
     #[test]
     fn time_left_is_never_shown_shorter_than_it_is() {
@@ -115,9 +150,35 @@ mod tests {
 
     #[test]
     fn a_number_stays_with_its_unit() {
+        let how = Writing::of(Looks::default());
         // proves R-DSP-02
-        assert_eq!(amount(Dose::from_micrograms(50)), "50\u{a0}mcg");
-        assert_eq!(amount(Dose::from_nanograms(500)), "0.5\u{a0}mcg");
+        assert_eq!(how.amount(Dose::from_micrograms(50)), "50\u{a0}mcg");
+        assert_eq!(how.amount(Dose::from_nanograms(500)), "0.5\u{a0}mcg");
+    }
+
+    #[test]
+    fn a_decimal_is_written_as_the_language_does() {
+        for language in Language::ALL {
+            let written = Writing::of(Looks { language, ..Looks::default() }).amount(Dose::from_nanograms(62_500));
+            let expected = if language == Language::English { "62.5\u{a0}mcg" } else { "62,5\u{a0}mcg" };
+            // proves R-DSP-14
+            assert_eq!(written, expected, "{language:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_has_twelve_hours_or_twenty_four() {
+        let written = |clock, minute| Writing::of(Looks { clock, ..Looks::default() }).from_minute(minute);
+        for (minute, twelve, twenty_four) in [
+            (0, "12:00\u{a0}AM", "00:00"),
+            (11 * 60 + 59, "11:59\u{a0}AM", "11:59"),
+            (12 * 60, "12:00\u{a0}PM", "12:00"),
+            (18 * 60 + 5, "6:05\u{a0}PM", "18:05"),
+        ] {
+            // proves R-DSP-14
+            assert_eq!(written(ClockStyle::Twelve, minute), twelve);
+            assert_eq!(written(ClockStyle::TwentyFour, minute), twenty_four);
+        }
     }
 
     #[test]

@@ -13,12 +13,22 @@ mod apply;
 mod codes;
 mod format;
 pub mod headless;
+mod looks;
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use pump_core::screen::{Control, Face, Hold, Intent, Level, Screen, Source, Visit};
-use pump_ui::{Alarms, AppWindow, CodeEntry, Destination, Going, Hands, HeldControl, Look, Theme, TouchLevel};
+use pump_ui::{
+    Alarms, AppWindow, Card, CodeEntry, Destination, Going, Hands, HeldControl, Look, Settings, Theme, TouchLevel,
+};
 use slint::{ComponentHandle, PhysicalSize, PlatformError};
+
+use self::format::Writing;
+pub use self::looks::{ClockStyle, Colours, Language, Looks, TextSize};
+use crate::shell::config::CardConfig;
 
 /// A display, as far as the pages must know it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,44 +50,15 @@ impl Panel {
     pub const SEVEN_INCH: Self = Self { width: 800, height: 480, pixels_per_mm: 133.0 / 25.4 };
 }
 
-/// How the pages look; nothing of it changes what they say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Looks {
-    /// The colours.
-    pub theme: Colours,
-    /// How large sentences are; words of state and countdowns are as large as can be always.
-    pub text: TextSize,
-}
-
-/// The colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Colours {
-    /// Light on dark: for the night, and the default.
-    #[default]
-    Dark,
-    /// Dark on light: for the day.
-    Light,
-    /// Black, white and few bright inks.
-    HighContrast,
-}
-
-/// How large sentences are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum TextSize {
-    /// As the pages are laid out.
-    #[default]
-    Normal,
-    /// A quarter larger, wherever there is room.
-    Large,
-}
-
 /// The window with the remote's pages.
 pub struct Window {
     app: AppWindow,
     intents: Rc<dyn Fn(Intent)>,
-    shown: Option<Screen>,
+    shown: Rc<RefCell<Option<Screen>>>,
     finger: Rc<Cell<Option<Control>>>,
-    models: apply::Models,
+    models: Rc<apply::Models>,
+    looks: Rc<Cell<Looks>>,
+    choose: Rc<dyn Fn(Looks)>,
 }
 
 /// Where a control is. Two screens with the same place show the same control under the same finger.
@@ -97,16 +78,31 @@ impl Window {
     /// # Errors
     /// There is no display, or no platform can serve it.
     pub fn new(intents: impl Fn(Intent) + 'static) -> Result<Self, PlatformError> {
+        Self::choosing(intents, |_| {})
+    }
+
+    /// The same; `choose` is told what the person chose on the page of settings, once it is worn.
+    ///
+    /// # Errors
+    /// There is no display, or no platform can serve it.
+    pub fn choosing(
+        intents: impl Fn(Intent) + 'static,
+        choose: impl Fn(Looks) + 'static,
+    ) -> Result<Self, PlatformError> {
         let app = AppWindow::new()?;
         let window = Self {
-            models: apply::Models::bind(&app),
+            models: Rc::new(apply::Models::bind(&app)),
             app,
             intents: Rc::new(intents),
-            shown: None,
-            finger: Rc::new(Cell::new(None)),
+            shown: Rc::default(),
+            finger: Rc::default(),
+            looks: Rc::default(),
+            choose: Rc::new(choose),
         };
         window.app.global::<Theme>().on_words_apart(|text| format::words_apart(&text));
+        window.dress(Looks::default());
         window.listen();
+        window.listen_to_choices();
         Ok(window)
     }
 
@@ -116,31 +112,37 @@ impl Window {
         self.app.window().set_size(PhysicalSize::new(panel.width, panel.height));
     }
 
-    /// Changes how everything looks, at once.
-    // keeps R-DSP-10, R-DSP-11
+    /// Changes how everything looks and in which words it speaks, at once.
     pub fn dress(&self, looks: Looks) {
-        let theme = self.app.global::<Theme>();
-        theme.set_look(match looks.theme {
-            Colours::Dark => Look::Dark,
-            Colours::Light => Look::Light,
-            Colours::HighContrast => Look::HighContrast,
-        });
-        theme.set_large(looks.text == TextSize::Large);
+        self.looks.set(looks);
+        wear(&self.app, looks);
+        if let Some(shown) = self.shown.borrow().as_ref() {
+            self.models.apply(&self.app, shown, Writing::of(looks));
+        }
+    }
+
+    /// Whose remote this is, whom to call, what is implanted.
+    pub fn introduce(&self, card: &CardConfig) {
+        let shown = self.app.global::<Card>();
+        shown.set_patient((&card.patient).into());
+        shown.set_clinic((&card.clinic).into());
+        shown.set_phone((&card.phone).into());
+        shown.set_emergency((&card.emergency).into());
+        shown.set_model((&card.model).into());
+        shown.set_implanted((&card.implanted).into());
     }
 
     /// Shows this screen, and redraws what is different.
     pub fn apply(&mut self, screen: &Screen) {
-        if self.shown.as_ref() == Some(screen) {
+        let before = self.shown.replace(Some(screen.clone()));
+        if before.as_ref() == Some(screen) {
             return;
         }
-        let before = self.shown.as_ref().map_or(Place::Nowhere, |shown| place(&shown.face));
-        let hold_before = self.shown.as_ref().and_then(|shown| shown.hold);
-        if before != place(&screen.face) {
+        if before.as_ref().map_or(Place::Nowhere, |shown| place(&shown.face)) != place(&screen.face) {
             self.throw_finger_off();
         }
-        self.follow_hold(hold_before, screen.hold);
-        self.models.apply(&self.app, screen);
-        self.shown = Some(screen.clone());
+        self.follow_hold(before.and_then(|shown| shown.hold), screen.hold);
+        self.models.apply(&self.app, screen, Writing::of(self.looks.get()));
     }
 
     /// Makes the window visible; [`Window::run`] then draws it.
@@ -155,7 +157,7 @@ impl Window {
 
     /// Where a control is, in pixels; `None` if the page shown has none.
     pub fn centre_of(&self, control: Control) -> Option<(f32, f32)> {
-        let shown = place(&self.shown.as_ref()?.face);
+        let shown = place(&self.shown.borrow().as_ref()?.face);
         let hands = self.app.global::<Hands>();
         match (control, shown) {
             (Control::Dose, Place::Dose(_)) => Some((hands.get_dose_x(), hands.get_dose_y())),
@@ -207,6 +209,30 @@ impl Window {
         alarms.on_pause_sound(move || intents(Intent::PauseAudio));
     }
 
+    /// What is chosen on the page of settings is worn at once.
+    // keeps R-DSP-09
+    fn listen_to_choices(&self) {
+        type Next = fn(Looks) -> Looks;
+        let told = |next: Next| {
+            let (app, models, shown) = (self.app.as_weak(), Rc::clone(&self.models), Rc::clone(&self.shown));
+            let (worn, choose) = (Rc::clone(&self.looks), Rc::clone(&self.choose));
+            move || {
+                let (Some(app), looks) = (app.upgrade(), next(worn.get())) else { return };
+                worn.set(looks);
+                wear(&app, looks);
+                if let Some(shown) = shown.borrow().as_ref() {
+                    models.apply(&app, shown, Writing::of(looks));
+                }
+                choose(looks);
+            }
+        };
+        let settings = self.app.global::<Settings>();
+        settings.on_next_language(told(|looks| Looks { language: looks.language.next(), ..looks }));
+        settings.on_next_text(told(|looks| Looks { text: looks.text.next(), ..looks }));
+        settings.on_next_colours(told(|looks| Looks { colours: looks.colours.next(), ..looks }));
+        settings.on_next_clock(told(|looks| Looks { clock: looks.clock.next(), ..looks }));
+    }
+
     /// The control under the finger is no longer what it was.
     fn throw_finger_off(&self) {
         let hands = self.app.global::<Hands>();
@@ -237,10 +263,31 @@ impl Window {
     }
 }
 
+// keeps R-DSP-10, R-DSP-11
+fn wear(app: &AppWindow, looks: Looks) {
+    let theme = app.global::<Theme>();
+    theme.set_look(match looks.colours {
+        Colours::Dark => Look::Dark,
+        Colours::Light => Look::Light,
+        Colours::HighContrast => Look::HighContrast,
+    });
+    theme.set_large(looks.text == TextSize::Large);
+    let settings = app.global::<Settings>();
+    settings.set_language(looks.language.name().into());
+    settings.set_twelve_hours(looks.clock == ClockStyle::Twelve);
+    if let Err(missing) = slint::select_bundled_translation(looks.language.code()) {
+        // The pages speak English then.
+        tracing::error!(%missing, language = looks.language.code(), "a language is not in this program");
+    }
+}
+
 fn place(face: &Face) -> Place {
     match face {
         Face::Ready(_) | Face::Wait(_) | Face::NotAvailable { .. } => Place::Dose(codes::page(face)),
-        Face::Asking { stop: Some(_), .. } | Face::Delivering { .. } | Face::NotSure { .. } => Place::Stop,
+        Face::Asking { stop: Some(_), .. }
+        | Face::Delivering { .. }
+        | Face::NotSure { .. }
+        | Face::Emergency { stop: Some(_), .. } => Place::Stop,
         Face::Checking
         | Face::Asking { stop: None, .. }
         | Face::Given { .. }
@@ -252,6 +299,8 @@ fn place(face: &Face) -> Place {
         | Face::Alarms
         | Face::Caregiver(_)
         | Face::History { .. }
+        | Face::Emergency { stop: None, .. }
+        | Face::Reading(_)
         | Face::Fault(_) => Place::Nowhere,
     }
 }
@@ -277,5 +326,11 @@ const fn visit_of(to: Destination) -> Visit {
         Destination::Caregiver => Visit::Caregiver,
         Destination::History => Visit::History,
         Destination::Alarms => Visit::Alarms,
+        Destination::Emergency => Visit::Emergency,
+        Destination::More => Visit::More,
+        Destination::Therapy => Visit::Therapy,
+        Destination::Implant => Visit::Implant,
+        Destination::LinkSteps => Visit::LinkSteps,
+        Destination::Settings => Visit::Settings,
     }
 }

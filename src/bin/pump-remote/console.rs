@@ -161,7 +161,13 @@ fn details(line: &mut String, face: &Face) {
         Face::NotGiven(NotGiven::DoseDiffers { .. }) => write!(line, " reason=DoseDiffers"),
         Face::NotGiven(NotGiven::StoppedInTime) => write!(line, " reason=StoppedInTime"),
         Face::Caregiver(seen) => caregiver(line, seen),
-        Face::Checking | Face::Changed { .. } | Face::History { .. } | Face::Alarms | Face::Fault(_) => Ok(()),
+        Face::Checking
+        | Face::Changed { .. }
+        | Face::History { .. }
+        | Face::Alarms
+        | Face::Emergency { .. }
+        | Face::Reading(_)
+        | Face::Fault(_) => Ok(()),
     };
 }
 

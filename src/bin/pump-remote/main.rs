@@ -13,17 +13,17 @@ use anyhow::Context as _;
 use clap::Parser;
 use pump_core::{
     audit::event::WallDoubt,
-    screen::{Face, Fault, LinkHealth, Screen},
+    screen::{Face, Fault, Intent, LinkHealth, Screen, Visit},
 };
 use pump_protocol::session::CardSecret;
 use pump_remote::{
     adapters::{
         bluez::{self, Radio},
         gpio,
-        slint::{Panel, Window},
+        slint::{Looks, Panel, Window},
     },
     shell::{
-        config::{Bluetooth, Config, Display, PumpConfig, Speed},
+        config::{Bluetooth, CardConfig, Config, Display, PumpConfig, Speed},
         hand_over, log,
     },
 };
@@ -34,6 +34,9 @@ use tokio::{
 };
 
 use self::compose::{Running, Which};
+
+/// What the person chose on the page of settings: its place in the data directory.
+const LOOKS: &str = "looks.toml";
 
 /// A patient's remote for an implanted intrathecal pump. Not a medical device.
 #[derive(Debug, Parser)]
@@ -127,10 +130,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Ok(running) => {
             start_button(&runtime, &config, &running);
-            show(&runtime, running, window)
+            show(&runtime, running, window, &config.card, data_dir.join(LOOKS))
         }
         Err(error) if arguments.headless || !has_display() => Err(error),
-        Err(error) => show_fault(&error, window),
+        Err(error) => show_fault(&error, window, &config.card, Looks::read(&data_dir.join(LOOKS)).0),
     }
 }
 
@@ -209,9 +212,27 @@ fn has_display() -> bool {
 }
 
 /// Shows the remote until its window is closed or the program is told to end.
-fn show(runtime: &Runtime, running: Running, panel: Panel) -> anyhow::Result<()> {
+fn show(
+    runtime: &Runtime,
+    running: Running,
+    panel: Panel,
+    card: &CardConfig,
+    looks_file: PathBuf,
+) -> anyhow::Result<()> {
     let Running { mut screens, intents, close, ended, .. } = running;
-    let mut window = Window::new(move |intent| hand_over(&intents, intent)).context("no window can be opened")?;
+    let (looks, unread) = Looks::read(&looks_file);
+    if let Some(error) = unread {
+        tracing::warn!(%error, "the chosen looks can't be read; the usual ones are shown");
+    }
+    let keep = move |looks: Looks| {
+        if let Err(error) = looks.store(&looks_file) {
+            tracing::warn!(%error, "the chosen looks can't be kept; they last until the program ends");
+        }
+    };
+    let intend = move |intent| hand_over(&intents, intent);
+    let mut window = Window::choosing(intend, keep).context("no window can be opened")?;
+    window.dress(looks);
+    window.introduce(card);
     window.fit(panel);
     window.apply(&screens.borrow_and_update().clone());
     window.show().context("no window can be opened")?;
@@ -231,13 +252,39 @@ fn show(runtime: &Runtime, running: Running, panel: Panel) -> anyhow::Result<()>
     runtime.block_on(ended).context("the remote did not end in good order")
 }
 
-/// A page that says what is wrong, until its window is closed.
-fn show_fault(error: &anyhow::Error, panel: Panel) -> anyhow::Result<()> {
+/// A page that says what is wrong, until its window is closed; the way to the emergency page works here too.
+fn show_fault(error: &anyhow::Error, panel: Panel, card: &CardConfig, looks: Looks) -> anyhow::Result<()> {
     eprintln!("pump-remote: {error:#}");
-    let mut window = Window::new(|_| {}).context("no window can be opened")?;
+    let (told, mut visits) = mpsc::unbounded_channel();
+    let tell = move |intent| {
+        if let Intent::Visit(to) = intent {
+            let _ = told.send(to);
+        }
+    };
+    let mut window = Window::new(tell).context("no window can be opened")?;
+    window.dress(looks);
+    window.introduce(card);
     window.fit(panel);
-    window.apply(&Screen {
-        face: Face::Fault(Fault::Record { detail: format!("{error:#}") }),
+    let fault = fault_screen(Face::Fault(Fault::Record { detail: format!("{error:#}") }));
+    window.apply(&fault);
+    window.show().context("no window can be opened")?;
+    slint::spawn_local(async move {
+        while let Some(to) = visits.recv().await {
+            match to {
+                Visit::Emergency => window.apply(&fault_screen(Face::Emergency { drug: None, stop: None })),
+                // Nothing else can be shown truthfully.
+                _ => window.apply(&fault),
+            }
+        }
+    })
+    .map_err(|_| anyhow::anyhow!("the window has no event loop"))?;
+    Window::run().context("the window ended")?;
+    anyhow::bail!("ended on the fault page")
+}
+
+fn fault_screen(face: Face) -> Screen {
+    Screen {
+        face,
         hold: None,
         clock: Err(WallDoubt::NotSet),
         link: LinkHealth::OutOfReach,
@@ -245,10 +292,7 @@ fn show_fault(error: &anyhow::Error, panel: Panel) -> anyhow::Result<()> {
         alarms: Vec::new(),
         signals: None,
         notice: None,
-    });
-    window.show().context("no window can be opened")?;
-    Window::run().context("the window ended")?;
-    anyhow::bail!("ended on the fault page")
+    }
 }
 
 /// Ends the window's event loop on SIGTERM or SIGINT; the rest follows from that.

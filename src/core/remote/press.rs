@@ -100,6 +100,8 @@ impl Remote {
             | Face::Caregiver(_)
             | Face::History { .. }
             | Face::Alarms
+            | Face::Emergency { .. }
+            | Face::Reading(_)
             | Face::Fault(_) => {}
         }
     }
@@ -128,7 +130,12 @@ impl Remote {
             // keeps R-ASK-08
             Face::Ready(offer) => self.request_dose(offer, now),
             // keeps R-CAR-01
-            Face::Caregiver(_) | Face::History { .. } | Face::Alarms | Face::Fault(_) => {
+            Face::Caregiver(_)
+            | Face::History { .. }
+            | Face::Alarms
+            | Face::Emergency { .. }
+            | Face::Reading(_)
+            | Face::Fault(_) => {
                 self.note(Event::AttemptElsewhere, now);
             }
             Face::Checking

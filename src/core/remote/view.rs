@@ -8,6 +8,7 @@
 use pump_protocol::{
     clock::{Now, Uptime, WallTime},
     message::{Denial, DenyReason},
+    prescription::Prescription,
     quantity::{Dose, Millis, Volume},
     report::Delivery,
 };
@@ -17,8 +18,8 @@ use crate::{
     audit::event::{NothingBecause, Trouble},
     ledger::{Outcome, Progress, Request, State},
     screen::{
-        Caregiver, DeliveryView, Face, LastDose, LinkHealth, NotGiven, Offer, RefillBy, ReservoirView, Screen, Stop,
-        Visit, Wait,
+        Caregiver, DeliveryView, Face, LastDose, LinkHealth, NotGiven, Offer, Reading, RefillBy, ReservoirView, Screen,
+        Stop, Therapy, Visit, Wait,
     },
     therapy::{
         account::shortened,
@@ -60,6 +61,12 @@ impl Remote {
             Visit::History => {
                 Face::History { days: self.days.clone().unwrap_or_default(), loading: self.days.is_none() }
             }
+            Visit::Emergency => self.emergency(now),
+            Visit::More => Face::Reading(Reading::More),
+            Visit::Therapy => Face::Reading(Reading::Therapy(self.kept.prescription.as_ref().map(therapy))),
+            Visit::Implant => Face::Reading(Reading::Implant(self.kept.pump.clone())),
+            Visit::LinkSteps => Face::Reading(Reading::LinkSteps),
+            Visit::Settings => Face::Reading(Reading::Settings),
         };
         (face, None)
     }
@@ -120,6 +127,8 @@ impl Remote {
             | Face::Caregiver(_)
             | Face::History { .. }
             | Face::Alarms
+            | Face::Emergency { .. }
+            | Face::Reading(_)
             | Face::Fault(_) => None,
         };
         let heard = asked.and_then(|asked| minute(now.uptime.since(asked)));
@@ -267,6 +276,17 @@ impl Remote {
         }
     }
 
+    // keeps R-DSP-13, R-REQ-16
+    fn emergency(&self, now: Now) -> Face {
+        let drug = self.kept.prescription.as_ref().map(|known| known.programmed().drug.clone());
+        let stop = match self.kept.request.as_ref().and_then(|request| self.open_face(request, now)) {
+            Some(Face::Asking { stop, .. }) => stop,
+            Some(Face::Delivering { stop, .. } | Face::NotSure { stop, .. }) => Some(stop),
+            Some(_) | None => None,
+        };
+        Face::Emergency { drug, stop }
+    }
+
     // keeps R-CAR-03
     fn caregiver(&self, now: Now) -> Caregiver {
         let word = self.word.as_ref();
@@ -310,6 +330,20 @@ impl Remote {
         let at = now.wall.map(|wall| to_the_minute(before(wall, age)));
         Some(LastDose { dose: counted.dose, min_ago: whole_minutes(age), at })
     }
+}
+
+// keeps R-CAR-11
+fn therapy(prescription: &Prescription) -> Box<Therapy> {
+    let programmed = prescription.programmed();
+    Box::new(Therapy {
+        drug: programmed.drug.clone(),
+        concentration: programmed.concentration,
+        demand_dose: programmed.demand_dose,
+        lockout_interval: programmed.lockout_interval,
+        allotment: programmed.allotment,
+        window_limit: programmed.window_limit,
+        basal: programmed.basal.to_vec(),
+    })
 }
 
 fn ended_face(ended: &Ended, now: Now) -> Face {
