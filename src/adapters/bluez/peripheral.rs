@@ -42,11 +42,7 @@ use super::{
         largest_write,
     },
 };
-use crate::adapters::{
-    FRAGMENTS_WAITING_MAX, Fragments,
-    clock::Clock,
-    simulated::{Aspect, SharedHost},
-};
+use crate::adapters::{Aspect, FRAGMENTS_WAITING_MAX, Fragments, Serve, clock::Clock};
 
 /// How often an advertisement is registered again while nobody is linked: an emulated controller says each only once.
 const ADVERTISED_EVERY: Duration = Duration::from_secs(2);
@@ -100,17 +96,17 @@ struct Standing {
 /// Serves the pump over Bluetooth for as long as the program runs; says the adapter's name once it stands. Only what is
 /// wrong at the beginning is an error.
 pub async fn serve(
-    host: SharedHost,
+    pump: impl Serve,
     adapter: Option<String>,
     clock: Clock,
     ready: impl FnOnce(&str),
 ) -> Result<(), LinkError> {
     let mut bus = Bus::connect().await?;
     let mut daemon = bus.watch();
-    let mut standing = Standing::begin(&bus, adapter.as_deref(), &host, &clock).await?;
+    let mut standing = Standing::begin(&bus, adapter.as_deref(), pump.aspect(), &clock).await?;
     ready(standing.adapter.name());
     loop {
-        let lost = standing.live(&host).await;
+        let lost = standing.live(&pump).await;
         tracing::info!(%lost, "off the air");
         standing = loop {
             tokio::select! {
@@ -126,7 +122,7 @@ pub async fn serve(
                     }
                 }
             }
-            match Standing::begin(&bus, adapter.as_deref(), &host, &clock).await {
+            match Standing::begin(&bus, adapter.as_deref(), pump.aspect(), &clock).await {
                 Ok(standing) => break standing,
                 Err(error) => tracing::debug!(%error, "not on the air yet"),
             }
@@ -137,13 +133,17 @@ pub async fn serve(
 
 impl Standing {
     /// Registers the table.
-    async fn begin(bus: &Bus, named: Option<&str>, host: &SharedHost, clock: &Clock) -> Result<Self, LinkError> {
+    async fn begin(
+        bus: &Bus,
+        named: Option<&str>,
+        aspect: watch::Receiver<Aspect>,
+        clock: &Clock,
+    ) -> Result<Self, LinkError> {
         let daemon = bus.watch();
         let adapter = bus.adapter(named).await?;
         let (write, writes) = mpsc::channel(FRAGMENTS_WAITING_MAX);
         let (subscribe, subscriptions) = mpsc::channel(SUBSCRIPTIONS_MAX);
         let (subscribe_status, status_subscriptions) = mpsc::channel(SUBSCRIPTIONS_MAX);
-        let aspect = host.aspect();
         let doors = Doors {
             writes: write,
             subscriptions: subscribe,
@@ -172,13 +172,13 @@ impl Standing {
     }
 
     /// Advertises and serves one link after the other, until the radio or the daemon is gone.
-    async fn live(&mut self, host: &SharedHost) -> LinkError {
+    async fn live(&mut self, pump: &impl Serve) -> LinkError {
         loop {
             let first = match self.advertise().await {
                 Ok(first) => first,
                 Err(lost) => return lost,
             };
-            if let Err(lost) = self.carry(first, host).await {
+            if let Err(lost) = self.carry(first, pump).await {
                 return lost;
             }
         }
@@ -223,14 +223,14 @@ impl Standing {
     }
 
     /// Serves the pump to whoever wrote first, until either side ends it.
-    async fn carry(&mut self, first: Write, host: &SharedHost) -> Result<(), LinkError> {
+    async fn carry(&mut self, first: Write, pump: &impl Serve) -> Result<(), LinkError> {
         let (peer, largest_write) = (first.from, largest_write(usize::from(first.mtu)));
         let device = self.adapter.device(peer)?;
         let changes = within("tell of a device", ANSWER_MAX, device.events()).await?;
         let (to_pump, from_peer) = mpsc::channel(FRAGMENTS_WAITING_MAX);
         let (to_peer, from_pump) = mpsc::channel(FRAGMENTS_WAITING_MAX);
         self.doors.link(Some(peer));
-        let serving = host.serve(Fragments { to: to_peer, from: from_peer, largest_write }, self.clock.clone());
+        let serving = pump.serve(Fragments { to: to_peer, from: from_peer, largest_write });
         tokio::pin!(serving);
         let why = tokio::select! {
             () = &mut serving => Ok(BY_THE_PUMP),
