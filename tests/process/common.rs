@@ -74,8 +74,7 @@ pub(crate) struct Headless {
 impl Headless {
     pub(crate) fn start(arguments: &[&str], data_dir: &Path) -> Self {
         let mut command = remote(arguments, data_dir);
-        let mut child =
-            command.arg("--headless").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
+        let mut child = command.arg("--headless").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
         let stdin = child.stdin.take().expect("piped");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
         Self { child, stdin, stdout }
