@@ -1,6 +1,7 @@
 //! One outside thing each: an adapter speaks only the core's types and its one library, and knows no other adapter.
 //!
-//! What they share stands here: a [`Dial`] makes a link, and a link is two bounded channels of fragments.
+//! What they share stands here: a [`Dial`] makes a link, a [`Serve`] answers on one, and a link is two bounded channels of
+//! fragments.
 
 pub mod bluez;
 pub mod clock;
@@ -17,7 +18,8 @@ pub mod sqlite;
 
 use std::{future::Future, io};
 
-use tokio::sync::mpsc;
+use pump_protocol::clock::Uptime;
+use tokio::sync::{mpsc, watch};
 
 /// The most fragments that wait in either direction: one frame at the smallest link, and a little.
 pub const FRAGMENTS_WAITING_MAX: usize = 64;
@@ -37,4 +39,21 @@ pub struct Fragments {
 pub trait Dial: Send {
     /// One attempt. An error is an ordinary thing: the pump is out of reach.
     fn dial(&mut self) -> impl Future<Output = io::Result<Fragments>> + Send;
+}
+
+/// A pump that answers on links, one at a time.
+pub trait Serve: Send + Sync {
+    /// Answers until either side drops the link.
+    fn serve(&self, link: Fragments) -> impl Future<Output = ()> + Send;
+    /// What of the pump can be seen without a session, as it changes.
+    fn aspect(&self) -> watch::Receiver<Aspect>;
+}
+
+/// What of a pump can be seen without a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aspect {
+    /// Until when its pairing window is open; `None` if it is closed.
+    pub window: Option<Uptime>,
+    /// Whether something has changed that a paired remote has not said it knows.
+    pub news: bool,
 }

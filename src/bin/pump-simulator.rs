@@ -14,7 +14,7 @@ use pump_remote::{
         bluez,
         clock::Clock,
         lock::Lock,
-        simulated::{Host, SharedHost},
+        simulated::{Host, InProcess, SharedHost},
         socket,
     },
     shell::{config::Speed, log},
@@ -100,7 +100,8 @@ async fn reached(
         bluez::check::warn(Path::new(bluez::check::MAIN_CONF));
         let adapter = bluetooth.filter(|adapter| !adapter.is_empty());
         let ready = |adapter: &str| introduce(host, adapter);
-        return Ok(bluez::serve(host.clone(), adapter, clock.clone(), ready).await?);
+        let pump = InProcess::new(host.clone(), clock.clone());
+        return Ok(bluez::serve(pump, adapter, clock.clone(), ready).await?);
     };
     introduce(host, &path.display().to_string());
     loop {

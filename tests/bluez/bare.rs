@@ -7,9 +7,8 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use bluer::{
-    Adapter, AdapterEvent, Device, DiscoveryFilter, DiscoveryTransport, Session, Uuid,
+    Device, Session, Uuid,
     adv::Advertisement,
-    agent::Agent,
     gatt::{
         WriteOp,
         local::{
@@ -36,15 +35,6 @@ const ADVERTISED_AGAIN: Duration = Duration::from_secs(2);
 pub(crate) async fn pump(adapter: &str) -> anyhow::Result<()> {
     let session = Session::new().await?;
     let adapter = session.adapter(adapter)?;
-    adapter.set_pairable(true).await?;
-    // With both controllers under one daemon the default agent is asked for whoever didn't begin: that is the pump's side.
-    let yes = Agent {
-        request_default: true,
-        request_confirmation: Some(Box::new(|_| async { Ok(()) }.boxed())),
-        request_authorization: Some(Box::new(|_| async { Ok(()) }.boxed())),
-        ..Agent::default()
-    };
-    let _agent = session.register_agent(yes).await?;
     let (heard, mut hears) = mpsc::channel::<Vec<u8>>(16);
     let (subscribed, mut subscriptions) = mpsc::channel::<CharacteristicNotifier>(4);
     let _served = adapter
@@ -121,11 +111,10 @@ pub(crate) async fn measure(bench: &Bench, exchanges: usize) -> anyhow::Result<F
     pump.line("that it serves", SOON, |line| line == "serving").await?;
     let session = Session::new().await?;
     let adapter = session.adapter(&bench.stack.adapters[0])?;
-    let _agent = session.register_agent(Agent::default()).await?;
-    let device = tokio::time::timeout(LINK_MAX, find(&adapter, SERVICE)).await.context("no bare pump was found")??;
-    if !device.is_paired().await? {
-        device.pair().await.context("the bare pump can't be bonded with")?;
-    }
+    // The pump with which this machine is bonded, at whose address the bare one speaks now.
+    let address = adapter.device_addresses().await?.pop().context("nobody is bonded with")?;
+    let device = adapter.device(address)?;
+    ensure!(device.is_paired().await?, "the bare pump is not bonded with");
     let mut figures = Figures::default();
     for _ in 0..3 {
         if device.is_connected().await? {
@@ -149,21 +138,6 @@ pub(crate) async fn measure(bench: &Bench, exchanges: usize) -> anyhow::Result<F
     device.disconnect().await?;
     ensure!(pump.quit("").await?, "the bare pump did not end in good order");
     Ok(figures)
-}
-
-/// Looks for a peer that offers this service.
-pub(crate) async fn find(adapter: &Adapter, service: Uuid) -> anyhow::Result<Device> {
-    let filter = DiscoveryFilter { transport: DiscoveryTransport::Le, duplicate_data: false, ..Default::default() };
-    adapter.set_discovery_filter(filter).await?;
-    let mut found = Box::pin(adapter.discover_devices_with_changes().await?);
-    while let Some(event) = found.next().await {
-        let AdapterEvent::DeviceAdded(address) = event else { continue };
-        let device = adapter.device(address)?;
-        if device.uuids().await?.unwrap_or_default().contains(&service) {
-            return Ok(device);
-        }
-    }
-    bail!("the discovery ended")
 }
 
 /// Connects and waits for the services; the channel.

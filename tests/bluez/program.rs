@@ -171,11 +171,6 @@ impl Program {
         self.said.borrow().lines.clone()
     }
 
-    /// Its process.
-    pub(crate) fn id(&self) -> anyhow::Result<u32> {
-        self.child.id().with_context(|| format!("the {} has ended", self.name))
-    }
-
     /// Ends it as a power cut would: it learns nothing of it.
     pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
         self.transcript.tell(self.name, "(killed)");

@@ -5,7 +5,6 @@ use std::{fs, time::Duration};
 use anyhow::Context as _;
 use bluer::{Adapter, AdapterEvent, Session};
 use futures::StreamExt as _;
-use tokio::process::Command;
 
 use crate::program::{Program, Transcript};
 
@@ -82,9 +81,31 @@ impl Stack {
         Ok(())
     }
 
-    /// The daemon's process.
-    pub(crate) fn bluetoothd_id(&self) -> anyhow::Result<u32> {
-        self.bluetoothd.as_ref().context("bluetoothd is killed")?.id()
+    /// The remote's controller, as the daemon shows it.
+    pub(crate) async fn remotes(&self) -> anyhow::Result<Adapter> {
+        Ok(Session::new().await?.adapter(&self.adapters[0])?)
+    }
+
+    /// The pump's.
+    pub(crate) async fn pumps(&self) -> anyhow::Result<Adapter> {
+        Ok(Session::new().await?.adapter(&self.adapters[1])?)
+    }
+
+    /// Forgets every device, bonded or not, on both sides: by the bench's hand, no program may.
+    pub(crate) async fn forget_bonds(&self) -> anyhow::Result<()> {
+        for adapter in [self.remotes().await?, self.pumps().await?] {
+            for device in adapter.device_addresses().await? {
+                adapter.remove_device(device).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn start_bluetoothd(&mut self) -> anyhow::Result<()> {
+        self.bluetoothd = Some(start_bluetoothd(&self.transcript, self.debug)?);
+        tokio::time::timeout(DAEMON_MAX, two_listed()).await.context("no controllers after bluetoothd's restart")??;
+        Ok(())
     }
 
     /// The remote's controller, as the daemon shows it.

@@ -2,7 +2,14 @@
 //!
 //! Nothing of the library ends by itself when the daemon dies: its streams stay silent. So its name on the bus is watched.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bluer::{Adapter, Session};
 use dbus::{
@@ -15,7 +22,10 @@ use tokio::{
     task::{AbortHandle, spawn_blocking},
 };
 
-use super::LinkError;
+use super::{
+    LinkError,
+    check::{OLDEST, Version},
+};
 
 /// BlueZ's name on the system bus.
 pub(super) const BLUEZ: &str = "org.bluez";
@@ -29,6 +39,7 @@ pub(super) struct Bus {
     pub(super) connection: Arc<SyncConnection>,
     daemon: watch::Receiver<Daemon>,
     watching: AbortHandle,
+    version_seen: AtomicBool,
     _rule: MsgMatch,
 }
 
@@ -71,7 +82,28 @@ impl Bus {
                 }
                 true
             });
-        Ok(Self { session, connection, daemon, watching: watching.abort_handle(), _rule: rule })
+        Ok(Self {
+            session,
+            connection,
+            daemon,
+            watching: watching.abort_handle(),
+            version_seen: AtomicBool::new(false),
+            _rule: rule,
+        })
+    }
+
+    /// Says once what an old daemon means.
+    async fn look_at_version(&self, adapter: &Adapter) {
+        if self.version_seen.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        match within("describe its adapter", ANSWER_MAX, version(adapter)).await {
+            Ok(Some(version)) if version < OLDEST => tracing::warn!(
+                "BlueZ is {version}, and should be {OLDEST} at least: it knows not all of its settings, and may crash with the link"
+            ),
+            Ok(Some(version)) => tracing::debug!(%version, "BlueZ"),
+            Ok(None) | Err(_) => tracing::debug!("BlueZ doesn't tell its version"),
+        }
     }
 
     /// Whether the bus itself is still there: without it everything is to be connected anew.
@@ -93,10 +125,17 @@ impl Bus {
             None => within("name its adapter", ANSWER_MAX, self.session.default_adapter()).await?,
         };
         if within("describe its adapter", ANSWER_MAX, adapter.is_powered()).await? {
+            self.look_at_version(&adapter).await;
             return Ok(adapter);
         }
         Err(LinkError::RadioOff(adapter.name().to_owned()))
     }
+}
+
+/// The daemon's version, where its radio still has the name that it gave it.
+pub(super) async fn version(adapter: &Adapter) -> bluer::Result<Option<Version>> {
+    let told = adapter.modalias().await?;
+    Ok(told.and_then(|told| Version::of_modalias(told.vendor, told.product, told.device)))
 }
 
 impl Drop for Bus {

@@ -256,3 +256,40 @@ async fn hear(indications: impl Stream<Item = Vec<u8>>, incoming: mpsc::Sender<V
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_says_more_than_is_taken_ends_the_link() {
+        let (incoming, mut from) = mpsc::channel(FRAGMENTS_WAITING_MAX);
+        let flood = tokio_stream::iter(0_u32..).map(|nth| nth.to_le_bytes().to_vec());
+        assert_eq!(hear(flood, incoming).await, "more was said than is taken");
+        let mut taken = 0;
+        while from.recv().await.is_some() {
+            taken += 1;
+        }
+        assert_eq!(taken, FRAGMENTS_WAITING_MAX, "what waits is bounded");
+    }
+
+    #[tokio::test]
+    async fn a_table_that_changes_or_a_shell_that_leaves_ends_the_link() {
+        let (incoming, from) = mpsc::channel(1);
+        assert_eq!(hear(tokio_stream::empty(), incoming.clone()).await, "the pump's table has changed");
+        drop(from);
+        assert_eq!(hear(tokio_stream::pending(), incoming).await, "ended from this side");
+    }
+
+    #[tokio::test]
+    async fn only_the_loss_of_the_connection_counts_as_one() {
+        let change = |property| DeviceEvent::PropertyChanged(property);
+        let others = [change(DeviceProperty::Connected(true)), change(DeviceProperty::ServicesResolved(false))];
+        let waiting = disconnected(tokio_stream::iter(others).chain(tokio_stream::pending()));
+        assert!(tokio::time::timeout(Duration::from_millis(20), waiting).await.is_err());
+        let left = tokio_stream::iter([change(DeviceProperty::Connected(false))]).chain(tokio_stream::pending());
+        disconnected(left).await;
+        // The device is gone from BlueZ's sight.
+        disconnected(tokio_stream::empty()).await;
+    }
+}

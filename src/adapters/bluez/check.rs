@@ -10,6 +10,33 @@ pub const MAIN_CONF: &str = "/etc/bluetooth/main.conf";
 /// The longest configuration that is read, in bytes: the one that BlueZ ships has 13 KB.
 const LEN_MAX: u64 = 256 * 1024;
 
+/// The oldest BlueZ that knows every setting: `SecureConnections` came with it. The one before also crashes when a server
+/// answers a write after the link is gone.
+pub const OLDEST: Version = Version { major: 5, minor: 67 };
+
+/// A version of BlueZ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// Before the point.
+    pub major: u8,
+    /// Behind it.
+    pub minor: u8,
+}
+
+impl Version {
+    /// As an adapter's modalias names it, where it is BlueZ's own: `usb:v1D6Bp0246d0552` is 5.82.
+    pub fn of_modalias(vendor: u32, product: u32, device: u32) -> Option<Self> {
+        let [0, 0, major, minor] = device.to_be_bytes() else { return None };
+        ((vendor, product) == (0x1D6B, 0x0246)).then_some(Self { major, minor })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
 /// One setting that the link wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -160,6 +187,17 @@ mod tests {
         assert!(missed(""));
         let said = missing("[GATT]\nCache = always\n").into_iter().find(|missing| missing.wanted.key == "Cache");
         assert!(said.is_some_and(|missing| missing.to_string().contains("is always, not no")));
+    }
+
+    #[test]
+    fn the_version_is_read_off_the_modalias_and_compared_by_number() {
+        let version = Version::of_modalias(0x1D6B, 0x0246, 0x0552);
+        assert_eq!(version, Some(Version { major: 5, minor: 82 }));
+        assert_eq!(version.map(|version| version.to_string()).as_deref(), Some("5.82"));
+        assert!(version > Some(OLDEST) && Version::of_modalias(0x1D6B, 0x0246, 0x0542) < Some(OLDEST));
+        assert!(Version { major: 6, minor: 1 } > OLDEST);
+        assert_eq!(Version::of_modalias(0x05AC, 0x0246, 0x0552), None, "somebody has given the radio another name");
+        assert_eq!(Version::of_modalias(0x1D6B, 0x0246, 0x1_0552), None);
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct Radio {
     pub name: String,
     /// Whether it is switched on.
     pub powered: bool,
+    /// BlueZ's version, where it can be had.
+    pub bluez: Option<check::Version>,
 }
 
 /// Why there is no radio.
@@ -112,7 +114,8 @@ pub enum LinkError {
 pub async fn radio() -> Result<Radio, NoRadio> {
     let asked = async {
         let adapter = bluer::Session::new().await?.default_adapter().await?;
-        Ok(Radio { name: adapter.name().to_owned(), powered: adapter.is_powered().await? })
+        let (powered, bluez) = (adapter.is_powered().await?, bus::version(&adapter).await?);
+        Ok(Radio { name: adapter.name().to_owned(), powered, bluez })
     };
     tokio::time::timeout(ANSWER_MAX, asked).await.map_err(|_| NoRadio::Silent(ANSWER_MAX))?
 }

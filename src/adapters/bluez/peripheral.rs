@@ -11,8 +11,9 @@
 //! - When `bluetoothd` begins anew, everything is registered anew.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bluer::{
@@ -41,14 +42,12 @@ use super::{
         largest_write,
     },
 };
-use crate::adapters::{
-    FRAGMENTS_WAITING_MAX, Fragments,
-    clock::Clock,
-    simulated::{Aspect, SharedHost},
-};
+use crate::adapters::{Aspect, FRAGMENTS_WAITING_MAX, Fragments, Serve, clock::Clock};
 
 /// How often an advertisement is registered again while nobody is linked: an emulated controller says each only once.
 const ADVERTISED_EVERY: Duration = Duration::from_secs(2);
+/// How long a peer may be connected before it writes: longer than a remote takes to connect and to read the table.
+const SILENT_MAX: Duration = Duration::from_secs(30);
 /// How long after a failure everything is tried anew, unless the daemon tells of itself before.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long a peer that writes may take to be subscribed: BlueZ tells of both at once, in tasks that may overtake each other.
@@ -97,17 +96,17 @@ struct Standing {
 /// Serves the pump over Bluetooth for as long as the program runs; says the adapter's name once it stands. Only what is
 /// wrong at the beginning is an error.
 pub async fn serve(
-    host: SharedHost,
+    pump: impl Serve,
     adapter: Option<String>,
     clock: Clock,
     ready: impl FnOnce(&str),
 ) -> Result<(), LinkError> {
     let mut bus = Bus::connect().await?;
     let mut daemon = bus.watch();
-    let mut standing = Standing::begin(&bus, adapter.as_deref(), &host, &clock).await?;
+    let mut standing = Standing::begin(&bus, adapter.as_deref(), pump.aspect(), &clock).await?;
     ready(standing.adapter.name());
     loop {
-        let lost = standing.live(&host).await;
+        let lost = standing.live(&pump).await;
         tracing::info!(%lost, "off the air");
         standing = loop {
             tokio::select! {
@@ -123,7 +122,7 @@ pub async fn serve(
                     }
                 }
             }
-            match Standing::begin(&bus, adapter.as_deref(), &host, &clock).await {
+            match Standing::begin(&bus, adapter.as_deref(), pump.aspect(), &clock).await {
                 Ok(standing) => break standing,
                 Err(error) => tracing::debug!(%error, "not on the air yet"),
             }
@@ -134,13 +133,17 @@ pub async fn serve(
 
 impl Standing {
     /// Registers the table.
-    async fn begin(bus: &Bus, named: Option<&str>, host: &SharedHost, clock: &Clock) -> Result<Self, LinkError> {
+    async fn begin(
+        bus: &Bus,
+        named: Option<&str>,
+        aspect: watch::Receiver<Aspect>,
+        clock: &Clock,
+    ) -> Result<Self, LinkError> {
         let daemon = bus.watch();
         let adapter = bus.adapter(named).await?;
         let (write, writes) = mpsc::channel(FRAGMENTS_WAITING_MAX);
         let (subscribe, subscriptions) = mpsc::channel(SUBSCRIPTIONS_MAX);
         let (subscribe_status, status_subscriptions) = mpsc::channel(SUBSCRIPTIONS_MAX);
-        let aspect = host.aspect();
         let doors = Doors {
             writes: write,
             subscriptions: subscribe,
@@ -169,13 +172,13 @@ impl Standing {
     }
 
     /// Advertises and serves one link after the other, until the radio or the daemon is gone.
-    async fn live(&mut self, host: &SharedHost) -> LinkError {
+    async fn live(&mut self, pump: &impl Serve) -> LinkError {
         loop {
             let first = match self.advertise().await {
                 Ok(first) => first,
                 Err(lost) => return lost,
             };
-            if let Err(lost) = self.carry(first, host).await {
+            if let Err(lost) = self.carry(first, pump).await {
                 return lost;
             }
         }
@@ -183,16 +186,47 @@ impl Standing {
 
     /// Is there to be found until somebody writes.
     async fn advertise(&mut self) -> Result<Write, LinkError> {
+        let mut silent = BTreeMap::new();
         loop {
             let open = is_open(*self.aspect.borrow_and_update(), &self.clock);
-            let _advertised = self.register_advertisement(open).await?;
+            let _advertised = match self.register_advertisement(open).await {
+                Ok(advertised) => Some(advertised),
+                // While BlueZ is busy with the radio, advertisements that were taken back still have their places; whoever is
+                // connected, or bonding, must not lose the pump by that.
+                Err(busy) if self.is_on().await => {
+                    tracing::debug!(%busy, "not advertised this time");
+                    None
+                }
+                Err(lost) => return Err(lost),
+            };
             tokio::select! {
                 Some(write) = self.writes.recv() => return Ok(write),
                 () = self.daemon.changed() => return Err(LinkError::Silent("stay")),
                 _ = self.aspect.changed() => {}
-                () = tokio::time::sleep(ADVERTISED_EVERY) => {}
+                () = tokio::time::sleep(ADVERTISED_EVERY) => self.drop_silent(&mut silent).await?,
             }
         }
+    }
+
+    /// Ends connections over which nobody has said anything for [`SILENT_MAX`]: they keep others out.
+    async fn drop_silent(&self, silent: &mut BTreeMap<Address, Instant>) -> Result<(), LinkError> {
+        let now = Instant::now();
+        for address in within("list its devices", ANSWER_MAX, self.adapter.device_addresses()).await? {
+            let device = self.adapter.device(address)?;
+            // One that has gone meanwhile is not connected.
+            if !within("describe a device", ANSWER_MAX, device.is_connected()).await.unwrap_or(false) {
+                silent.remove(&address);
+            } else if now.duration_since(*silent.entry(address).or_insert(now)) >= SILENT_MAX {
+                tracing::info!("a connection without a word was ended");
+                silent.remove(&address);
+                let_go(&device).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_on(&self) -> bool {
+        within("describe its adapter", ANSWER_MAX, self.adapter.is_powered()).await.unwrap_or(false)
     }
 
     async fn register_advertisement(&self, open: bool) -> Result<AdvertisementHandle, LinkError> {
@@ -202,14 +236,14 @@ impl Standing {
     }
 
     /// Serves the pump to whoever wrote first, until either side ends it.
-    async fn carry(&mut self, first: Write, host: &SharedHost) -> Result<(), LinkError> {
+    async fn carry(&mut self, first: Write, pump: &impl Serve) -> Result<(), LinkError> {
         let (peer, largest_write) = (first.from, largest_write(usize::from(first.mtu)));
         let device = self.adapter.device(peer)?;
         let changes = within("tell of a device", ANSWER_MAX, device.events()).await?;
         let (to_pump, from_peer) = mpsc::channel(FRAGMENTS_WAITING_MAX);
         let (to_peer, from_pump) = mpsc::channel(FRAGMENTS_WAITING_MAX);
         self.doors.link(Some(peer));
-        let serving = host.serve(Fragments { to: to_peer, from: from_peer, largest_write }, self.clock.clone());
+        let serving = pump.serve(Fragments { to: to_peer, from: from_peer, largest_write });
         tokio::pin!(serving);
         let why = tokio::select! {
             () = &mut serving => Ok(BY_THE_PUMP),
@@ -444,5 +478,60 @@ fn text(uuid: u128, said: &'static str) -> Characteristic {
             ..CharacteristicRead::default()
         }),
         ..Characteristic::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doors() -> (Doors, mpsc::Receiver<Write>) {
+        let (writes, written) = mpsc::channel(FRAGMENTS_WAITING_MAX);
+        let aspect = watch::Sender::new(Aspect { window: None, news: false }).subscribe();
+        let (subscriptions, status_subscriptions) = (mpsc::channel(1).0, mpsc::channel(1).0);
+        (Doors { writes, subscriptions, status_subscriptions, linked: Arc::default(), aspect }, written)
+    }
+
+    fn write(last: u8) -> Write {
+        Write { from: Address::new([0, 0, 0, 0, 0, last]), mtu: 23, fragment: vec![last] }
+    }
+
+    #[test]
+    fn a_write_beside_the_link_is_refused_and_a_flood_is_bounded() {
+        let (doors, _written) = doors();
+        assert_eq!(doors.take(write(1)), Ok(()));
+        doors.link(Some(write(1).from));
+        assert_eq!(doors.take(write(2)), Err(ReqError::NotPermitted));
+        for _ in 1..FRAGMENTS_WAITING_MAX {
+            assert_eq!(doors.take(write(1)), Ok(()));
+        }
+        assert_eq!(doors.take(write(1)), Err(ReqError::Failed), "answered at once, and not taken");
+    }
+
+    #[tokio::test]
+    async fn what_others_wrote_before_the_link_does_not_come_into_it() {
+        let (doors, mut written) = doors();
+        doors.take(write(2)).unwrap();
+        doors.take(write(1)).unwrap();
+        drop(doors);
+        let (to_pump, mut heard) = mpsc::channel(4);
+        assert_eq!(hear(write(1), &mut written, to_pump).await, "nothing can be written any more");
+        assert_eq!((heard.recv().await, heard.recv().await, heard.recv().await), (Some(vec![1]), Some(vec![1]), None));
+    }
+
+    #[test]
+    fn the_table_wants_encryption_for_all_but_what_anybody_may_know() {
+        let (doors, _written) = doors();
+        let table = table(&doors);
+        let [pump, about] = table.services.as_slice() else { panic!("two services") };
+        assert_eq!((pump.uuid.as_u128(), about.uuid.as_u128()), (SERVICE, DEVICE_INFORMATION));
+        let [session, status] = pump.characteristics.as_slice() else { panic!("two characteristics") };
+        let written = session.write.as_ref().unwrap();
+        assert!(written.write && written.encrypt_write && !written.write_without_response && !written.reliable_write);
+        assert!(session.read.is_none() && session.notify.as_ref().unwrap().indicate);
+        assert!(!session.notify.as_ref().unwrap().notify, "each fragment is confirmed");
+        assert!(status.write.is_none() && status.read.as_ref().unwrap().encrypt_read);
+        let told: Vec<u128> = about.characteristics.iter().map(|told| told.uuid.as_u128()).collect();
+        assert_eq!(told, [MANUFACTURER_NAME, MODEL_NUMBER], "nothing that names its bearer");
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{LinkError, PumpAddress};
-use crate::adapters::{Dial, Fragments, clock::Clock, simulated::SharedHost};
+use crate::adapters::{Dial, Fragments, Serve, clock::Clock};
 
 /// Dials nobody.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub async fn bond(_adapter: Option<&str>) -> Result<Central, LinkError> {
 
 /// Serves nobody.
 pub async fn serve(
-    _host: SharedHost,
+    _pump: impl Serve,
     _adapter: Option<String>,
     _clock: Clock,
     _ready: impl FnOnce(&str),

@@ -10,14 +10,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use pump_protocol::clock::Uptime;
 use tokio::sync::{Notify, mpsc, watch};
 
 pub use self::{
     host::{Act, Host},
     state::StateError,
 };
-use super::{Dial, FRAGMENTS_WAITING_MAX, Fragments, clock::Clock};
+use super::{Aspect, Dial, FRAGMENTS_WAITING_MAX, Fragments, Serve, clock::Clock};
 
 /// How long a fragment the simulated radio carries: an ATT MTU of 247, less its header.
 const LARGEST_WRITE: usize = 244;
@@ -32,25 +31,11 @@ pub struct SharedHost {
     aspect: watch::Sender<Aspect>,
 }
 
-/// What of a pump can be seen without a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Aspect {
-    /// Until when its pairing window is open; `None` if it is closed.
-    pub window: Option<Uptime>,
-    /// Whether something has changed that a paired remote has not said it knows.
-    pub news: bool,
-}
-
 impl SharedHost {
     /// Shares a pump.
     pub fn new(host: Host) -> Self {
         let aspect = watch::Sender::new(aspect(&host));
         Self { host: Arc::new(Mutex::new(host)), links_dropped: watch::Sender::new(0), touched: Arc::default(), aspect }
-    }
-
-    /// What of the pump can be seen without a session, as it changes.
-    pub fn aspect(&self) -> watch::Receiver<Aspect> {
-        self.aspect.subscribe()
     }
 
     /// Does something with the pump, which may have something to tell of it.
@@ -120,7 +105,7 @@ async fn carry_out(acts: Vec<Act>, link: &Fragments) -> bool {
     true
 }
 
-/// Dials a pump in this process.
+/// A pump in this process, to be dialled or to be served by another way.
 pub struct InProcess {
     host: SharedHost,
     clock: Clock,
@@ -141,5 +126,15 @@ impl Dial for InProcess {
         let (host, clock) = (self.host.clone(), self.clock.clone());
         tokio::spawn(async move { host.serve(pumps, clock).await });
         Ok(Fragments { to: to_pump, from: from_pump, largest_write: LARGEST_WRITE })
+    }
+}
+
+impl Serve for InProcess {
+    async fn serve(&self, link: Fragments) {
+        self.host.serve(link, self.clock.clone()).await;
+    }
+
+    fn aspect(&self) -> watch::Receiver<Aspect> {
+        self.host.aspect.subscribe()
     }
 }

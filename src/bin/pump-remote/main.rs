@@ -18,7 +18,7 @@ use pump_core::{
 use pump_protocol::session::CardSecret;
 use pump_remote::{
     adapters::{
-        bluez::{self, Radio},
+        bluez::{self, Radio, check},
         gpio,
         slint::{Looks, Panel, Window},
     },
@@ -198,12 +198,23 @@ async fn say_hardware(config: &Config) {
         },
     }
     match bluez::radio().await {
-        Ok(Radio { name, powered }) => {
-            println!("Bluetooth: {name}, {}.", if powered { "on" } else { "off" });
+        Ok(Radio { name, powered, bluez }) => {
+            let version = bluez.map(|version| format!(", BlueZ {version}")).unwrap_or_default();
+            println!("Bluetooth: {name}, {}{version}.", if powered { "on" } else { "off" });
+            say_settings();
         }
         Err(missing) => println!("Bluetooth: {missing}. Simulated pumps work without it."),
     }
     println!("Display: {}.", if has_display() { "a window can be opened" } else { "none; the story plays headless" });
+}
+
+/// What BlueZ's configuration lacks.
+fn say_settings() {
+    match check::configuration(Path::new(check::MAIN_CONF)) {
+        Ok(missing) if missing.is_empty() => println!("BlueZ's settings: as the link wants them."),
+        Ok(missing) => missing.iter().for_each(|missing| println!("BlueZ's settings: {missing}.")),
+        Err(error) => println!("BlueZ's settings: {} can't be read ({error}).", check::MAIN_CONF),
+    }
 }
 
 fn has_display() -> bool {

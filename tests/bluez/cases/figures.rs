@@ -7,7 +7,7 @@ const EXCHANGES: usize = 50;
 
 /// Bare exchanges alone: they say what the emulated machine can do.
 pub(crate) async fn bare(bench: &mut Bench) -> anyhow::Result<String> {
-    bench.stack.forget_bonds().await?;
+    bench.paired().await?;
     let figures = bare::measure(bench, EXCHANGES).await?;
     Ok(figures.to_string())
 }
