@@ -189,7 +189,16 @@ impl Standing {
         let mut silent = BTreeMap::new();
         loop {
             let open = is_open(*self.aspect.borrow_and_update(), &self.clock);
-            let _advertised = self.register_advertisement(open).await?;
+            let _advertised = match self.register_advertisement(open).await {
+                Ok(advertised) => Some(advertised),
+                // While BlueZ is busy with the radio, advertisements that were taken back still have their places; whoever is
+                // connected, or bonding, must not lose the pump by that.
+                Err(busy) if self.is_on().await => {
+                    tracing::debug!(%busy, "not advertised this time");
+                    None
+                }
+                Err(lost) => return Err(lost),
+            };
             tokio::select! {
                 Some(write) = self.writes.recv() => return Ok(write),
                 () = self.daemon.changed() => return Err(LinkError::Silent("stay")),
@@ -214,6 +223,10 @@ impl Standing {
             }
         }
         Ok(())
+    }
+
+    async fn is_on(&self) -> bool {
+        within("describe its adapter", ANSWER_MAX, self.adapter.is_powered()).await.unwrap_or(false)
     }
 
     async fn register_advertisement(&self, open: bool) -> Result<AdvertisementHandle, LinkError> {
