@@ -12,8 +12,8 @@ use bluer::{
     gatt::{
         WriteOp,
         local::{
-            Application, Characteristic as Served, CharacteristicNotify, CharacteristicNotifyMethod,
-            CharacteristicNotifier, CharacteristicWrite, CharacteristicWriteMethod, Service,
+            Application, Characteristic as Served, CharacteristicNotifier, CharacteristicNotify,
+            CharacteristicNotifyMethod, CharacteristicWrite, CharacteristicWriteMethod, Service,
         },
         remote::{Characteristic, CharacteristicWriteRequest},
     },
@@ -49,7 +49,8 @@ pub(crate) async fn pump(adapter: &str) -> anyhow::Result<()> {
                         encrypt_write: true,
                         method: CharacteristicWriteMethod::Fun(Box::new(move |value, _| {
                             let heard = heard.clone();
-                            async move { heard.try_send(value).map_err(|_| bluer::gatt::local::ReqError::Failed) }.boxed()
+                            async move { heard.try_send(value).map_err(|_| bluer::gatt::local::ReqError::Failed) }
+                                .boxed()
                         })),
                         ..Default::default()
                     }),
@@ -188,6 +189,11 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |spans: &[Duration]| median(spans).as_secs_f64() * 1000.0;
         let (ready, exchange) = (ms(&self.ready), ms(&self.exchange));
-        write!(f, "ready {ready:.1} ms, exchange {exchange:.2} ms (medians of {} and {})", self.ready.len(), self.exchange.len())
+        write!(
+            f,
+            "ready {ready:.1} ms, exchange {exchange:.2} ms (medians of {} and {})",
+            self.ready.len(),
+            self.exchange.len()
+        )
     }
 }

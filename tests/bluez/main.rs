@@ -75,7 +75,9 @@ fn main() -> ExitCode {
     };
     match arguments.task {
         Task::List => {
-            CASES.iter().for_each(|case| println!("{:5} {}", if case.set == Set::Long { "long" } else { "" }, case.name));
+            CASES
+                .iter()
+                .for_each(|case| println!("{:5} {}", if case.set == Set::Long { "long" } else { "" }, case.name));
             ExitCode::SUCCESS
         }
         Task::BarePump { adapter } => match runtime.block_on(bare::pump(&adapter)) {

@@ -99,7 +99,8 @@ fn bond_keys() -> anyhow::Result<Vec<(u32, u32)>> {
             let Ok(info) = fs::read_to_string(device?.path().join("info")) else { continue };
             let Some((_, key)) = info.split_once("LongTermKey]") else { continue };
             let number = |name: &str| -> anyhow::Result<u32> {
-                let line = key.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
+                let line =
+                    key.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
                 Ok(line.trim().parse()?)
             };
             keys.push((number("Authenticated=")?, number("EncSize=")?));
