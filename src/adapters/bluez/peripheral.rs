@@ -203,7 +203,12 @@ impl Standing {
                 Some(write) = self.writes.recv() => return Ok(write),
                 () = self.daemon.changed() => return Err(LinkError::Silent("stay")),
                 _ = self.aspect.changed() => {}
-                () = tokio::time::sleep(ADVERTISED_EVERY) => self.drop_silent(&mut silent).await?,
+                () = tokio::time::sleep(ADVERTISED_EVERY) => {
+                    // Whoever is bonding says nothing for long.
+                    if !open {
+                        self.drop_silent(&mut silent).await?;
+                    }
+                }
             }
         }
     }
