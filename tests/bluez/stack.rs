@@ -102,45 +102,6 @@ impl Stack {
     }
 }
 
-fn start_bluetoothd(&mut self) -> anyhow::Result<()> {
-        self.bluetoothd = Some(start_bluetoothd(&self.transcript, self.debug)?);
-        tokio::time::timeout(DAEMON_MAX, two_listed()).await.context("no controllers after bluetoothd's restart")??;
-        Ok(())
-    }
-
-    /// The remote's controller, as the daemon shows it.
-    pub(crate) async fn remotes(&self) -> anyhow::Result<Adapter> {
-        Ok(Session::new().await?.adapter(&self.adapters[0])?)
-    }
-
-    /// The pump's.
-    pub(crate) async fn pumps(&self) -> anyhow::Result<Adapter> {
-        Ok(Session::new().await?.adapter(&self.adapters[1])?)
-    }
-
-    /// Forgets every device, bonded or not, on both sides: by the bench's hand, no program may.
-    pub(crate) async fn forget_bonds(&self) -> anyhow::Result<()> {
-        for adapter in [self.remotes().await?, self.pumps().await?] {
-            for device in adapter.device_addresses().await? {
-                adapter.remove_device(device).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// How many match rules the bus holds for this process.
-    pub(crate) async fn match_rules(&self, process: u32) -> anyhow::Result<usize> {
-        let object = ["--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"];
-        let asked = Command::new("dbus-send").arg("--system").args(object).arg(GET_STATS).output().await?;
-        let rules = String::from_utf8_lossy(&asked.stdout).into_owned();
-        anyhow::ensure!(asked.status.success(), "the bus doesn't tell its match rules: {rules}");
-        let _ = process;
-        Ok(rules.lines().filter(|line| line.contains("type=")).count())
-    }
-}
-
-const GET_STATS: &str = "org.freedesktop.DBus.Debug.Stats.GetAllMatchRules";
-
 fn start_bluetoothd(transcript: &Transcript, debug: bool) -> anyhow::Result<Program> {
     let arguments = ["--nodetach"].into_iter().chain(debug.then_some("--debug"));
     Program::start("bluetoothd", BLUETOOTHD, arguments, transcript)
