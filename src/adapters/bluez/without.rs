@@ -11,7 +11,7 @@ pub struct Central;
 
 impl Central {
     /// A way to no pump.
-    pub const fn new(_adapter: Option<String>, _pump: Option<PumpAddress>) -> Self {
+    pub fn new(_adapter: Option<String>, _pump: Option<PumpAddress>) -> Self {
         Self
     }
 
