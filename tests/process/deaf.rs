@@ -1,6 +1,6 @@
 //! The loop with nobody at the other ends: record, link and display take nothing and say nothing.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use pump_core::{
     audit::event::LinkLoss,
