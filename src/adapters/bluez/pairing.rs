@@ -37,7 +37,7 @@ pub async fn bond(adapter: Option<&str>) -> Result<Central, LinkError> {
     let device = radio.device(find(&radio).await?)?;
     // Whoever else looks around through this daemon can't be told to stop; BlueZ then suspends that by itself.
     let _ = tokio::time::timeout(QUIET_MAX, discovery_ended(&radio)).await;
-    if !within("describe a device", ANSWER_MAX, device.is_paired()).await? {
+    if !within("describe a device", ANSWER_MAX, device.is_paired()).await.unwrap_or(false) {
         // A radio that takes no bonds makes none that lasts, not even when it begins; strangers find no agent meanwhile.
         within("open the radio", ANSWER_MAX, radio.set_pairable(true)).await?;
         let bonded = connected_and_bonded(&device).await;
@@ -105,7 +105,8 @@ async fn next_pump(
         }
         let device = radio.device(address)?;
         let near = within("describe a device", ANSWER_MAX, device.rssi()).await;
-        if near.is_ok_and(|rssi| rssi.is_some()) && offers_service(&device).await? {
+        // BlueZ forgets a device that it doesn't hear for a while: then it is not this one, and may be heard again.
+        if near.is_ok_and(|rssi| rssi.is_some()) && offers_service(&device).await.unwrap_or(false) {
             return Ok(device);
         }
     }
