@@ -57,7 +57,7 @@ impl Writing {
     }
 
     /// The same for minutes after midnight.
-    pub(super) fn from_minute(self, minute: u16) -> SharedString {
+    pub(super) fn begins_at(self, minute: u16) -> SharedString {
         let part = |value: u16| u8::try_from(value).unwrap_or(u8::MAX);
         self.time_of_day((part(minute / 60), part(minute % 60)))
     }
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_time_of_day_has_twelve_hours_or_twenty_four() {
-        let written = |clock, minute| Writing::of(Looks { clock, ..Looks::default() }).from_minute(minute);
+        let written = |clock, minute| Writing::of(Looks { clock, ..Looks::default() }).begins_at(minute);
         for (minute, twelve, twenty_four) in [
             (0, "12:00\u{a0}AM", "00:00"),
             (11 * 60 + 59, "11:59\u{a0}AM", "11:59"),

@@ -63,7 +63,7 @@ impl Remote {
             }
             Visit::Emergency => self.emergency(now),
             Visit::More => Face::Reading(Reading::More),
-            Visit::Therapy => Face::Reading(Reading::Therapy(self.kept.prescription.as_ref().map(therapy))),
+            Visit::Therapy => Face::Reading(Reading::Therapy(self.kept.prescription.as_ref().map(therapy).map(Box::new))),
             Visit::Implant => Face::Reading(Reading::Implant(self.kept.pump.clone())),
             Visit::LinkSteps => Face::Reading(Reading::LinkSteps),
             Visit::Settings => Face::Reading(Reading::Settings),
@@ -333,9 +333,9 @@ impl Remote {
 }
 
 // keeps R-CAR-11
-fn therapy(prescription: &Prescription) -> Box<Therapy> {
+fn therapy(prescription: &Prescription) -> Therapy {
     let programmed = prescription.programmed();
-    Box::new(Therapy {
+    Therapy {
         drug: programmed.drug.clone(),
         concentration: programmed.concentration,
         demand_dose: programmed.demand_dose,
@@ -343,7 +343,7 @@ fn therapy(prescription: &Prescription) -> Box<Therapy> {
         allotment: programmed.allotment,
         window_limit: programmed.window_limit,
         basal: programmed.basal.to_vec(),
-    })
+    }
 }
 
 fn ended_face(ended: &Ended, now: Now) -> Face {
