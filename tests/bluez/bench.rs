@@ -25,7 +25,7 @@ const RECORD: &str = "record.db";
 /// Anything that is done within the machine itself.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// A link that is found, made and shaken hands over, with the waits between attempts, in an emulated machine.
-pub(crate) const LINK_MAX: Duration = Duration::from_secs(120);
+pub(crate) const LINK_MAX: Duration = Duration::from_mins(2);
 /// The whole dose, its minute and a report after it.
 pub(crate) const DOSE_MAX: Duration = Duration::from_secs(130);
 

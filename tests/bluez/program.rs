@@ -150,13 +150,11 @@ impl Program {
         let newest = |said: &Said| said.lines.iter().rev().find(|line| line.starts_with(kind)).cloned();
         let found = self.said.wait_for(|said| said.ended || newest(said).is_some_and(|line| line.starts_with(wanted)));
         let found = tokio::time::timeout(within, found).await.map(|said| said.map(|said| newest(&said)));
-        let last = match found {
-            Ok(said) => said.with_context(|| format!("the {name} is gone"))?,
-            Err(_) => {
-                let last = newest(&self.said.borrow());
-                bail!("the {name} did not come to within {} s: {wanted}; it is at {last:?}", within.as_secs())
-            }
+        let Ok(said) = found else {
+            let last = newest(&self.said.borrow());
+            bail!("the {name} did not come to within {} s: {wanted}; it is at {last:?}", within.as_secs())
         };
+        let last = said.with_context(|| format!("the {name} is gone"))?;
         let line = last.filter(|line| line.starts_with(wanted));
         line.with_context(|| format!("the {name} ended before it came to: {wanted}"))
     }

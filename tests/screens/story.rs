@@ -327,7 +327,7 @@ fn in_part(at_least: u32, at_most: u32, end: BolusEnd) -> Face {
 
 /// Every page, in every state that changes its looks.
 pub(crate) fn all() -> Vec<(String, Screen)> {
-    let mut all: Vec<(String, Screen)> = [
+    let mut all: Vec<(String, Screen)> = vec![
         ("checking", screen(Face::Checking)),
         ("ready", ready()),
         ("ready-hold-longer", Screen { notice: Some(Notice::HoldLonger), ..ready() }),
@@ -421,8 +421,9 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("settings", screen(Face::Reading(Reading::Settings))),
         ("fault", screen(Face::Fault(Fault::Record { detail: "the record belongs to pump 4711, not to 0815".into() }))),
     ]
+    .into_iter()
     .map(|(name, screen)| (name.to_owned(), screen))
-    .into();
+    .collect();
     all.extend(one_by_one());
     all
 }

@@ -194,8 +194,7 @@ impl Models {
         card.set_allotment(format::count(therapy.allotment));
         card.set_lockout(how.length(therapy.lockout_interval));
         card.set_limit(how.limit(therapy.window_limit));
-        let rate =
-            |step: &BasalSegment| RateRow { from: how.begins_at(step.from_minute), rate: how.amount(step.rate) };
+        let rate = |step: &BasalSegment| RateRow { from: how.begins_at(step.from_minute), rate: how.amount(step.rate) };
         refill(&self.rates, therapy.basal.iter().map(rate).collect());
     }
 

@@ -63,7 +63,9 @@ impl Remote {
             }
             Visit::Emergency => self.emergency(now),
             Visit::More => Face::Reading(Reading::More),
-            Visit::Therapy => Face::Reading(Reading::Therapy(self.kept.prescription.as_ref().map(therapy).map(Box::new))),
+            Visit::Therapy => {
+                Face::Reading(Reading::Therapy(self.kept.prescription.as_ref().map(therapy).map(Box::new)))
+            }
             Visit::Implant => Face::Reading(Reading::Implant(self.kept.pump.clone())),
             Visit::LinkSteps => Face::Reading(Reading::LinkSteps),
             Visit::Settings => Face::Reading(Reading::Settings),

@@ -359,7 +359,7 @@ mod tests {
     }
 
     /// The windows at this civil time in milliseconds, with one dose that began so many milliseconds ago.
-    fn with_one<'a>(prescription: &'a Prescription, civil: u64, dose: Dose, ago: u64, lasts: Millis) -> Windows<'a> {
+    fn with_one(prescription: &Prescription, civil: u64, dose: Dose, ago: u64, lasts: Millis) -> Windows<'_> {
         let (civil, pump_now) = (CivilTime::from_millis(0).after(Millis::new(civil)), PumpTime::new(1, hours(99)));
         let pump = PumpTime::new(1, Millis::new(hours(99).get() - ago));
         let since = Since { pump, carried: Millis::ZERO, uptime: None };

@@ -194,7 +194,7 @@ mod tests {
     fn a_message_longer_than_its_padding_is_not_sent_and_uses_up_no_counter() {
         let mut channel = Channel::new(Glass);
         assert_eq!(channel.seal(&[1; 9], 8), Err(SessionError::MessageLen { len: 9 }));
-        assert_eq!(channel.seal(&[1; 70_000], 80_000), Err(SessionError::MessageLen { len: 70_000 }));
+        assert_eq!(channel.seal(&vec![1; 70_000], 80_000), Err(SessionError::MessageLen { len: 70_000 }));
         let first = channel.seal(&[1; 8], 8).expect("fits");
         assert_eq!(first.len(), channel.seal(&[], 8).expect("fits").len(), "padded to one length");
         assert_eq!(Channel::new(Glass).seal(&[1; 8], 8), Ok(first), "the first that was sent is the first");

@@ -260,9 +260,7 @@ mod tests {
             let terms = Terms::Reconnection { own, peer: &peer, psk: &Psk(psk) };
             Noise::begin(terms, side, &Ephemeral::draw(&mut entropy)).expect("well-formed")
         };
-        let ends =
-            (begin(&remote, pump.public(), [9; 32], Side::Remote), begin(&pump, remote.public(), psk, Side::Pump));
-        ends
+        (begin(&remote, pump.public(), [9; 32], Side::Remote), begin(&pump, remote.public(), psk, Side::Pump))
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn refused_while_it_is_made(errno: Errno) {
             |_| Act::Go,
             |told| {
                 if let Told::Unopened(said) = told {
-                    why.clone_from(said)
+                    why.clone_from(said);
                 }
             },
         );

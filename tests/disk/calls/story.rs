@@ -93,6 +93,7 @@ impl Story {
         decide: impl FnMut(&Call) -> Act,
         mut hear: impl FnMut(&Told) + Send,
     ) -> anyhow::Result<End> {
+        #[expect(clippy::zombie_processes, reason = "the tracer waits for it")]
         let mut child = Command::new(env!("CARGO_BIN_EXE_disk-writer"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

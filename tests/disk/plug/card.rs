@@ -121,7 +121,9 @@ impl Card {
         let mut state = self.state();
         state.pulled = true;
         let sectors: Vec<usize> = state.cache.keys().copied().collect();
-        sectors.into_iter().for_each(|sector| state.make_durable(sector));
+        for sector in sectors {
+            state.make_durable(sector);
+        }
         state.writes.clear();
     }
 
@@ -294,7 +296,9 @@ impl State {
                 self.flushes += 1;
                 if self.obeys_flush {
                     let sectors: Vec<usize> = self.cache.keys().copied().collect();
-                    sectors.into_iter().for_each(|sector| self.make_durable(sector));
+                    for sector in sectors {
+                        self.make_durable(sector);
+                    }
                     self.writes.clear();
                 }
                 Ok(Vec::new())

@@ -37,7 +37,7 @@ const CUTS_A_CARD: u32 = 5;
 /// The most writes and flushes before a cut: a start and a few doses.
 const REQUESTS_MAX: u32 = 400;
 /// Nothing takes longer, on a busy machine.
-const RUN_MAX: Duration = Duration::from_secs(60);
+const RUN_MAX: Duration = Duration::from_mins(1);
 /// The writer's order: press for ever, prune nothing, walk the whole record after opening it.
 const FOR_EVER: &str = "go /data/remote 1000000 0 true";
 const ONE_MORE: &str = "go /data/remote 1 0 true";

@@ -101,7 +101,7 @@ fn a_base_that_the_device_did_not_sign_begins_nothing() {
 #[test]
 fn the_bytes_that_the_device_signs_are_frozen() {
     // Ed25519 signs the same bytes always the same way.
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let written = write((1..=256).map(batch));
     assert_eq!(hex(&encode(&base(&written))), include_str!("frozen/base-1.hex").trim());
     let (frames, _) = export(&write((1..=2).map(batch)), None, Some(&device()));

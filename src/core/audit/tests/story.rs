@@ -59,7 +59,9 @@ fn outcomes() -> [Event; 6] {
 
 fn standing(events: &[Event]) -> Standing {
     let mut story = Story::of(7);
-    events.iter().for_each(|event| drop(story.take(&line(at(1, 0), event.clone()))));
+    for event in events {
+        drop(story.take(&line(at(1, 0), event.clone())));
+    }
     story.standing()
 }
 
@@ -130,7 +132,9 @@ fn ids_are_listed_as_stretches_without_a_gap() {
     let told = |ids: &[u64]| {
         let mut known = Ids::default();
         known.take(&line(at(1, 0), Event::Started));
-        ids.iter().for_each(|id| known.take(&Record { request: Some(*id), ..line(at(1, 0), Event::Started) }));
+        for id in ids {
+            known.take(&Record { request: Some(*id), ..line(at(1, 0), Event::Started) });
+        }
         known.to_string()
     };
     assert_eq!(told(&[]), "no request at all");
