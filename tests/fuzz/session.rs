@@ -359,8 +359,10 @@ impl Bench {
         self.window = None;
         for pin in pinned {
             self.carried = self.made.len();
-            self.now = self.now.after(BACKOFF_MAX);
+            // Both notice that the opponent's link is gone; what he left unfinished is counted from then.
             self.remote.link_lost();
+            self.pump.link_lost(self.now);
+            self.now = self.now.after(BACKOFF_MAX);
             let first = self.remote.reconnect(&pin, &mut self.entropy, self.now).expect("nothing to wait for any more");
             self.trying = Some(pin);
             self.made.push((To::Pump, first));
