@@ -130,6 +130,8 @@ impl Bench {
         assert!(bytes.len() <= DESCRIPTION_LEN, "{} bytes fit in no frame: {reply:?}", bytes.len());
         assert_eq!(decode::<Reply>(&bytes).as_ref(), Ok(&reply));
         match reply {
+            // Asked for once more with other content: says that the id is spent, and not what became of it.
+            Reply::Denied { denial, .. } if denial.reasons.contains(DenyReason::IdUsed) => {}
             Reply::Granted { id, .. } | Reply::Denied { id, .. } | Reply::Rejected { id, .. } => {
                 assert!(!self.started.contains(&(key, id)), "{id} was started, and the answer is {reply:?}");
             }
