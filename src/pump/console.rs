@@ -328,10 +328,12 @@ fn bolus(pump: &mut Pump, word: &str, origin: Origin) -> String {
 fn clock(pump: &mut Pump, word: &str) -> String {
     let civil = pump.civil();
     let set = match word.split_at_checked(1) {
-        Some(("+" | "-", _)) => word.parse::<i32>().ok().map(|minutes| civil.millis() + i64::from(minutes) * 60_000),
+        Some(("+" | "-", _)) => {
+            word.parse::<i32>().ok().map(|minutes| civil.millis().saturating_add(i64::from(minutes) * 60_000))
+        }
         Some(_) | None => time_of_day(word).map(|minute| {
-            let midnight = civil.millis() - i64::try_from(civil.of_day().get()).unwrap_or(0);
-            midnight + i64::from(minute) * 60_000
+            let midnight = civil.millis().saturating_sub(i64::try_from(civil.of_day().get()).unwrap_or(0));
+            midnight.saturating_add(i64::from(minute) * 60_000)
         }),
     };
     let Some(set) = set else {
