@@ -15,7 +15,7 @@ use pump_protocol::{
     wire::{decode, encode},
 };
 use pump_remote::adapters::sqlite::{Verification, View};
-use simulated_pump::Pump;
+use simulated_pump::{Pump, Setup};
 
 use crate::{
     OURS,
@@ -84,9 +84,9 @@ pub struct Counts {
 
 impl Bedside {
     /// A pump that has given nothing yet.
-    pub fn new() -> anyhow::Result<Self> {
-        Ok(Self {
-            pump: Pump::new(crate::pump()?),
+    pub fn new() -> Self {
+        Self {
+            pump: Pump::new(Setup::hurried()),
             pump_at_ms: None,
             grants: 0,
             durable: None,
@@ -97,7 +97,7 @@ impl Bedside {
             refusing: false,
             may_prune: false,
             counts: Counts::default(),
-        })
+        }
     }
 
     /// What is known to be durable.

@@ -54,11 +54,15 @@ impl Panel {
 pub struct Window {
     app: AppWindow,
     intents: Rc<dyn Fn(Intent)>,
-    shown: Rc<RefCell<Option<Screen>>>,
+    shown: Rc<Shown>,
     finger: Rc<Cell<Option<Control>>>,
-    models: Rc<apply::Models>,
-    looks: Rc<Cell<Looks>>,
-    choose: Rc<dyn Fn(Looks)>,
+}
+
+/// What is on the display, and how it looks.
+struct Shown {
+    screen: RefCell<Option<Screen>>,
+    looks: Cell<Looks>,
+    models: apply::Models,
 }
 
 /// Where a control is. Two screens with the same place show the same control under the same finger.
@@ -91,18 +95,19 @@ impl Window {
     ) -> Result<Self, PlatformError> {
         let app = AppWindow::new()?;
         let window = Self {
-            models: Rc::new(apply::Models::bind(&app)),
+            shown: Rc::new(Shown {
+                screen: RefCell::default(),
+                looks: Cell::default(),
+                models: apply::Models::bind(&app),
+            }),
             app,
             intents: Rc::new(intents),
-            shown: Rc::default(),
             finger: Rc::default(),
-            looks: Rc::default(),
-            choose: Rc::new(choose),
         };
         window.app.global::<Theme>().on_words_apart(|text| format::words_apart(&text));
         window.dress(Looks::default());
         window.listen();
-        window.listen_to_choices();
+        window.listen_to_choices(&Rc::new(choose));
         Ok(window)
     }
 
@@ -114,11 +119,7 @@ impl Window {
 
     /// Changes how everything looks and in which words it speaks, at once.
     pub fn dress(&self, looks: Looks) {
-        self.looks.set(looks);
-        wear(&self.app, looks);
-        if let Some(shown) = self.shown.borrow().as_ref() {
-            self.models.apply(&self.app, shown, Writing::of(looks));
-        }
+        self.shown.dress(&self.app, looks);
     }
 
     /// Whose remote this is, whom to call, what is implanted.
@@ -134,7 +135,7 @@ impl Window {
 
     /// Shows this screen, and redraws what is different.
     pub fn apply(&mut self, screen: &Screen) {
-        let before = self.shown.replace(Some(screen.clone()));
+        let before = self.shown.screen.replace(Some(screen.clone()));
         if before.as_ref() == Some(screen) {
             return;
         }
@@ -142,7 +143,7 @@ impl Window {
             self.throw_finger_off();
         }
         self.follow_hold(before.and_then(|shown| shown.hold), screen.hold);
-        self.models.apply(&self.app, screen, Writing::of(self.looks.get()));
+        self.shown.models.apply(&self.app, screen, Writing::of(self.shown.looks.get()));
     }
 
     /// Makes the window visible; [`Window::run`] then draws it.
@@ -157,7 +158,7 @@ impl Window {
 
     /// Where a control is, in pixels; `None` if the page shown has none.
     pub fn centre_of(&self, control: Control) -> Option<(f32, f32)> {
-        let shown = place(&self.shown.borrow().as_ref()?.face);
+        let shown = place(&self.shown.screen.borrow().as_ref()?.face);
         let hands = self.app.global::<Hands>();
         match (control, shown) {
             (Control::Dose, Place::Dose(_)) => Some((hands.get_dose_x(), hands.get_dose_y())),
@@ -211,18 +212,13 @@ impl Window {
 
     /// What is chosen on the page of settings is worn at once.
     // keeps R-DSP-09
-    fn listen_to_choices(&self) {
+    fn listen_to_choices(&self, choose: &Rc<impl Fn(Looks) + 'static>) {
         type Next = fn(Looks) -> Looks;
         let told = |next: Next| {
-            let (app, models, shown) = (self.app.as_weak(), Rc::clone(&self.models), Rc::clone(&self.shown));
-            let (worn, choose) = (Rc::clone(&self.looks), Rc::clone(&self.choose));
+            let (app, shown, choose) = (self.app.as_weak(), Rc::clone(&self.shown), Rc::clone(choose));
             move || {
-                let (Some(app), looks) = (app.upgrade(), next(worn.get())) else { return };
-                worn.set(looks);
-                wear(&app, looks);
-                if let Some(shown) = shown.borrow().as_ref() {
-                    models.apply(&app, shown, Writing::of(looks));
-                }
+                let (Some(app), looks) = (app.upgrade(), next(shown.looks.get())) else { return };
+                shown.dress(&app, looks);
                 choose(looks);
             }
         };
@@ -260,6 +256,16 @@ impl Window {
         hands.set_needed(i64::try_from(hold.needed.get()).unwrap_or(i64::MAX));
         hands.set_hold_number(hands.get_hold_number().wrapping_add(1));
         hands.set_holding(true);
+    }
+}
+
+impl Shown {
+    fn dress(&self, app: &AppWindow, looks: Looks) {
+        self.looks.set(looks);
+        wear(app, looks);
+        if let Some(screen) = self.screen.borrow().as_ref() {
+            self.models.apply(app, screen, Writing::of(looks));
+        }
     }
 }
 

@@ -201,7 +201,7 @@ fn cuts(arguments: &Arguments, parts: &Parts, empty: &[u8], machine: u32) -> Vec
     {
         let dir = arguments.dir.join(format!("machine-{machine}"));
         let life = Slot::new(&dir, empty.to_vec(), !arguments.card_ignores_flush)
-            .and_then(|slot| Ok(Life { slot, bedside: Bedside::new()?, walked: Walked::default() }));
+            .and_then(|slot| Ok(Life { slot, bedside: Bedside::new(), walked: Walked::default() }));
         let mut life = match life {
             Ok(life) => life,
             Err(error) => {
@@ -218,7 +218,7 @@ fn cuts(arguments: &Arguments, parts: &Parts, empty: &[u8], machine: u32) -> Vec
             if survived.is_err() {
                 // What is wrong with this card stays wrong: the next begins anew.
                 match Slot::new(&dir, empty.to_vec(), !arguments.card_ignores_flush)
-                    .and_then(|slot| Ok((slot, Bedside::new()?)))
+                    .and_then(|slot| Ok((slot, Bedside::new())))
                 {
                     Ok((slot, bedside)) => (life.slot, life.bedside) = (slot, bedside),
                     Err(_) => return verdicts,
