@@ -82,9 +82,9 @@ pub struct Counts {
     pub doses: u64,
 }
 
-impl Bedside {
+impl Default for Bedside {
     /// A pump that has given nothing yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             pump: Pump::new(Setup::hurried()),
             pump_at_ms: None,
@@ -99,7 +99,9 @@ impl Bedside {
             counts: Counts::default(),
         }
     }
+}
 
+impl Bedside {
     /// What is known to be durable.
     pub const fn durable(&self) -> Option<&Durable> {
         self.durable.as_ref()
