@@ -14,6 +14,7 @@ pub mod simulated;
 #[cfg(feature = "display")]
 pub mod slint;
 pub mod socket;
+pub mod sound;
 pub mod sqlite;
 
 use std::{future::Future, io};

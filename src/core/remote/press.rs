@@ -33,6 +33,8 @@ impl Remote {
             Intent::PauseAudio => self.pause_audio(now),
             Intent::Visit(page) => self.visit(page, now),
             Intent::Seen => self.seen(now),
+            // keeps R-ALM-19
+            Intent::Quiet(hours) => self.quiet = hours,
             Intent::Wake => {
                 self.awake_since = now.uptime;
                 if let Some(talk) = &mut self.conversation {
