@@ -1,7 +1,7 @@
 //! The configuration file: where things are. It holds no dose, no limit and no lockout; those are the clinic's, in the pump.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -25,8 +25,8 @@ pub struct Config {
     pub pump: PumpConfig,
     /// The window on a desktop.
     pub window: WindowConfig,
-    /// The physical bolus button.
-    pub button: ButtonConfig,
+    /// What is wired to the board's pins.
+    pub pins: PinsConfig,
     /// What stands on the implant card, and whom to call.
     pub card: CardConfig,
 }
@@ -80,12 +80,47 @@ pub struct WindowConfig {
     pub display: Display,
 }
 
-/// The physical bolus button.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ButtonConfig {
-    /// The BCM number of its pin, 0 to 27, pulled up and closed to ground; no button unless named.
-    pub pin: Option<Pin>,
+// keeps R-DEV-12
+/// What is wired to the board's pins; what isn't named isn't there. No pin is named twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "PinsTable", expecting = "a table of pins is allowed")]
+pub struct PinsConfig {
+    /// The kernel's GPIO chip, on a board that isn't a Raspberry Pi.
+    pub chip: Option<PathBuf>,
+    wired: Vec<(Part, Pin)>,
+}
+
+/// What can be wired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The bolus button: pulled up, closed to ground.
+    Button,
+    /// The light that says READY.
+    Ready,
+    /// The alarm lamp's red.
+    Red,
+    /// Its green: with red it is yellow.
+    Green,
+    /// Its blue: with green it is cyan.
+    Blue,
+    /// The buzzer, of one pitch.
+    Buzzer,
+    /// The vibration motor.
+    Vibration,
+}
+
+/// The table as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PinsTable {
+    chip: Option<PathBuf>,
+    button: Option<u32>,
+    ready: Option<u32>,
+    red: Option<u32>,
+    green: Option<u32>,
+    blue: Option<u32>,
+    buzzer: Option<u32>,
+    vibration: Option<u32>,
 }
 
 /// The displays that the pages are built for.
@@ -105,10 +140,14 @@ pub enum Display {
 #[serde(try_from = "u32")]
 pub struct Speed(u32);
 
-/// A pin of the header by its BCM number, 0 to 27.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u8")]
-pub struct Pin(u8);
+/// A pin: of a Raspberry Pi's header by its BCM number, or else of a chip by its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pin(u16);
+
+/// The last line that a chip may have.
+const LINE_MAX: u32 = 511;
+/// The header's pins by their BCM numbers. 0 and 1 belong to the memory of a board on top of it.
+const HEADER: std::ops::RangeInclusive<u32> = 2..=27;
 
 /// Why there is no configuration. The program has not started, and nothing was changed.
 #[derive(Debug, Error)]
@@ -175,9 +214,105 @@ impl Speed {
 }
 
 impl Pin {
-    /// The BCM number.
-    pub const fn get(self) -> u8 {
+    /// Its number.
+    pub const fn get(self) -> u16 {
         self.0
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TryFrom<u32> for Pin {
+    type Error = String;
+    fn try_from(pin: u32) -> Result<Self, String> {
+        u16::try_from(pin)
+            .ok()
+            .filter(|_| pin <= LINE_MAX)
+            .map(Self)
+            .ok_or_else(|| format!("a chip has lines 0 to {LINE_MAX}"))
+    }
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Button, Self::Ready, Self::Red, Self::Green, Self::Blue, Self::Buzzer, Self::Vibration];
+
+    /// What a person calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Button => "bolus button",
+            Self::Ready => "ready light",
+            Self::Red => "alarm lamp, red",
+            Self::Green => "alarm lamp, green",
+            Self::Blue => "alarm lamp, blue",
+            Self::Buzzer => "buzzer",
+            Self::Vibration => "vibration motor",
+        }
+    }
+
+    /// Its key in the file.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Button => "button",
+            Self::Ready => "ready",
+            Self::Red => "red",
+            Self::Green => "green",
+            Self::Blue => "blue",
+            Self::Buzzer => "buzzer",
+            Self::Vibration => "vibration",
+        }
+    }
+}
+
+impl PinsConfig {
+    /// What is wired, and where.
+    pub fn parts(&self) -> impl Iterator<Item = (Part, Pin)> {
+        self.wired.iter().copied()
+    }
+
+    fn wire(&mut self, part: Part, number: u32) -> Result<(), String> {
+        let named = format!("pins.{} = {number}", part.key());
+        if self.chip.is_none() && number < *HEADER.start() {
+            return Err(format!("{named}: pins 0 and 1 are reserved for a board's own memory; wire another, 2 to 27"));
+        }
+        if self.chip.is_none() && !HEADER.contains(&number) {
+            return Err(format!(
+                "{named}: the header has BCM 2 to 27; wire one of them, or name the chip that has line {number}"
+            ));
+        }
+        let pin = Pin::try_from(number).map_err(|allowed| format!("{named}: {allowed}"))?;
+        if let Some((other, _)) = self.parts().find(|(_, taken)| *taken == pin) {
+            return Err(format!("{named}: {} has that pin already; give each part one of its own", other.key()));
+        }
+        self.wired.push((part, pin));
+        Ok(())
+    }
+}
+
+impl TryFrom<PinsTable> for PinsConfig {
+    type Error = String;
+    fn try_from(table: PinsTable) -> Result<Self, String> {
+        let mut pins = Self { chip: table.chip, wired: Vec::new() };
+        let named = [
+            (Part::Button, table.button),
+            (Part::Ready, table.ready),
+            (Part::Red, table.red),
+            (Part::Green, table.green),
+            (Part::Blue, table.blue),
+            (Part::Buzzer, table.buzzer),
+            (Part::Vibration, table.vibration),
+        ];
+        for (part, number) in named {
+            if let Some(number) = number {
+                pins.wire(part, number)?;
+            }
+        }
+        Ok(pins)
     }
 }
 
@@ -195,13 +330,6 @@ impl std::str::FromStr for Speed {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         text.parse::<u32>().map_err(|error| format!("{error}; 1 to {SPEED_MAX} is allowed")).and_then(Self::try_from)
-    }
-}
-
-impl TryFrom<u8> for Pin {
-    type Error = String;
-    fn try_from(pin: u8) -> Result<Self, String> {
-        (pin <= 27).then_some(Self(pin)).ok_or_else(|| format!("pin {pin}; the header has BCM 0 to 27"))
     }
 }
 
@@ -234,8 +362,29 @@ mod tests {
         assert!(error.contains("line 2") && error.contains("lockout") && error.contains("`speed`"), "{error}");
         let error = refused("[window]\ndisplay = \"640x480\"\n");
         assert!(error.contains("720x1280") && error.contains("800x480"), "{error}");
-        let error = refused("[button]\npin = 40\n");
-        assert!(error.contains("BCM 0 to 27"), "{error}");
+    }
+
+    #[test]
+    fn a_pin_that_can_t_be_is_named_with_what_to_do() {
+        let said = |table: &str, words: [&str; 2]| {
+            let error = refused(&format!("data_dir = \"/data\"\n[pins]\n{table}\n"));
+            // proves R-DEV-12
+            assert!(words.iter().all(|word| error.contains(word)) && error.contains("line 2"), "{error}");
+        };
+        said("button = 40", ["pins.button = 40", "BCM 2 to 27"]);
+        said("red = 1", ["pins.red = 1: pins 0 and 1 are reserved", "wire another"]);
+        said("button = 17\nbuzzer = 17", ["pins.buzzer = 17: button has that pin already", "one of its own"]);
+        said("chip = \"/dev/gpiochip0\"\nbuzzer = 512", ["pins.buzzer = 512", "lines 0 to 511"]);
+        let error = refused("[pins]\nhooter = 4\n");
+        assert!(error.contains("unknown field `hooter`") && error.contains("`buzzer`"), "{error}");
+        let error = refused("[pins]\nbutton = -1\n");
+        assert!(error.contains("line 2") && error.contains("integer `-1`"), "{error}");
+    }
+
+    #[test]
+    fn a_chip_has_lines_that_the_header_lacks() {
+        let pins = toml::from_str::<Config>("[pins]\nchip = \"/dev/gpiochip4\"\nbutton = 0\nbuzzer = 99").unwrap().pins;
+        assert!(pins.parts().map(|(part, pin)| (part, pin.get())).eq([(Part::Button, 0), (Part::Buzzer, 99)]));
     }
 
     #[test]

@@ -20,7 +20,12 @@ pub fn run(bytes: &[u8]) {
         match Config::read(&path) {
             Ok((config, digest)) => {
                 assert!((1..=SPEED_MAX).contains(&config.pump.speed.get()));
-                assert!(config.button.pin.is_none_or(|pin| pin.get() <= 27));
+                let mut pins: Vec<u16> = config.pins.parts().map(|(_, pin)| pin.get()).collect();
+                assert!(config.pins.chip.is_some() || pins.iter().all(|pin| (2..=27).contains(pin)));
+                let named = pins.len();
+                pins.sort_unstable();
+                pins.dedup();
+                assert_eq!(pins.len(), named, "no pin twice");
                 let again = Config::read(&path).expect("it was read just now");
                 assert_eq!(again, (config, digest));
             }

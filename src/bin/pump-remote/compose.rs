@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use pump_core::{
     audit::RecordId,
-    remote::{Beginning, Kept, Remote},
+    remote::{Beginning, Input, Kept, Remote},
     screen::{Intent, Screen},
 };
 use pump_protocol::{clock::BootId, message::Role, session::CardSecret, wire::Text};
@@ -73,6 +73,8 @@ pub(crate) struct Running {
     pub(crate) screens: watch::Receiver<Screen>,
     /// What people do.
     pub(crate) intents: mpsc::Sender<Intent>,
+    /// What the machine is told besides: of hardware, for one.
+    pub(crate) inputs: mpsc::Sender<Input>,
     /// Ends it.
     pub(crate) close: oneshot::Sender<()>,
     /// Ends when it has ended.
@@ -150,10 +152,11 @@ pub(crate) async fn start(
         (Which::Bluetooth { .. } | Which::InProcess, ..) => anyhow::bail!("there is no way to the pump"),
     }
     tokio::spawn(recorder::verify(record.clone(), ends.answering.clone()));
+    let inputs = ends.answering.clone();
     let recorder = recorder::serve(opened.store, ends.record_orders, ends.answering, clock.clone(), Room::OF_A_CARD);
     let ended = tokio::spawn(run(remote, ports, tokio::spawn(recorder), host.clone(), clock.clone()));
     let (screens, intents, close) = (ends.screens, ends.intents, ends.close);
-    Ok(Running { first, screens, intents, close, ended, clock, host, record, _lock: lock })
+    Ok(Running { first, screens, intents, inputs, close, ended, clock, host, record, _lock: lock })
 }
 
 /// Runs the loop to its end, and then what must outlive it.

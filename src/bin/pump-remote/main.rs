@@ -19,18 +19,18 @@ use pump_protocol::session::CardSecret;
 use pump_remote::{
     adapters::{
         bluez::{self, Radio, check},
-        gpio,
+        gpio::{self, Wires},
         slint::{Looks, Panel, Window},
     },
     shell::{
-        config::{Bluetooth, CardConfig, Config, Display, PumpConfig, Speed},
+        config::{Bluetooth, CardConfig, Config, Display, Part, PumpConfig, Speed},
         hand_over, log,
     },
 };
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
-    sync::mpsc,
+    sync::{mpsc, watch},
 };
 
 use self::compose::{Running, Which};
@@ -129,7 +129,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             story::play_with(&runtime, running, panel, &out)
         }
         Ok(running) => {
-            start_button(&runtime, &config, &running);
+            start_parts(&runtime, &config, &running);
             show(&runtime, running, window, &config.card, data_dir.join(LOOKS))
         }
         Err(error) if arguments.headless || !has_display() => Err(error),
@@ -181,22 +181,28 @@ fn data_dir(named: Option<PathBuf>, which: &Which) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// The physical button, if the configuration names its pin.
-fn start_button(runtime: &Runtime, config: &Config, running: &Running) {
+/// What the configuration says is wired.
+fn start_parts(runtime: &Runtime, config: &Config, running: &Running) {
     let _guard = runtime.enter();
-    if let Some(Err(missing)) = config.button.pin.map(|pin| gpio::start(pin.get(), running.intents.clone())) {
+    let wires =
+        Wires { intents: running.intents.clone(), inputs: running.inputs.clone(), screens: running.screens.clone() };
+    for missing in gpio::start(&config.pins, &wires).iter().filter(|wired| wired.missing.is_some()) {
         eprintln!("pump-remote: {missing}");
     }
 }
 
-async fn say_hardware(config: &Config) {
-    match config.button.pin {
-        None => println!("Bolus button: none configured; the control on the display works without it."),
-        Some(pin) => match gpio::start(pin.get(), mpsc::channel(1).0) {
-            Ok(()) => println!("Bolus button: on pin {}.", pin.get()),
-            Err(missing) => println!("Bolus button: {missing}."),
-        },
+fn say_parts(config: &Config) {
+    let (_, screens) = watch::channel(fault_screen(Face::Checking));
+    let wires = Wires { intents: mpsc::channel(1).0, inputs: mpsc::channel(1).0, screens };
+    gpio::start(&config.pins, &wires).iter().for_each(|wired| println!("{wired}."));
+    let absent = |part: &&Part| config.pins.parts().all(|(named, _)| named != **part);
+    for part in Part::ALL.iter().filter(absent) {
+        println!("{}: not configured; {}.", part.name(), gpio::unwired(*part));
     }
+}
+
+async fn say_hardware(config: &Config) {
+    say_parts(config);
     match bluez::radio().await {
         Ok(Radio { name, powered, bluez }) => {
             let version = bluez.map(|version| format!(", BlueZ {version}")).unwrap_or_default();

@@ -1,0 +1,171 @@
+//! Plays a rhythm on an output, until the screen says another.
+//!
+//! # Promises
+//! - What is equal goes on without a break; what changes begins anew.
+//! - A light comes on at most three times a second, however often what it shows changes.
+//! - When nobody shows screens any more, the output is off.
+//! - Nothing wakes while the output stays as it is.
+
+use std::{convert::Infallible, future, time::Duration};
+
+use pump_core::screen::Screen;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{Output, PinError, rhythm::Rhythm};
+
+// keeps R-ALM-05
+/// From one coming on of a light to the next, at least.
+pub(super) const FLASH_LEAST: Duration = Duration::from_millis(334);
+
+/// Plays for as long as there are screens; an error if the output can't be switched.
+pub(super) async fn play(
+    mut output: Box<dyn Output>,
+    mut screens: watch::Receiver<Screen>,
+    rhythm: impl Fn(&Screen) -> Rhythm,
+    least: Duration,
+) -> Result<(), PinError> {
+    let mut playing = rhythm(&screens.borrow_and_update());
+    let mut lit = None;
+    loop {
+        let next = tokio::select! {
+            broken = turns(&mut *output, &playing, &mut lit, least) => match broken { Err(error) => return Err(error) },
+            next = another(&mut screens, &rhythm, &playing) => next,
+        };
+        match next {
+            Some(next) => playing = next,
+            None => return output.set(false),
+        }
+    }
+}
+
+/// The next screen's rhythm that is another one; `None` when there are no more screens.
+async fn another(
+    screens: &mut watch::Receiver<Screen>,
+    rhythm: impl Fn(&Screen) -> Rhythm,
+    playing: &Rhythm,
+) -> Option<Rhythm> {
+    loop {
+        screens.changed().await.ok()?;
+        let next = rhythm(&screens.borrow_and_update());
+        if next != *playing {
+            return Some(next);
+        }
+    }
+}
+
+/// Plays until it can't.
+async fn turns(
+    output: &mut dyn Output,
+    rhythm: &Rhythm,
+    lit: &mut Option<Instant>,
+    least: Duration,
+) -> Result<Infallible, PinError> {
+    match rhythm {
+        Rhythm::Off => {
+            output.set(false)?;
+            future::pending().await
+        }
+        Rhythm::On => {
+            light(output, lit, least).await?;
+            future::pending().await
+        }
+        Rhythm::Turns(turns) => loop {
+            for (on, off) in turns {
+                light(output, lit, least).await?;
+                sleep(Duration::from_millis(u64::from(*on))).await;
+                output.set(false)?;
+                sleep(Duration::from_millis(u64::from(*off))).await;
+            }
+        },
+    }
+}
+
+async fn light(output: &mut dyn Output, lit: &mut Option<Instant>, least: Duration) -> Result<(), PinError> {
+    if let Some(before) = lit.filter(|before| before.elapsed() < least) {
+        // Dark meanwhile, so that it is one flash and not two.
+        output.set(false)?;
+        sleep_until(before + least).await;
+    }
+    *lit = Some(Instant::now());
+    output.set(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use pump_core::annunciation::Priority;
+
+    use super::{
+        super::{
+            Board as _,
+            double::{Scripted, pin, quiet, signalled},
+        },
+        *,
+    };
+    use crate::{adapters::gpio::rhythm, shell::config::Part};
+
+    /// A red lamp that plays, and what it is shown.
+    fn lamp() -> (Scripted, watch::Sender<Screen>) {
+        let mut board = Scripted::default();
+        let output = board.output(pin(Part::Red)).unwrap();
+        let (screen, screens) = watch::channel(quiet());
+        tokio::spawn(play(output, screens, |screen| rhythm::lamp(screen, Part::Red), FLASH_LEAST));
+        (board, screen)
+    }
+
+    /// How often it came on within this time.
+    async fn flashes_in(board: &Scripted, span: Duration) -> usize {
+        let before = board.came_on(Part::Red);
+        sleep(span).await;
+        board.came_on(Part::Red) - before
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_high_alarm_flashes_twice_a_second_and_a_medium_one_every_other() {
+        let (board, screen) = lamp();
+        screen.send_replace(signalled(Priority::High));
+        assert_eq!(flashes_in(&board, Duration::from_millis(9_990)).await, 20);
+        screen.send_replace(signalled(Priority::Medium));
+        assert_eq!(flashes_in(&board, Duration::from_millis(9_990)).await, 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lamp_whose_alarm_changes_all_the_time_still_flashes_at_most_three_times_a_second() {
+        let (board, screen) = lamp();
+        let mut flashes = 0;
+        for turn in 0..1_000 {
+            screen.send_replace(if turn % 2 == 0 { signalled(Priority::High) } else { quiet() });
+            flashes += flashes_in(&board, Duration::from_millis(10)).await;
+        }
+        // proves R-ALM-05
+        assert!((1..=30).contains(&flashes), "{flashes} in 10 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_equal_screen_does_not_begin_the_rhythm_anew() {
+        let (board, screen) = lamp();
+        screen.send_replace(signalled(Priority::Medium));
+        for minute in 0..20 {
+            let mut again = signalled(Priority::Medium);
+            again.heard_min_ago = Some(minute);
+            screen.send_replace(again);
+            sleep(Duration::from_millis(500)).await;
+        }
+        assert_eq!(board.came_on(Part::Red), 5, "in 10 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_the_last_screen_the_lamp_goes_out() {
+        let (board, screen) = lamp();
+        screen.send_replace(signalled(Priority::Low));
+        sleep(Duration::from_millis(1)).await;
+        screen.send_replace(signalled(Priority::High));
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(board.lit(), [Part::Red]);
+        drop(screen);
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(board.lit(), []);
+    }
+}

@@ -1,0 +1,136 @@
+//! What a lamp, a buzzer and a motor do for a screen: on, off, or by turns. Plain data, from the machine's own figures.
+//!
+//! A buzzer has one pitch: the melody's pulses and rests stay, its notes don't.
+
+use pump_core::{
+    annunciation::signal::{Burst, Colour, Vibration},
+    screen::{Face, Screen},
+};
+
+use crate::shell::config::Part;
+
+/// On and off over time. What is equal goes on without a break.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Rhythm {
+    /// Off.
+    #[default]
+    Off,
+    /// On.
+    On,
+    /// On and off by turns, each in milliseconds, from the beginning again and again.
+    Turns(Vec<(u32, u32)>),
+}
+
+/// The ready light: on while the page says READY.
+pub fn ready(screen: &Screen) -> Rhythm {
+    if matches!(screen.face, Face::Ready(_)) { Rhythm::On } else { Rhythm::Off }
+}
+
+// keeps R-ALM-04
+/// One colour of the alarm lamp: red and green make yellow, green and blue make cyan.
+pub fn lamp(screen: &Screen, colour: Part) -> Rhythm {
+    let Some(light) = screen.signals.map(|signals| signals.light) else { return Rhythm::Off };
+    let shines = match light.colour {
+        Colour::Red => matches!(colour, Part::Red),
+        Colour::Yellow => matches!(colour, Part::Red | Part::Green),
+        Colour::Cyan => matches!(colour, Part::Green | Part::Blue),
+    };
+    match light.flash {
+        _ if !shines => Rhythm::Off,
+        None => Rhythm::On,
+        Some(flash) => {
+            let (period, lit) = (u32::from(flash.period_ms), u32::from(flash.lit_ms));
+            Rhythm::Turns(vec![(lit, period.saturating_sub(lit))])
+        }
+    }
+}
+
+/// The buzzer.
+pub fn buzzer(screen: &Screen) -> Rhythm {
+    screen.signals.and_then(|signals| signals.sound).map(pulses).unwrap_or_default()
+}
+
+/// The vibration motor.
+pub fn vibration(screen: &Screen) -> Rhythm {
+    screen.signals.and_then(|signals| signals.vibration).map(shakes).unwrap_or_default()
+}
+
+fn pulses(burst: &Burst) -> Rhythm {
+    let turns = burst.pulses.iter().map(|(_, rest)| (u32::from(burst.pulse_ms), u32::from(*rest)));
+    repeated(turns.collect(), burst.interval_ms)
+}
+
+fn shakes(vibration: &Vibration) -> Rhythm {
+    let turn = (u32::from(vibration.pulse_ms), u32::from(vibration.spacing_ms));
+    let mut turns = vec![turn; usize::from(vibration.pulses)];
+    // Between two, and not behind the last.
+    if let Some((_, rest)) = turns.last_mut() {
+        *rest = 0;
+    }
+    repeated(turns, vibration.interval_ms)
+}
+
+/// The burst, and its rest behind it.
+fn repeated(mut turns: Vec<(u32, u32)>, interval_ms: u16) -> Rhythm {
+    if let Some((_, rest)) = turns.last_mut() {
+        *rest = rest.saturating_add(u32::from(interval_ms));
+    }
+    if turns.is_empty() { Rhythm::Off } else { Rhythm::Turns(turns) }
+}
+
+#[cfg(test)]
+mod tests {
+    use pump_core::annunciation::Priority;
+
+    use super::{
+        super::double::{quiet, ready_page, signalled},
+        *,
+    };
+
+    fn lit(priority: Priority) -> Vec<Part> {
+        let screen = signalled(priority);
+        [Part::Red, Part::Green, Part::Blue].into_iter().filter(|part| lamp(&screen, *part) != Rhythm::Off).collect()
+    }
+
+    #[test]
+    fn each_priority_has_its_colour_and_its_flash() {
+        assert_eq!(lit(Priority::High), [Part::Red]);
+        assert_eq!(lit(Priority::Medium), [Part::Red, Part::Green]);
+        assert_eq!(lit(Priority::Low), [Part::Green, Part::Blue]);
+        // proves R-ALM-04
+        assert_eq!(lamp(&signalled(Priority::High), Part::Red), Rhythm::Turns(vec![(250, 250)]));
+        assert_eq!(lamp(&signalled(Priority::Medium), Part::Red), Rhythm::Turns(vec![(1_000, 1_000)]));
+        assert_eq!(lamp(&signalled(Priority::Low), Part::Green), Rhythm::On);
+    }
+
+    #[test]
+    fn a_burst_has_its_pulses_and_rests_before_the_next() {
+        let count = |priority| match buzzer(&signalled(priority)) {
+            Rhythm::Turns(turns) => turns,
+            rhythm => panic!("{rhythm:?}"),
+        };
+        let high = count(Priority::High);
+        // proves R-ALM-04
+        assert_eq!(high.len(), 10);
+        assert!(high.iter().all(|(on, _)| (75..=200).contains(on)), "{high:?}");
+        assert!(high.last().unwrap().1 >= 2_500, "{high:?}");
+        assert_eq!(count(Priority::Medium).len(), 3);
+        assert_eq!(count(Priority::Low).len(), 2);
+    }
+
+    #[test]
+    fn the_hand_feels_what_the_ear_hears() {
+        let Rhythm::Turns(turns) = vibration(&signalled(Priority::High)) else { panic!("nothing is felt") };
+        assert_eq!(turns, [(500, 250), (500, 250), (500, 3_000)]);
+    }
+
+    #[test]
+    fn without_an_alarm_only_the_ready_light_shines_and_only_on_ready() {
+        for screen in [quiet(), ready_page()] {
+            let lamps = [Part::Red, Part::Green, Part::Blue].map(|part| lamp(&screen, part));
+            assert_eq!(lamps, [const { Rhythm::Off }; 3]);
+            assert_eq!([buzzer(&screen), vibration(&screen)], [const { Rhythm::Off }; 2]);
+        }
+        assert_eq!((ready(&quiet()), ready(&ready_page())), (Rhythm::Off, Rhythm::On));
+    }
+}
