@@ -20,14 +20,17 @@ use std::{
     rc::Rc,
 };
 
-use pump_core::screen::{Control, Face, Hold, Intent, Level, Screen, Source, Visit};
+use pump_core::{
+    annunciation::signal::QuietHours,
+    screen::{Control, Face, Hold, Intent, Level, Screen, Source, Visit},
+};
 use pump_ui::{
     Alarms, AppWindow, Card, CodeEntry, Destination, Going, Hands, HeldControl, Look, Settings, Theme, TouchLevel,
 };
 use slint::{ComponentHandle, PhysicalSize, PlatformError};
 
 use self::format::Writing;
-pub use self::looks::{ClockStyle, Colours, Language, Looks, TextSize};
+pub use self::looks::{ClockStyle, Colours, Language, Looks, Quiet, ReadyCue, TextSize};
 use crate::shell::config::CardConfig;
 
 /// A display, as far as the pages must know it.
@@ -216,8 +219,12 @@ impl Window {
         type Next = fn(Looks) -> Looks;
         let told = |next: Next| {
             let (app, shown, choose) = (self.app.as_weak(), Rc::clone(&self.shown), Rc::clone(choose));
+            let intents = Rc::clone(&self.intents);
             move || {
                 let (Some(app), looks) = (app.upgrade(), next(shown.looks.get())) else { return };
+                if looks.quiet != shown.looks.get().quiet {
+                    intents(Intent::Quiet(looks.quiet.hours()));
+                }
                 shown.dress(&app, looks);
                 choose(looks);
             }
@@ -227,6 +234,8 @@ impl Window {
         settings.on_next_text(told(|looks| Looks { text: looks.text.next(), ..looks }));
         settings.on_next_colours(told(|looks| Looks { colours: looks.colours.next(), ..looks }));
         settings.on_next_clock(told(|looks| Looks { clock: looks.clock.next(), ..looks }));
+        settings.on_next_quiet(told(|looks| Looks { quiet: looks.quiet.next(), ..looks }));
+        settings.on_next_ready_cue(told(|looks| Looks { ready_cue: looks.ready_cue.next(), ..looks }));
     }
 
     /// The control under the finger is no longer what it was.
@@ -281,9 +290,13 @@ fn wear(app: &AppWindow, looks: Looks) {
     let settings = app.global::<Settings>();
     settings.set_language(looks.language.name().into());
     settings.set_twelve_hours(looks.clock == ClockStyle::Twelve);
-    if let Err(missing) = slint::select_bundled_translation(looks.language.code()) {
+    let hours = looks.quiet.hours().map(QuietHours::minutes);
+    let at = |minute| Writing::of(looks).begins_at(minute);
+    settings.set_quiet(hours.map(|(from, to)| format!("{} – {}", at(from), at(to)).into()).unwrap_or_default());
+    settings.set_ready_cue(looks.ready_cue == ReadyCue::On);
+    if let Err(missing) = slint::select_bundled_translation(looks.language.word()) {
         // The pages speak English then.
-        tracing::error!(%missing, language = looks.language.code(), "a language is not in this program");
+        tracing::error!(%missing, language = looks.language.word(), "a language is not in this program");
     }
 }
 

@@ -199,13 +199,13 @@ mod tests {
         assert_eq!(room.hear(screen(wait(), None, None), 1_000).await, []);
         let burst = usize::try_from(HIGH_BURST.length().get()).unwrap();
         let round = burst as u128 + u128::from(HIGH_INTERVAL_MS);
-        let heard = room.hear(screen(wait(), Some(&HIGH_BURST), None), 8_000).await;
+        let heard = room.hear(screen(wait(), Some(&HIGH_BURST), None), 10_000).await;
         let ends = 1_000 + burst as u128;
         assert_eq!(heard, [(1_000, 0), (1_000, burst), (ends, 0), (1_000 + round, burst), (ends + round, 0)]);
         let heard = room.hear(screen(wait(), Some(&LOW_BURST), None), 1_000).await;
-        assert_eq!(heard, [(9_000, 0), (9_000, 600), (9_600, 0)], "another alarm begins at once");
+        assert_eq!(heard, [(11_000, 0), (11_000, 600), (11_600, 0)], "another alarm begins at once");
         room.hear(screen(wait(), Some(&HIGH_BURST), None), 100).await;
-        assert_eq!(room.hear(screen(wait(), None, None), 60_000).await, [(10_100, 0)], "in mid-burst");
+        assert_eq!(room.hear(screen(wait(), None, None), 60_000).await, [(12_100, 0)], "in mid-burst");
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,12 @@
 //! - Nothing clips: the sum of all partials at their peaks is full scale.
 //! - A pulse begins and ends at silence, so that nothing clicks.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a burst has fewer samples than an f32 counts exactly, and what is truncated is a fraction of one step in 65,536"
+)]
+
 use std::f32::consts::TAU;
 
 use pump_core::annunciation::signal::Burst;
