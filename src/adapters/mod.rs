@@ -3,12 +3,14 @@
 //! What they share stands here: a [`Dial`] makes a link, a [`Serve`] answers on one, and a link is two bounded channels of
 //! fragments.
 
+pub mod battery;
 pub mod bluez;
 pub mod clock;
 pub mod entropy;
 pub mod gpio;
 pub mod keys;
 pub mod lock;
+pub mod rtc;
 pub mod secret_file;
 pub mod simulated;
 #[cfg(feature = "display")]

@@ -117,6 +117,7 @@ pub struct Wires {
     pub screens: watch::Receiver<Screen>,
 }
 
+// keeps R-DEV-08
 /// Starts every part that the configuration names, within a runtime, and says what became of each.
 pub fn start(pins: &PinsConfig, wires: &Wires) -> Vec<Wired> {
     let mut board = board(pins);
@@ -259,6 +260,7 @@ mod tests {
             attach(&mut board, part, double::pin(part), &wires).unwrap();
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
+        // proves R-DEV-08
         assert_eq!(board.lit(), [], "nothing stands, nothing plays");
         screen.send_replace(double::alarmed());
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -18,12 +18,14 @@ use pump_core::{
 use pump_protocol::session::CardSecret;
 use pump_remote::{
     adapters::{
+        battery::{self, Reading},
         bluez::{self, Radio, check},
         gpio::{self, Wires},
+        rtc,
         slint::{Looks, Panel, Window},
     },
     shell::{
-        config::{Bluetooth, CardConfig, Config, Display, Part, PumpConfig, Speed},
+        config::{BatteryConfig, Bluetooth, CardConfig, Config, Display, Part, PumpConfig, Speed},
         hand_over, log,
     },
 };
@@ -186,6 +188,8 @@ fn start_parts(runtime: &Runtime, config: &Config, running: &Running) {
     let _guard = runtime.enter();
     let wires =
         Wires { intents: running.intents.clone(), inputs: running.inputs.clone(), screens: running.screens.clone() };
+    let clock = running.clock.clone();
+    tokio::spawn(battery::watch(config.battery, running.inputs.clone(), move || clock.now().uptime));
     for missing in gpio::start(&config.pins, &wires).iter().filter(|wired| wired.missing.is_some()) {
         eprintln!("pump-remote: {missing}");
     }
@@ -201,8 +205,25 @@ fn say_parts(config: &Config) {
     }
 }
 
+fn say_battery(config: BatteryConfig) {
+    match battery::ask(config) {
+        None => println!("Battery: none; nothing is told of it."),
+        Some(Ok(Reading { charge, charging, .. })) => {
+            println!("Battery: {} %{}.", charge / 1_000, if charging { ", charged" } else { "" });
+        }
+        Some(Err(refused)) => println!("Battery: {refused}; what is left in it is unknown, and no dose is offered."),
+    }
+}
+
 async fn say_hardware(config: &Config) {
     say_parts(config);
+    say_battery(config.battery);
+    match rtc::present(Path::new(rtc::CLASS)) {
+        Some(name) => println!("Clock with a battery: {name}."),
+        None => {
+            println!("Clock with a battery: none; after a power cut clock times are hidden until the time is known.")
+        }
+    }
     match bluez::radio().await {
         Ok(Radio { name, powered, bluez }) => {
             let version = bluez.map(|version| format!(", BlueZ {version}")).unwrap_or_default();
