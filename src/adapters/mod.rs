@@ -10,6 +10,7 @@ pub mod entropy;
 pub mod gpio;
 pub mod keys;
 pub mod lock;
+pub mod program;
 pub mod rtc;
 pub mod secret_file;
 pub mod simulated;
@@ -17,6 +18,7 @@ pub mod simulated;
 pub mod slint;
 pub mod socket;
 pub mod sqlite;
+pub mod touch;
 
 use std::{future::Future, io};
 

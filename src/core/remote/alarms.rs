@@ -70,7 +70,7 @@ impl Remote {
     }
 
     pub(super) fn signals(&self, now: Now) -> Option<Signals> {
-        self.alarms.signals(now.uptime, Surroundings::default())
+        self.signals_asked_for(self.alarms.signals(now.uptime, Surroundings::default()))
     }
 
     /// When time alone changes what is wrong, or how it is told.

@@ -33,6 +33,8 @@ impl Remote {
             Intent::PauseAudio => self.pause_audio(now),
             Intent::Visit(page) => self.visit(page, now),
             Intent::Seen => self.seen(now),
+            Intent::TestSelf => self.test_self(now),
+            Intent::Answer { yes } => self.answered(yes),
             Intent::Wake => {
                 self.awake_since = now.uptime;
                 if let Some(talk) = &mut self.conversation {
@@ -45,6 +47,7 @@ impl Remote {
     // keeps R-REQ-01
     /// What was noted is durable: what waited for it may leave.
     pub(super) fn stored(&mut self, head: AuditHead) {
+        self.test_stored();
         for happened in self.journal.stored(head) {
             let Some(request) = &mut self.kept.request else { continue };
             request.state = match (&happened.event, request.state.clone()) {
@@ -106,7 +109,7 @@ impl Remote {
         }
     }
 
-    fn visit(&mut self, page: Visit, now: Now) {
+    pub(super) fn visit(&mut self, page: Visit, now: Now) {
         self.leave_code(now);
         // A finger that held on one page doesn't ask on another.
         if page != self.page {
