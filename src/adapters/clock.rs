@@ -51,6 +51,11 @@ struct Lapse {
     reckoned_ms: u64,
 }
 
+/// The boot-time clock and the steady one, in milliseconds: they go alike, but for a suspend.
+pub fn pair() -> [u64; 2] {
+    [ClockId::Boottime, ClockId::Monotonic].map(kernel_ms)
+}
+
 impl Clock {
     /// The kernel's clocks as they are.
     pub fn real() -> Self {
@@ -138,7 +143,11 @@ impl Clock {
 }
 
 fn kernel_uptime_ms() -> u64 {
-    let kernel = clock_gettime(ClockId::Boottime);
+    kernel_ms(ClockId::Boottime)
+}
+
+fn kernel_ms(clock: ClockId) -> u64 {
+    let kernel = clock_gettime(clock);
     let seconds = u64::try_from(kernel.tv_sec).unwrap_or(0);
     seconds.saturating_mul(1000).saturating_add(u64::try_from(kernel.tv_nsec / 1_000_000).unwrap_or(0))
 }

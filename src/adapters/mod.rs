@@ -3,12 +3,15 @@
 //! What they share stands here: a [`Dial`] makes a link, a [`Serve`] answers on one, and a link is two bounded channels of
 //! fragments.
 
+pub mod battery;
 pub mod bluez;
 pub mod clock;
 pub mod entropy;
 pub mod gpio;
 pub mod keys;
 pub mod lock;
+pub mod program;
+pub mod rtc;
 pub mod secret_file;
 pub mod simulated;
 #[cfg(feature = "display")]
@@ -16,6 +19,7 @@ pub mod slint;
 pub mod socket;
 pub mod sound;
 pub mod sqlite;
+pub mod touch;
 
 use std::{future::Future, io};
 

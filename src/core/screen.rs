@@ -19,6 +19,7 @@ use pump_protocol::{
 use crate::{
     annunciation::{AlarmCondition, Priority, Signals, signal::QuietHours},
     audit::event::WallDoubt,
+    selftest::{CHECKS, Finding, Question},
     therapy::{change::Change, reason::Reason, reservoir::ReservoirLevel},
 };
 
@@ -200,6 +201,21 @@ pub enum Reading {
     LinkSteps,
     /// Language and looks.
     Settings,
+    /// The remote's test of itself.
+    SelfTest(TestView),
+}
+
+/// How the self-test stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TestView {
+    /// Whether it runs. Then no dose is offered.
+    pub runs: bool,
+    /// What the person is asked.
+    pub question: Option<Question>,
+    /// What was found of each check, in the order of [`Check::ALL`]; `None` while nothing is.
+    pub findings: [Option<Finding>; CHECKS],
+    /// Whether it can be started now: not while it runs, nor while a request is open.
+    pub may_begin: bool,
 }
 
 /// What the clinic programmed, as far as it may be shown: the patient's code is not here.
@@ -457,6 +473,13 @@ pub enum Intent {
     Quiet(Option<QuietHours>),
     /// Somebody is here: ask the pump now.
     Wake,
+    /// Test this remote now.
+    TestSelf,
+    /// The answer to what the self-test asks.
+    Answer {
+        /// Whether it was heard, felt or seen.
+        yes: bool,
+    },
 }
 
 /// A control's level.
@@ -502,4 +525,6 @@ pub enum Visit {
     LinkSteps,
     /// Language and looks.
     Settings,
+    /// The remote's test of itself.
+    SelfTest,
 }

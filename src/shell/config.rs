@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use pump_protocol::quantity::Millis;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -27,6 +28,8 @@ pub struct Config {
     pub window: WindowConfig,
     /// What is wired to the board's pins.
     pub pins: PinsConfig,
+    /// The battery.
+    pub battery: BatteryConfig,
     /// What stands on the implant card, and whom to call.
     pub card: CardConfig,
 }
@@ -123,6 +126,22 @@ struct PinsTable {
     vibration: Option<u32>,
 }
 
+/// The battery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatteryConfig {
+    /// The I²C bus with a gauge of the MAX17048 family; the kernel is asked for a battery unless named.
+    pub i2c_bus: Option<u8>,
+    /// How long a full battery lasts with the display bright.
+    #[serde(rename = "full_hours")]
+    pub full: FullHours,
+}
+
+/// Hours, 1 to 1000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct FullHours(u32);
+
 /// The displays that the pages are built for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum Display {
@@ -146,6 +165,8 @@ pub struct Pin(u16);
 
 /// The last line that a chip may have.
 const LINE_MAX: u32 = 511;
+/// Those that carry the header's I²C bus 1.
+const BUS_1: [u16; 2] = [2, 3];
 /// The header's pins by their BCM numbers. 0 and 1 belong to the memory of a board on top of it.
 const HEADER: std::ops::RangeInclusive<u32> = 2..=27;
 
@@ -168,6 +189,14 @@ pub enum ConfigError {
         /// Its length.
         len: u64,
     },
+    /// Two of its parts can't both be.
+    #[error("the configuration {path} is not valid; nothing was started: {what}")]
+    Clash {
+        /// The file.
+        path: PathBuf,
+        /// Which two, and what to do.
+        what: String,
+    },
     /// It says something that is not allowed.
     #[error("the configuration {path} is not valid; nothing was started.\n{toml}")]
     Toml {
@@ -188,9 +217,21 @@ impl Config {
             return Err(ConfigError::Long { path: path.to_owned(), len });
         }
         let text = fs::read_to_string(path).map_err(failed)?;
-        let config =
+        let config: Self =
             toml::from_str(&text).map_err(|toml| ConfigError::Toml { path: path.to_owned(), toml: Box::new(toml) })?;
+        config.clash().map_or(Ok(()), |what| Err(ConfigError::Clash { path: path.to_owned(), what }))?;
         Ok((config, Sha256::digest(text).into()))
+    }
+
+    /// A header's pins that carry the gauge's bus.
+    fn clash(&self) -> Option<String> {
+        let taken =
+            |pin: Pin| self.pins.chip.is_none() && self.battery.i2c_bus == Some(1) && BUS_1.contains(&pin.get());
+        let (part, pin) = self.pins.parts().find(|(_, pin)| taken(*pin))?;
+        let key = part.key();
+        Some(format!(
+            "pins.{key} = {pin}: that pin carries battery.i2c_bus = 1; wire another, or put the gauge on another bus"
+        ))
     }
 }
 
@@ -210,6 +251,30 @@ impl Speed {
     /// The factor.
     pub const fn get(self) -> u32 {
         self.0
+    }
+}
+
+/// A small cell and a bright display.
+impl Default for FullHours {
+    fn default() -> Self {
+        Self(4)
+    }
+}
+
+impl FullHours {
+    /// That long.
+    pub const fn get(self) -> Millis {
+        Millis::from_hours(self.0 as u64)
+    }
+}
+
+impl TryFrom<u32> for FullHours {
+    type Error = String;
+    fn try_from(hours: u32) -> Result<Self, String> {
+        (1..=1_000)
+            .contains(&hours)
+            .then_some(Self(hours))
+            .ok_or_else(|| format!("{hours} hours; 1 to 1000 are allowed"))
     }
 }
 
@@ -379,6 +444,17 @@ mod tests {
         assert!(error.contains("unknown field `hooter`") && error.contains("`buzzer`"), "{error}");
         let error = refused("[pins]\nbutton = -1\n");
         assert!(error.contains("line 2") && error.contains("integer `-1`"), "{error}");
+    }
+
+    #[test]
+    fn a_pin_of_the_gauges_bus_is_named_with_what_to_do() {
+        let error = refused("[pins]\nred = 2\n[battery]\ni2c_bus = 1\n");
+        // proves R-DEV-12
+        assert!(error.contains("pins.red = 2") && error.contains("battery.i2c_bus = 1; wire another"), "{error}");
+        let error = refused("[battery]\nfull_hours = 0\n");
+        assert!(error.contains("line 2") && error.contains("1 to 1000"), "{error}");
+        let elsewhere = toml::from_str::<Config>("[pins]\nred = 2\n[battery]\ni2c_bus = 3\n").unwrap();
+        assert_eq!(elsewhere.clash(), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod config;
 pub mod link;
 pub mod log;
 pub mod recorder;
+pub mod self_test;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -24,6 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::{
     link::{LinkEvent, LinkOrder, SessionNo},
     recorder::RecordOrder,
+    self_test::TestOrder,
 };
 use crate::adapters::clock::Clock;
 
@@ -56,6 +58,8 @@ pub struct Ports {
     pub record_orders: mpsc::Sender<RecordOrder>,
     /// Where the record is, for its readers.
     pub record_path: PathBuf,
+    /// What the self-test's bench is told.
+    pub test_orders: mpsc::Sender<TestOrder>,
     /// Ends the loop.
     pub close: oneshot::Receiver<()>,
     /// The clocks.
@@ -77,6 +81,8 @@ pub struct Ends {
     pub answering: mpsc::Sender<Input>,
     /// What the record is told.
     pub record_orders: mpsc::Receiver<RecordOrder>,
+    /// What the self-test's bench is told.
+    pub test_orders: mpsc::Receiver<TestOrder>,
     /// Ends the loop.
     pub close: oneshot::Sender<()>,
 }
@@ -90,6 +96,7 @@ impl Ports {
         let (link_orders, link_order) = mpsc::channel(WAITING_MAX);
         let (answering, answers) = mpsc::channel(WAITING_MAX);
         let (record_orders, record_order) = mpsc::channel(1);
+        let (test_orders, test_order) = mpsc::channel(2);
         let (close, closed) = oneshot::channel();
         let ends = Ends {
             intents,
@@ -98,6 +105,7 @@ impl Ports {
             link_orders: link_order,
             answering: answering.clone(),
             record_orders: record_order,
+            test_orders: test_order,
             close,
         };
         let ports = Self {
@@ -109,6 +117,7 @@ impl Ports {
             answering,
             record_orders,
             record_path,
+            test_orders,
             close: closed,
             clock,
         };
@@ -231,6 +240,8 @@ impl Shell {
                 let (path, answering) = (self.ports.record_path.clone(), self.ports.answering.clone());
                 tokio::spawn(recorder::days(path, today, answering));
             }
+            Output::Measure => self.order_test(TestOrder::Measure),
+            Output::KeepConfirmed => self.order_test(TestOrder::KeepConfirmed),
         }
     }
 
@@ -238,6 +249,13 @@ impl Shell {
     fn order(&self, order: LinkOrder) {
         if self.ports.link_orders.try_send(order).is_err() {
             tracing::warn!("the link takes no orders");
+        }
+    }
+
+    /// An order that finds no room is lost: a test that nobody measures fails, and what is not kept is asked again.
+    fn order_test(&self, order: TestOrder) {
+        if self.ports.test_orders.try_send(order).is_err() {
+            tracing::warn!("nobody measures for the self-test");
         }
     }
 

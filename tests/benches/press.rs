@@ -90,7 +90,16 @@ impl Bench {
         let clock = Clock::lapsing(1, BootId([1; 16]));
         let (kept, head) = (Kept::default(), AuditHead::default());
         let (bonded, tail_good) = (true, true);
-        let beginning = Beginning { key: KEY, bonded, kept, head, tail_good, paired_now: false, configuration: None };
+        let beginning = Beginning {
+            key: KEY,
+            bonded,
+            kept,
+            head,
+            tail_good,
+            paired_now: false,
+            configuration: None,
+            self_test: None,
+        };
         let remote = Remote::restore(beginning, clock.now());
         let (ports, ends) = Ports::new(remote.screen(clock.now()), path, clock.clone());
         let Ends { intents, screens, link_events: events, link_orders: orders, close, .. } = ends;

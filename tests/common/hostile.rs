@@ -153,6 +153,7 @@ impl<'a> Bench<'a> {
                     self.linked = false;
                 }
                 Some(Output::ReadDays) => self.days_asked = true,
+                Some(Output::Measure | Output::KeepConfirmed) => {}
             }
         }
         assert_eq!(self.remote.poll_output(), None, "{}: more than {OUTPUTS_MAX} outputs", self.name);
@@ -490,5 +491,14 @@ fn prescription(chance: &mut Chance) -> Prescription {
 
 fn beginning(kept: Kept, count: u64) -> Beginning {
     let head = AuditHead { count, hash: [0; 32] };
-    Beginning { key: OURS, bonded: true, kept, head, tail_good: true, paired_now: false, configuration: None }
+    Beginning {
+        key: OURS,
+        bonded: true,
+        kept,
+        head,
+        tail_good: true,
+        paired_now: false,
+        configuration: None,
+        self_test: None,
+    }
 }

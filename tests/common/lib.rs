@@ -32,6 +32,7 @@ use pump_core::{
     ledger::State,
     remote::{Beginning, DOSE_HOLD, Input, Kept, Output, Remote},
     screen::{Control, Face, Intent, Level, Screen, Source, Visit},
+    selftest::Asking,
     therapy::reason::Reason,
 };
 use pump_protocol::{
@@ -136,6 +137,10 @@ pub struct World {
     pub role: Role,
     /// Whether the remote has a bond with a pump; asked at its next start.
     pub bonded: bool,
+    /// Whom the self-test asks at the next start; none begins unless somebody is named, or nobody.
+    pub self_test: Option<Asking>,
+    /// How often the remote wanted itself measured, and how often it wanted kept that a person has confirmed it.
+    pub wanted: [usize; 2],
     /// How much faster than ours the pump's clock runs, in millionths.
     pub drift_ppm: i64,
     /// The person's clock stands still, as one does whose battery is flat.
@@ -205,6 +210,8 @@ impl World {
             latency: Millis::ZERO,
             role: Role::Patient,
             bonded: true,
+            self_test: None,
+            wanted: [0; 2],
             drift_ppm: 0,
             wall_stands: false,
             pump_is_off: false,
@@ -546,7 +553,10 @@ impl World {
         self.now = Now { boot, uptime, ..self.now };
         self.reconnect_at = uptime.after(RECONNECTS_AFTER);
         let open_before = self.kept.request.as_ref().map(|request| request.id);
-        self.remote = Remote::restore(beginning(&self.kept, self.head(), self.bonded), self.now);
+        self.remote = Remote::restore(
+            Beginning { self_test: self.self_test, ..beginning(&self.kept, self.head(), self.bonded) },
+            self.now,
+        );
         self.wants = None;
         let open_after = self.remote.request().map(|request| request.id);
         // proves R-REQ-10
@@ -650,6 +660,9 @@ impl World {
                     Output::Transmit(command) => self.carry(&command),
                     Output::Hangup => self.disconnect(),
                     Output::ReadDays => self.turn(Input::Days(Vec::new())),
+                    // What is measured here is what a test says.
+                    Output::Measure => self.wanted[0] += 1,
+                    Output::KeepConfirmed => self.wanted[1] += 1,
                 }
             } else if self.inbound.front().is_some_and(|(at, _)| *at <= self.now.uptime) {
                 let (_, reply) = self.inbound.pop_front().expect("looked at just now");
@@ -856,6 +869,6 @@ fn nonce(count: u64) -> Nonce {
 }
 
 fn beginning(kept: &Kept, head: AuditHead, bonded: bool) -> Beginning {
-    let (paired_now, configuration) = (false, None);
-    Beginning { key: OURS, bonded, kept: kept.clone(), head, tail_good: true, paired_now, configuration }
+    let (paired_now, configuration, self_test) = (false, None, None);
+    Beginning { key: OURS, bonded, kept: kept.clone(), head, tail_good: true, paired_now, configuration, self_test }
 }

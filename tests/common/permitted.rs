@@ -85,7 +85,7 @@ const REQUESTS: [RequestRow; 13] = [
     row("`Uncertain`: never ran or forgotten, history awaited", &["CANCEL"], &["NOT SURE"], &["Stop"]),
 ];
 
-const FACES: [FaceRow; 25] = [
+const FACES: [FaceRow; 26] = [
     FaceRow { name: "CHECKING", accepts: &[] },
     FaceRow { name: "READY", accepts: &["dose"] },
     FaceRow { name: "WAIT", accepts: &[] },
@@ -111,6 +111,7 @@ const FACES: [FaceRow; 25] = [
     FaceRow { name: "IMPLANT CARD", accepts: &[] },
     FaceRow { name: "LINK STEPS", accepts: &[] },
     FaceRow { name: "SETTINGS", accepts: &[] },
+    FaceRow { name: "SELF-TEST", accepts: &[] },
 ];
 
 const fn row(
@@ -164,6 +165,7 @@ impl Session {
             | Input::Days(_)
             | Input::Trouble { .. }
             | Input::Battery { .. }
+            | Input::Measured(_)
             | Input::Close
             | Input::Tick => self,
         }
@@ -312,6 +314,7 @@ const fn face_row(face: &Face) -> FaceRow {
         Face::Reading(Reading::Implant(_)) => FACES[22],
         Face::Reading(Reading::LinkSteps) => FACES[23],
         Face::Reading(Reading::Settings) => FACES[24],
+        Face::Reading(Reading::SelfTest(_)) => FACES[25],
     }
 }
 

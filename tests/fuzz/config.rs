@@ -34,7 +34,7 @@ pub fn run(bytes: &[u8]) {
                 assert_eq!(source.kind(), std::io::ErrorKind::InvalidData, "only text is read: {source}");
                 assert!(core::str::from_utf8(bytes).is_err());
             }
-            Err(error @ ConfigError::Toml { .. }) => {
+            Err(error @ (ConfigError::Toml { .. } | ConfigError::Clash { .. })) => {
                 let said = error.to_string();
                 assert!(said.contains("config.toml") && said.contains("nothing was started"), "{said}");
             }

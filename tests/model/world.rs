@@ -804,6 +804,7 @@ impl State {
                 Some(Output::Transmit(command)) => self.leaves(command)?,
                 Some(Output::Hangup) => self.link_is_gone(),
                 Some(Output::ReadDays) => self.turn(Input::Days(Vec::new()))?,
+                Some(Output::Measure | Output::KeepConfirmed) => {}
             }
         }
         ensure(false, Promise::NoMisunderstanding, || format!("one input sets off more than {OUTPUTS_MAX} outputs"))
@@ -840,7 +841,16 @@ const fn nonce(count: u8) -> Nonce {
 }
 
 fn beginning(kept: &Kept) -> Beginning {
-    let (paired_now, configuration) = (false, None);
+    let (paired_now, configuration, self_test) = (false, None, None);
     let key: KeyFingerprint = OURS;
-    Beginning { key, bonded: true, kept: kept.clone(), head: HEAD, tail_good: true, paired_now, configuration }
+    Beginning {
+        key,
+        bonded: true,
+        kept: kept.clone(),
+        head: HEAD,
+        tail_good: true,
+        paired_now,
+        configuration,
+        self_test,
+    }
 }

@@ -31,6 +31,7 @@ async fn the_loop_waits_for_nobody_and_takes_every_input_within_its_bound() {
         tail_good: true,
         paired_now: false,
         configuration: None,
+        self_test: None,
     };
     let remote = Remote::restore(beginning, clock.now());
     let (ports, ends) = Ports::new(remote.screen(clock.now()), PathBuf::from("/nowhere/record.db"), clock);

@@ -38,6 +38,7 @@ mod remote_restarts;
 mod remote_wakes;
 mod report_too_old;
 mod reservoir_low;
+mod self_test;
 mod silence_cures_nothing;
 mod stop;
 mod too_soon;

@@ -24,6 +24,7 @@ fn started_with(bonded: bool, tail_good: bool) -> Face {
         tail_good,
         paired_now: false,
         configuration: None,
+        self_test: None,
     };
     Remote::restore(beginning, now).screen(now).face
 }

@@ -7,6 +7,7 @@ use i_slint_core::{input::TouchPhase, lengths::LogicalPoint, platform::InternalE
 use pump_core::{
     annunciation::AlarmCondition,
     screen::{Control, Face, Hold, Intent, Level, Reading, Screen, Source, Stop, Visit},
+    selftest::{CHECKS, Finding, Question},
 };
 use pump_protocol::{clock::Uptime, quantity::Millis};
 use pump_remote::adapters::slint::{ClockStyle, Colours, Language, Looks, Panel, TextSize};
@@ -284,10 +285,26 @@ fn the_other_pages_are_one_tap_from_more() {
         ("Implant card", Visit::Implant),
         ("Can’t connect?", Visit::LinkSteps),
         ("Settings", Visit::Settings),
+        ("Self-test", Visit::SelfTest),
     ] {
         tap(&display, label);
         assert_eq!(display.heard(), [Intent::Visit(to)]);
     }
+}
+
+#[test]
+fn the_self_test_is_begun_and_answered_by_a_tap() {
+    let mut display = shown(&story::self_test(false, None, [None; CHECKS]));
+    tap(&display, "Test now");
+    assert_eq!(display.heard(), [Intent::TestSelf]);
+    display.apply(&story::self_test(true, Some(Question::Heard), [Some(Finding::Passed); CHECKS]));
+    tap(&display, "Yes");
+    tap(&display, "No");
+    // proves R-DEV-07
+    assert_eq!(display.heard(), [true, false].map(|yes| Intent::Answer { yes }));
+    display.apply(&story::self_test(true, None, [None; CHECKS]));
+    let begin = ElementHandle::find_by_accessible_label(display.window.component(), "Test now").next();
+    assert!(begin.is_none(), "it runs already");
 }
 
 #[test]

@@ -226,7 +226,9 @@ fn told_by_word_and_sign(view: &View) {
     // Tables, lists and choices are no states.
     if matches!(
         view.screen.face,
-        Face::History { .. } | Face::Alarms | Face::Reading(Reading::More | Reading::Therapy(_) | Reading::Settings)
+        Face::History { .. }
+            | Face::Alarms
+            | Face::Reading(Reading::More | Reading::Therapy(_) | Reading::Settings | Reading::SelfTest(_))
     ) {
         return;
     }

@@ -8,8 +8,9 @@ use pump_core::{
     audit::event::WallDoubt,
     screen::{
         Alarm, Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, Reading,
-        RefillBy, ReservoirView, Screen, Stop, Therapy, Wait,
+        RefillBy, ReservoirView, Screen, Stop, TestView, Therapy, Wait,
     },
+    selftest::{CHECKS, Finding, Question},
     therapy::{
         change::Change,
         reason::{Inhibiting, Reason},
@@ -394,6 +395,15 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("link-steps", screen(Face::Reading(Reading::LinkSteps))),
         ("link-steps-far", Screen { link: LinkHealth::OutOfReach, ..screen(Face::Reading(Reading::LinkSteps)) }),
         ("settings", screen(Face::Reading(Reading::Settings))),
+        ("self-test-never", self_test(false, None, [None; CHECKS])),
+        ("self-test-running", self_test(true, None, begun())),
+        ("self-test-passed", self_test(false, None, [Some(Finding::Passed); CHECKS])),
+        ("self-test-failed", self_test(false, None, every_finding())),
+        ("self-test-alarm", alarming(&THREE, self_test(false, None, every_finding()))),
+        ("self-test-heard", self_test(true, Some(Question::Heard), [Some(Finding::Passed); CHECKS])),
+        ("self-test-felt", self_test(true, Some(Question::Felt), [Some(Finding::Passed); CHECKS])),
+        ("self-test-seen", self_test(true, Some(Question::Seen), [Some(Finding::Passed); CHECKS])),
+        ("self-test-seen-alarm", alarming(&THREE, self_test(true, Some(Question::Seen), begun()))),
         ("fault", screen(Face::Fault(Fault::Record { detail: "the record belongs to pump 4711, not to 0815".into() }))),
     ]
     .into_iter()
@@ -401,6 +411,23 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     .collect();
     all.extend(one_by_one());
     all
+}
+
+pub(crate) fn self_test(runs: bool, question: Option<Question>, findings: [Option<Finding>; CHECKS]) -> Screen {
+    screen(Face::Reading(Reading::SelfTest(TestView { runs, question, findings, may_begin: !runs })))
+}
+
+/// Some of it is measured.
+fn begun() -> [Option<Finding>; CHECKS] {
+    let mut findings = [None; CHECKS];
+    findings[..5].fill(Some(Finding::Passed));
+    findings
+}
+
+fn every_finding() -> [Option<Finding>; CHECKS] {
+    use Finding::{Absent, Confirmed, Failed, Passed, Silent, Unconfirmed};
+    let mut all = [Failed, Silent, Passed, Confirmed, Unconfirmed, Absent].into_iter().cycle();
+    [(); CHECKS].map(|()| all.next())
 }
 
 /// Every reason, denial, alarm, change and end on a page of its own.

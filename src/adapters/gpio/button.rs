@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use pump_core::screen::{Control, Intent, Level, Source};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{Button, DEBOUNCE};
 
@@ -18,7 +18,19 @@ const LEVEL_EVERY: Duration = Duration::from_millis(50);
 
 /// Tells the button's levels until nobody listens to its edges or to its intents any more.
 // keeps R-ASK-05
-pub(super) async fn watch(button: Box<dyn Button>, mut edges: mpsc::Receiver<()>, intents: mpsc::Sender<Intent>) {
+///
+/// `level` is told it too, from before it counts: the self-test asks whether it is stuck.
+pub(super) async fn watch(
+    button: Box<dyn Button>,
+    mut edges: mpsc::Receiver<()>,
+    intents: mpsc::Sender<Intent>,
+    level: watch::Sender<bool>,
+) {
+    let down = |button: &dyn Button| {
+        let down = down(button);
+        level.send_if_modified(|told| core::mem::replace(told, down) != down);
+        down
+    };
     let mut seen_released = !down(&*button);
     while edges.recv().await.is_some() {
         tokio::time::sleep(DEBOUNCE).await;
@@ -61,7 +73,8 @@ mod tests {
     async fn watched(pressed: bool) -> (Contact, mpsc::Sender<()>, mpsc::Receiver<Intent>) {
         let (contact, (edge, edges), (intent, intents)) = (Contact::default(), mpsc::channel(4), mpsc::channel(64));
         contact.close(pressed);
-        tokio::spawn(watch(Box::new(contact.clone()), edges, intent));
+        let (level, _) = watch::channel(false);
+        tokio::spawn(super::watch(Box::new(contact.clone()), edges, intent, level));
         tokio::task::yield_now().await;
         (contact, edge, intents)
     }
@@ -98,6 +111,18 @@ mod tests {
         tokio::time::sleep(2 * DEBOUNCE).await;
         set(&contact, true, &edge).await;
         assert_eq!(intents.recv().await, Some(told(Level::Pressed)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_button_that_is_down_at_start_is_told_to_the_self_test_until_it_is_let_go() {
+        let (contact, (edge, edges), (level, told)) = (Contact::default(), mpsc::channel(4), watch::channel(false));
+        contact.close(true);
+        tokio::spawn(super::watch(Box::new(contact.clone()), edges, mpsc::channel(4).0, level));
+        tokio::task::yield_now().await;
+        assert!(*told.borrow());
+        set(&contact, false, &edge).await;
+        tokio::time::sleep(2 * DEBOUNCE).await;
+        assert!(!*told.borrow());
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,17 +2,20 @@
 //!
 //! Without a chip's name a pin is looked for as `GPIO17`, which is what a Raspberry Pi's kernel calls it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
 use gpiocdev::{
     Request,
     line::{Bias, EdgeDetection, Value},
     request::Builder,
 };
-use tokio::{io::unix::AsyncFd, sync::mpsc};
+use tokio::sync::mpsc;
 
 use super::{Board, Button, DEBOUNCE, Output, PinError};
 use crate::shell::config::Pin;
+
+/// How often the thread that waits for edges looks whether anybody still listens.
+const LOOKS_UP_EVERY: Duration = Duration::from_mins(1);
 
 /// This chip, or whichever has the pin by its name.
 pub(super) struct Chip(pub(super) Option<PathBuf>);
@@ -21,17 +24,16 @@ impl Chip {
     fn line(&self, pin: Pin) -> Result<Builder, PinError> {
         let mut line = Request::builder();
         line.with_consumer("pump-remote");
-        match &self.0 {
-            Some(chip) => line.on_chip(chip).with_line(u32::from(pin.get())),
-            None => {
-                let name = format!("GPIO{pin}");
-                let found = gpiocdev::find_named_line(&name).ok_or_else(|| PinError {
-                    pin: pin.get(),
-                    source: format!("no chip has a line {name}, or none may be opened").into(),
-                })?;
-                line.on_chip(found.chip).with_line(found.info.offset)
-            }
-        };
+        if let Some(chip) = &self.0 {
+            line.on_chip(chip).with_line(u32::from(pin.get()));
+        } else {
+            let name = format!("GPIO{pin}");
+            let found = gpiocdev::find_named_line(&name).ok_or_else(|| PinError {
+                pin: pin.get(),
+                source: format!("no chip has a line {name}, or none may be opened").into(),
+            })?;
+            line.on_chip(found.chip).with_line(found.info.offset);
+        }
         Ok(line)
     }
 }
@@ -47,9 +49,11 @@ impl Board for Chip {
             .with_debounce_period(DEBOUNCE)
             .request();
         let request = Arc::new(request.map_err(|source| failed(pin, source))?);
-        let events = AsyncFd::new(Arc::clone(&request))
+        let watched = Arc::clone(&request);
+        thread::Builder::new()
+            .name("bolus-button".to_owned())
+            .spawn(move || tell_edges(&watched, &edges))
             .map_err(|source| PinError { pin: pin.get(), source: Box::new(source) })?;
-        tokio::spawn(tell_edges(events, edges));
         Ok(Box::new(Pressed { pin, request }))
     }
 
@@ -59,22 +63,22 @@ impl Board for Chip {
     }
 }
 
-/// Tells edges until nobody listens.
-async fn tell_edges(events: AsyncFd<Arc<Request>>, edges: mpsc::Sender<()>) {
-    loop {
-        let ready = tokio::select! {
-            ready = events.readable() => ready,
-            () = edges.closed() => return,
-        };
-        let Ok(mut ready) = ready else { return };
-        while let Ok(true) = events.get_ref().has_edge_event() {
-            if let Err(error) = events.get_ref().read_edge_event() {
+/// Tells edges until nobody listens, on a thread of its own.
+fn tell_edges(request: &Request, edges: &mpsc::Sender<()>) {
+    while !edges.is_closed() {
+        let told = request
+            .wait_edge_event(LOOKS_UP_EVERY)
+            .and_then(|edge| if edge { request.read_edge_event().map(|_| true) } else { Ok(false) });
+        match told {
+            Ok(true) => {
+                let _ = edges.try_send(());
+            }
+            Ok(false) => {}
+            Err(error) => {
                 tracing::error!(%error, "the bolus button's edges can't be read");
                 return;
             }
         }
-        ready.clear_ready();
-        let _ = edges.try_send(());
     }
 }
 

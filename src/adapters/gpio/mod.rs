@@ -26,6 +26,7 @@ use pump_core::{
     audit::event::Trouble,
     remote::Input,
     screen::{Intent, Screen},
+    selftest::Condition,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -76,6 +77,10 @@ pub struct Wired {
     pub pin: Pin,
     /// Why it isn't there.
     pub missing: Option<PinError>,
+    /// Whether it obeys, as long as anybody can tell.
+    pub condition: watch::Receiver<Option<Condition>>,
+    /// The button's level; of everything else, always "not down".
+    pub down: watch::Receiver<bool>,
 }
 
 impl fmt::Display for Wired {
@@ -117,24 +122,42 @@ pub struct Wires {
     pub screens: watch::Receiver<Screen>,
 }
 
+// keeps R-DEV-08
 /// Starts every part that the configuration names, within a runtime, and says what became of each.
 pub fn start(pins: &PinsConfig, wires: &Wires) -> Vec<Wired> {
     let mut board = board(pins);
-    pins.parts().map(|(part, pin)| Wired { part, pin, missing: attach(&mut *board, part, pin, wires).err() }).collect()
+    pins.parts().map(|(part, pin)| wire(&mut *board, part, pin, wires)).collect()
 }
 
-fn attach(board: &mut dyn Board, part: Part, pin: Pin, wires: &Wires) -> Result<(), PinError> {
+fn wire(board: &mut dyn Board, part: Part, pin: Pin, wires: &Wires) -> Wired {
+    let (told, condition) = watch::channel(Some(Condition::Works));
+    let (level, down) = watch::channel(false);
+    let missing = attach(board, part, pin, wires, told.clone(), level).err();
+    if missing.is_some() {
+        told.send_replace(Some(Condition::Broken));
+    }
+    Wired { part, pin, missing, condition, down }
+}
+
+fn attach(
+    board: &mut dyn Board,
+    part: Part,
+    pin: Pin,
+    wires: &Wires,
+    condition: watch::Sender<Option<Condition>>,
+    level: watch::Sender<bool>,
+) -> Result<(), PinError> {
     let attached = match part {
         Part::Button => {
             // A second edge while one waits says nothing new: the level is read anyway.
             let (edge, edges) = mpsc::channel(1);
             board.button(pin, edge).map(|button| {
-                tokio::spawn(button::watch(button, edges, wires.intents.clone()));
+                tokio::spawn(button::watch(button, edges, wires.intents.clone(), level));
             })
         }
         Part::Ready | Part::Red | Part::Green | Part::Blue | Part::Buzzer | Part::Vibration => {
             board.output(pin).map(|output| {
-                tokio::spawn(kept_playing(part, output, wires.clone()));
+                tokio::spawn(kept_playing(part, output, wires.clone(), condition));
             })
         }
     };
@@ -144,7 +167,7 @@ fn attach(board: &mut dyn Board, part: Part, pin: Pin, wires: &Wires) -> Result<
     attached
 }
 
-async fn kept_playing(part: Part, output: Box<dyn Output>, wires: Wires) {
+async fn kept_playing(part: Part, output: Box<dyn Output>, wires: Wires, condition: watch::Sender<Option<Condition>>) {
     let least = match part {
         Part::Ready | Part::Red | Part::Green | Part::Blue => FLASH_LEAST,
         Part::Button | Part::Buzzer | Part::Vibration => Duration::ZERO,
@@ -152,6 +175,7 @@ async fn kept_playing(part: Part, output: Box<dyn Output>, wires: Wires) {
     let played = play::play(output, wires.screens, |screen| rhythm_of(part, screen), least).await;
     if let Err(error) = played {
         tracing::error!(part = part.name(), %error, "a part can't be driven any more");
+        condition.send_replace(Some(Condition::Broken));
         if part == Part::Buzzer {
             tone_failed(&wires.inputs);
         }
@@ -256,9 +280,10 @@ mod tests {
         let (wires, mut heard, screen) = wires();
         let mut board = Scripted::default();
         for part in [Part::Ready, Part::Red, Part::Green, Part::Blue, Part::Buzzer, Part::Vibration] {
-            attach(&mut board, part, double::pin(part), &wires).unwrap();
+            assert!(wire(&mut board, part, double::pin(part), &wires).missing.is_none());
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
+        // proves R-DEV-08
         assert_eq!(board.lit(), [], "nothing stands, nothing plays");
         screen.send_replace(double::alarmed());
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -270,10 +295,12 @@ mod tests {
     async fn a_buzzer_that_fails_while_it_plays_is_told() {
         let (wires, mut heard, screen) = wires();
         let mut board = Scripted::default();
-        attach(&mut board, Part::Buzzer, double::pin(Part::Buzzer), &wires).unwrap();
+        let wired = wire(&mut board, Part::Buzzer, double::pin(Part::Buzzer), &wires);
+        assert_eq!(*wired.condition.borrow(), Some(Condition::Works));
         board.breaks(Part::Buzzer);
         screen.send_replace(double::alarmed());
         assert_eq!(heard.recv().await, Some(Input::Trouble { which: Trouble::ToneFailed, holds: true }));
+        assert_eq!(*wired.condition.borrow(), Some(Condition::Broken), "and the next self-test finds it");
     }
 
     #[tokio::test(start_paused = true)]
@@ -281,7 +308,7 @@ mod tests {
         let (wires, mut heard, screen) = wires();
         let mut board = Scripted::default();
         for part in [Part::Red, Part::Buzzer] {
-            attach(&mut board, part, double::pin(part), &wires).unwrap();
+            assert!(wire(&mut board, part, double::pin(part), &wires).missing.is_none());
         }
         board.breaks(Part::Red);
         screen.send_replace(double::alarmed());

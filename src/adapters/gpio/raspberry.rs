@@ -44,9 +44,9 @@ struct Driven(OutputPin);
 impl Output for Driven {
     fn set(&mut self, on: bool) -> Result<(), PinError> {
         if on {
-            self.0.set_high()
+            self.0.set_high();
         } else {
-            self.0.set_low()
+            self.0.set_low();
         }
         Ok(())
     }

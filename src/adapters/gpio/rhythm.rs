@@ -52,7 +52,7 @@ pub fn buzzer(screen: &Screen) -> Rhythm {
 
 /// The vibration motor.
 pub fn vibration(screen: &Screen) -> Rhythm {
-    screen.signals.and_then(|signals| signals.vibration).map(shakes).unwrap_or_default()
+    screen.signals.and_then(|signals| signals.vibration).copied().map(shakes).unwrap_or_default()
 }
 
 fn pulses(burst: &Burst) -> Rhythm {
@@ -60,7 +60,7 @@ fn pulses(burst: &Burst) -> Rhythm {
     repeated(turns.collect(), burst.interval_ms)
 }
 
-fn shakes(vibration: &Vibration) -> Rhythm {
+fn shakes(vibration: Vibration) -> Rhythm {
     let turn = (u32::from(vibration.pulse_ms), u32::from(vibration.spacing_ms));
     let mut turns = vec![turn; usize::from(vibration.pulses)];
     // Between two, and not behind the last.

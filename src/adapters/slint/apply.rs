@@ -9,8 +9,9 @@ use pump_core::{
     annunciation::AlarmCondition,
     screen::{
         Alarm, Caregiver, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, Reading, RefillBy, ReservoirView,
-        Screen, Therapy, Wait,
+        Screen, TestView, Therapy, Wait,
     },
+    selftest::Check,
     therapy::{change::Change, reason::Reason},
 };
 use pump_protocol::{
@@ -20,9 +21,9 @@ use pump_protocol::{
     quantity::{Dose, Millis},
 };
 use pump_ui::{
-    Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CodeEntry, DayName, DayRow, Days,
+    Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, CodeEntry, DayName, DayRow, Days,
     DeliveryCode, Faults, Helping, NotGivenCode, NoticeCode, Notices, Offers, PumpState, RateRow, ReasonCode, Reasons,
-    Request, Span, Status, Stopping, TherapyCard, Waiting,
+    Request, SelfTest, Span, Status, Stopping, TestState, TherapyCard, Waiting,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
@@ -46,6 +47,7 @@ pub(super) struct Models {
     changes: Rc<VecModel<ChangeRow>>,
     days: Rc<VecModel<DayRow>>,
     rates: Rc<VecModel<RateRow>>,
+    checks: Rc<VecModel<CheckRow>>,
 }
 
 impl Models {
@@ -58,6 +60,7 @@ impl Models {
             changes: Rc::default(),
             days: Rc::default(),
             rates: Rc::default(),
+            checks: Rc::default(),
         };
         app.global::<Offers>().set_pips(ModelRc::from(Rc::clone(&models.pips)));
         app.global::<Reasons>().set_others(ModelRc::from(Rc::clone(&models.reasons)));
@@ -66,6 +69,7 @@ impl Models {
         app.global::<Changes>().set_rows(ModelRc::from(Rc::clone(&models.changes)));
         app.global::<Days>().set_rows(ModelRc::from(Rc::clone(&models.days)));
         app.global::<TherapyCard>().set_rates(ModelRc::from(Rc::clone(&models.rates)));
+        app.global::<SelfTest>().set_rows(ModelRc::from(Rc::clone(&models.checks)));
         models
     }
 
@@ -105,6 +109,7 @@ impl Models {
             Face::Reading(Reading::Implant(serial)) => {
                 app.global::<Card>().set_serial(serial.as_ref().map(format::count).unwrap_or_default());
             }
+            Face::Reading(Reading::SelfTest(test)) => self.self_test(app, test),
             // Whole in themselves.
             Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings) => {}
             Face::Fault(Fault::Record { detail }) => app.global::<Faults>().set_detail(detail.into()),
@@ -196,6 +201,21 @@ impl Models {
         card.set_limit(how.limit(therapy.window_limit));
         let rate = |step: &BasalSegment| RateRow { from: how.begins_at(step.from_minute), rate: how.amount(step.rate) };
         refill(&self.rates, therapy.basal.iter().map(rate).collect());
+    }
+
+    fn self_test(&self, app: &AppWindow, test: &TestView) {
+        let shown = app.global::<SelfTest>();
+        let faults = test.findings.iter().flatten().any(|finding| finding.is_fault());
+        shown.set_state(match test {
+            TestView { runs: true, .. } => TestState::Running,
+            TestView { runs: false, findings: [None, ..], .. } => TestState::Never,
+            TestView { runs: false, .. } if faults => TestState::Failed,
+            TestView { runs: false, .. } => TestState::Passed,
+        });
+        shown.set_question(codes::question(test.question));
+        shown.set_may_begin(test.may_begin);
+        let row = |(check, finding)| CheckRow { check: codes::check(check), finding: codes::finding(finding) };
+        refill(&self.checks, Check::ALL.into_iter().zip(test.findings).map(row).collect());
     }
 
     fn history(&self, app: &AppWindow, days: &[Day], loading: bool, clock: Option<WallTime>) {

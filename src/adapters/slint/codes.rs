@@ -3,13 +3,17 @@
 use pump_core::{
     annunciation::{AlarmCondition, Priority, Signals},
     screen::{Face, LinkHealth, Reading, Stop},
+    selftest::{Check, Finding, Question},
     therapy::{
         reason::{Inhibiting, Reason},
         reservoir::ReservoirLevel,
     },
 };
 use pump_protocol::{history::BolusEnd, message::DenyReason};
-use pump_ui::{AlarmCode, DenyCode, EndCode, LevelCode, Link, Page, PriorityCode, ReasonCode, SoundCode, StopCode};
+use pump_ui::{
+    AlarmCode, CheckCode, DenyCode, EndCode, FindingCode, LevelCode, Link, Page, PriorityCode, QuestionCode,
+    ReasonCode, SoundCode, StopCode,
+};
 
 pub(super) const fn page(face: &Face) -> Page {
     match face {
@@ -35,6 +39,7 @@ pub(super) const fn page(face: &Face) -> Page {
         Face::Reading(Reading::Implant(_)) => Page::Implant,
         Face::Reading(Reading::LinkSteps) => Page::LinkSteps,
         Face::Reading(Reading::Settings) => Page::Settings,
+        Face::Reading(Reading::SelfTest(_)) => Page::SelfTest,
         Face::Fault(_) => Page::Fault,
     }
 }
@@ -194,5 +199,43 @@ pub(super) const fn level(level: ReservoirLevel) -> LevelCode {
         ReservoirLevel::Enough => LevelCode::Enough,
         ReservoirLevel::Low => LevelCode::Low,
         ReservoirLevel::Empty => LevelCode::Empty,
+    }
+}
+
+pub(super) const fn check(check: Check) -> CheckCode {
+    match check {
+        Check::Program => CheckCode::Program,
+        Check::Record => CheckCode::Record,
+        Check::Storage => CheckCode::Storage,
+        Check::Clocks => CheckCode::Clocks,
+        Check::Battery => CheckCode::Battery,
+        Check::Key => CheckCode::Button,
+        Check::Sound => CheckCode::Tone,
+        Check::Vibration => CheckCode::Vibration,
+        Check::Display => CheckCode::Display,
+        Check::Touch => CheckCode::Touch,
+        Check::Link => CheckCode::Radio,
+        Check::Watchdog => CheckCode::Watchdog,
+    }
+}
+
+pub(super) const fn finding(finding: Option<Finding>) -> FindingCode {
+    match finding {
+        None => FindingCode::None,
+        Some(Finding::Passed) => FindingCode::Passed,
+        Some(Finding::Confirmed) => FindingCode::Confirmed,
+        Some(Finding::Failed) => FindingCode::Failed,
+        Some(Finding::Absent) => FindingCode::Absent,
+        Some(Finding::Unconfirmed) => FindingCode::Unconfirmed,
+        Some(Finding::Silent) => FindingCode::Silent,
+    }
+}
+
+pub(super) const fn question(question: Option<Question>) -> QuestionCode {
+    match question {
+        None => QuestionCode::None,
+        Some(Question::Heard) => QuestionCode::Heard,
+        Some(Question::Felt) => QuestionCode::Felt,
+        Some(Question::Seen) => QuestionCode::Seen,
     }
 }

@@ -25,7 +25,8 @@ use pump_core::{
     screen::{Control, Face, Hold, Intent, Level, Screen, Source, Visit},
 };
 use pump_ui::{
-    Alarms, AppWindow, Card, CodeEntry, Destination, Going, Hands, HeldControl, Look, Settings, Theme, TouchLevel,
+    Alarms, AppWindow, Card, CodeEntry, Destination, Going, Hands, HeldControl, Look, SelfTest, Settings, Theme,
+    TouchLevel,
 };
 use slint::{ComponentHandle, PhysicalSize, PlatformError};
 
@@ -211,6 +212,11 @@ impl Window {
         });
         let intents = Rc::clone(&self.intents);
         alarms.on_pause_sound(move || intents(Intent::PauseAudio));
+        let test = self.app.global::<SelfTest>();
+        let intents = Rc::clone(&self.intents);
+        test.on_begin(move || intents(Intent::TestSelf));
+        let intents = Rc::clone(&self.intents);
+        test.on_answer(move |yes| intents(Intent::Answer { yes }));
     }
 
     /// What is chosen on the page of settings is worn at once.
@@ -351,5 +357,6 @@ const fn visit_of(to: Destination) -> Visit {
         Destination::Implant => Visit::Implant,
         Destination::LinkSteps => Visit::LinkSteps,
         Destination::Settings => Visit::Settings,
+        Destination::SelfTest => Visit::SelfTest,
     }
 }

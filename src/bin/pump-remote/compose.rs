@@ -11,6 +11,7 @@ use pump_core::{
     audit::RecordId,
     remote::{Beginning, Input, Kept, Remote},
     screen::{Intent, Screen},
+    selftest::Asking,
 };
 use pump_protocol::{clock::BootId, message::Role, session::CardSecret, wire::Text};
 use pump_remote::{
@@ -28,6 +29,7 @@ use pump_remote::{
     shell::{
         self, Ports, link,
         recorder::{self, Room},
+        self_test::TestOrder,
     },
 };
 use simulated_pump::Setup;
@@ -75,10 +77,14 @@ pub(crate) struct Running {
     pub(crate) intents: mpsc::Sender<Intent>,
     /// What the machine is told besides: of hardware, for one.
     pub(crate) inputs: mpsc::Sender<Input>,
+    /// What the self-test wants measured.
+    pub(crate) test_orders: Option<mpsc::Receiver<TestOrder>>,
     /// Ends it.
     pub(crate) close: oneshot::Sender<()>,
     /// Ends when it has ended.
     pub(crate) ended: JoinHandle<()>,
+    /// Whether its pump is reached by radio.
+    pub(crate) radio: bool,
     /// Its clocks.
     pub(crate) clock: Clock,
     /// Its pump, if that is in this process.
@@ -134,10 +140,13 @@ pub(crate) async fn start(
     let record = data_dir.join(RECORD);
     let opened = Store::open(&record, Opening { serial, key, new_id: RecordId(random()) }).await?;
     let paired_now = keys.pins.confirmed != before;
-    let remote = Remote::restore(beginning(&opened, &keys, paired_now, configuration)?, clock.now());
+    // A clock that lapses runs ahead of everything that could be measured.
+    let self_test = (!lapses && speed == 1).then_some(Asking::IfChanged);
+    let remote = Remote::restore(beginning(&opened, &keys, paired_now, configuration, self_test)?, clock.now());
     let first = remote.screen(clock.now());
     let (ports, ends) = Ports::new(first.clone(), record.clone(), clock.clone());
     let (events, orders) = (ends.link_events, ends.link_orders);
+    let radio = over_the_air.is_some();
     match (which, &host, over_the_air) {
         (Which::Socket { path, .. }, ..) => {
             tokio::spawn(link::keep(Socket::new(path), keys, clock.clone(), OsEntropy, orders, events));
@@ -155,8 +164,8 @@ pub(crate) async fn start(
     let inputs = ends.answering.clone();
     let recorder = recorder::serve(opened.store, ends.record_orders, ends.answering, clock.clone(), Room::OF_A_CARD);
     let ended = tokio::spawn(run(remote, ports, tokio::spawn(recorder), host.clone(), clock.clone()));
-    let (screens, intents, close) = (ends.screens, ends.intents, ends.close);
-    Ok(Running { first, screens, intents, inputs, close, ended, clock, host, record, _lock: lock })
+    let (screens, intents, test_orders, close) = (ends.screens, ends.intents, Some(ends.test_orders), ends.close);
+    Ok(Running { first, screens, intents, inputs, test_orders, close, ended, radio, clock, host, record, _lock: lock })
 }
 
 /// Runs the loop to its end, and then what must outlive it.
@@ -180,6 +189,7 @@ fn beginning(
     keys: &SessionKeys,
     paired_now: bool,
     configuration: Option<[u8; 32]>,
+    self_test: Option<Asking>,
 ) -> anyhow::Result<Beginning> {
     let tail_good = match opened.tail {
         TailVerdict::Sound { .. } => true,
@@ -194,7 +204,7 @@ fn beginning(
     };
     let key = keys.own.public().fingerprint();
     let bonded = keys.paired();
-    Ok(Beginning { key, bonded, kept, head: opened.head, tail_good, paired_now, configuration })
+    Ok(Beginning { key, bonded, kept, head: opened.head, tail_good, paired_now, configuration, self_test })
 }
 
 // keeps R-DEV-01

@@ -1,5 +1,6 @@
 //! The patient remote: a window on a desktop, or its story without one.
 
+mod bench;
 mod compose;
 mod console;
 mod story;
@@ -15,16 +16,20 @@ use pump_core::{
     audit::event::WallDoubt,
     cues::Wishes,
     screen::{Face, Fault, Intent, LinkHealth, Screen, Visit},
+    selftest::Condition,
 };
 use pump_protocol::session::CardSecret;
 use pump_remote::{
     adapters::{
+        battery::{self, Reading},
         bluez::{self, Radio, check},
-        gpio::{self, Wires},
+        gpio::{self, Wired, Wires},
+        rtc,
         slint::{Looks, Panel, Window},
+        touch,
     },
     shell::{
-        config::{Bluetooth, CardConfig, Config, Display, Part, PumpConfig, Speed},
+        config::{BatteryConfig, Bluetooth, CardConfig, Config, Display, Part, PumpConfig, Speed},
         hand_over, log,
     },
 };
@@ -34,7 +39,10 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use self::compose::{Running, Which};
+use self::{
+    bench::{Bench, Known},
+    compose::{Running, Which},
+};
 
 /// What the person chose on the page of settings: its place in the data directory.
 const LOOKS: &str = "looks.toml";
@@ -124,14 +132,23 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
     let speed = arguments.speed.unwrap_or(config.pump.speed);
     match runtime.block_on(compose::start(&data_dir, which, configuration, speed.get(), false)) {
-        Ok(running) if arguments.headless => runtime.block_on(console::serve(running)),
-        Ok(running) if !has_display() => {
+        Ok(mut running) if arguments.headless => {
+            let display = bench::from_the_beginning(Condition::Absent);
+            start_bench(&runtime, &config, &mut running, Vec::new(), display, data_dir);
+            runtime.block_on(console::serve(running))
+        }
+        Ok(mut running) if !has_display() => {
+            let display = bench::from_the_beginning(Condition::Absent);
+            start_bench(&runtime, &config, &mut running, Vec::new(), display, data_dir.clone());
             println!("There is no display here: playing one dose headless, in the record in {}.", data_dir.display());
             story::play_with(&runtime, running, panel, &out)
         }
-        Ok(running) => {
-            start_parts(&runtime, &config, &running);
-            show(&runtime, running, window, &config.card, data_dir.join(LOOKS))
+        Ok(mut running) => {
+            let wired = start_parts(&runtime, &config, &running);
+            let (seen, display) = watch::channel(None);
+            let looks = data_dir.join(LOOKS);
+            start_bench(&runtime, &config, &mut running, wired, display, data_dir);
+            show(&runtime, running, window, &config.card, looks, seen)
         }
         Err(error) if arguments.headless || !has_display() => Err(error),
         Err(error) => show_fault(&error, window, &config.card, Looks::read(&data_dir.join(LOOKS)).0),
@@ -183,27 +200,68 @@ fn data_dir(named: Option<PathBuf>, which: &Which) -> anyhow::Result<PathBuf> {
 }
 
 /// What the configuration says is wired.
-fn start_parts(runtime: &Runtime, config: &Config, running: &Running) {
+fn start_parts(runtime: &Runtime, config: &Config, running: &Running) -> Vec<Wired> {
     let _guard = runtime.enter();
     let wires =
         Wires { intents: running.intents.clone(), inputs: running.inputs.clone(), screens: running.screens.clone() };
-    for missing in gpio::start(&config.pins, &wires).iter().filter(|wired| wired.missing.is_some()) {
+    let clock = running.clock.clone();
+    tokio::spawn(battery::watch(config.battery, running.inputs.clone(), move || clock.now().uptime));
+    let wired = gpio::start(&config.pins, &wires);
+    for missing in wired.iter().filter(|wired| wired.missing.is_some()) {
         eprintln!("pump-remote: {missing}");
     }
+    wired
+}
+
+/// Whatever measures what the self-test wants.
+fn start_bench(
+    runtime: &Runtime,
+    config: &Config,
+    running: &mut Running,
+    wired: Vec<Wired>,
+    display: Known,
+    data_dir: PathBuf,
+) {
+    let Some(orders) = running.test_orders.take() else { return };
+    let bench = Bench { data_dir, wired, battery: config.battery, display, radio: running.radio };
+    runtime.spawn(bench.serve(orders, running.inputs.clone()));
 }
 
 fn say_parts(config: &Config) {
     let (_, screens) = watch::channel(fault_screen(Face::Checking));
     let wires = Wires { intents: mpsc::channel(1).0, inputs: mpsc::channel(1).0, screens };
-    gpio::start(&config.pins, &wires).iter().for_each(|wired| println!("{wired}."));
+    for wired in gpio::start(&config.pins, &wires) {
+        println!("{wired}.");
+    }
     let absent = |part: &&Part| config.pins.parts().all(|(named, _)| named != **part);
     for part in Part::ALL.iter().filter(absent) {
         println!("{}: not configured; {}.", part.name(), gpio::unwired(*part));
     }
 }
 
+fn say_battery(config: BatteryConfig) {
+    match battery::ask(config) {
+        None => println!("Battery: none; nothing is told of it."),
+        Some(Ok(Reading { charge, charging, .. })) => {
+            println!("Battery: {} %{}.", charge / 1_000, if charging { ", charged" } else { "" });
+        }
+        Some(Err(refused)) => println!("Battery: {refused}; what is left in it is unknown, and no dose is offered."),
+    }
+}
+
 async fn say_hardware(config: &Config) {
     say_parts(config);
+    say_battery(config.battery);
+    match touch::present(Path::new(touch::CLASS)) {
+        Some(name) => println!("Touchscreen: {name}."),
+        None => println!("Touchscreen: none; a pointer does on a desktop, and on a device the bolus button alone."),
+    }
+    match rtc::present(Path::new(rtc::CLASS)) {
+        Some(name) => println!("Clock with a battery: {name}."),
+        None => {
+            println!("Clock with a battery: none; after a power cut clock times are hidden until the time is known.");
+        }
+    }
     match bluez::radio().await {
         Ok(Radio { name, powered, bluez }) => {
             let version = bluez.map(|version| format!(", BlueZ {version}")).unwrap_or_default();
@@ -247,6 +305,7 @@ fn show(
     panel: Panel,
     card: &CardConfig,
     looks_file: PathBuf,
+    seen: watch::Sender<Option<Condition>>,
 ) -> anyhow::Result<()> {
     let Running { mut screens, intents, close, ended, .. } = running;
     let (looks, unread) = Looks::read(&looks_file);
@@ -271,6 +330,8 @@ fn show(
     window.apply(&screens.borrow_and_update().clone());
     window.show().context("no window can be opened")?;
     slint::spawn_local(async move {
+        // The window is open and its loop turns; whether anybody can see it is asked of people.
+        seen.send_replace(Some(Condition::Works));
         while screens.changed().await.is_ok() {
             let screen = screens.borrow_and_update().clone();
             window.apply(&screen);

@@ -14,7 +14,7 @@ use pump_protocol::{
     wire::{Bounded, Malformed, Text, decode, wire_enum, wire_struct},
 };
 
-use crate::{annunciation::Change, therapy::reason::Reason};
+use crate::{annunciation::Change, selftest::Findings, therapy::reason::Reason};
 
 /// One event and when it was.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -347,6 +347,11 @@ pub enum Event {
         /// SHA-256 over the export.
         export_digest: [u8; 32],
     },
+    /// The remote tested itself.
+    SelfTested {
+        /// What was found.
+        findings: Findings,
+    },
 }
 
 /// Why a session ended.
@@ -492,6 +497,7 @@ wire_enum!(Event: u8 {
     58 => ConfigurationChanged,
     59 => Paired,
     60 => Pruned { until, exported, export_digest },
+    61 => SelfTested { findings },
 });
 
 impl Event {
@@ -554,6 +560,7 @@ impl Event {
             Self::ConfigurationChanged => "configuration_changed",
             Self::Paired => "paired",
             Self::Pruned { .. } => "pruned",
+            Self::SelfTested { .. } => "self_tested",
         }
     }
 
@@ -614,8 +621,9 @@ impl Event {
             | Self::PumpReplaced { .. }
             | Self::LiquidChanged { .. }
             | Self::ConfigurationChanged
-            | Self::Paired => None,
-            Self::Pruned { .. } => None,
+            | Self::Paired
+            | Self::Pruned { .. }
+            | Self::SelfTested { .. } => None,
         }
     }
 }

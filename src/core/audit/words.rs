@@ -12,7 +12,10 @@ use pump_protocol::{
 };
 
 use super::event::{Doubt, Event, LinkLoss, NothingBecause, Trouble, WallDoubt};
-use crate::therapy::reason::{Inhibiting, Reason};
+use crate::{
+    selftest::{Check, Checked, Finding},
+    therapy::reason::{Inhibiting, Reason},
+};
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,6 +113,10 @@ impl fmt::Display for Event {
             Self::Pruned { until, exported, .. } => {
                 write!(f, "{exported} records up to {until} were exported and left this record")
             }
+            Self::SelfTested { findings } => {
+                write!(f, "self-test")?;
+                Finding::TOLD.into_iter().try_for_each(|finding| told_of(f, findings, finding))
+            }
         }
     }
 }
@@ -168,6 +175,53 @@ impl Trouble {
             Self::ToneFailed => "tone failed",
         }
     }
+}
+
+impl Check {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Program => "program",
+            Self::Record => "record",
+            Self::Storage => "storage",
+            Self::Clocks => "clocks",
+            Self::Battery => "battery",
+            Self::Key => "bolus button",
+            Self::Sound => "tone",
+            Self::Vibration => "vibration",
+            Self::Display => "display",
+            Self::Touch => "touch",
+            Self::Link => "radio",
+            Self::Watchdog => "watchdog",
+        }
+    }
+}
+
+impl Finding {
+    /// In the order in which they are told.
+    const TOLD: [Self; 6] =
+        [Self::Failed, Self::Silent, Self::Passed, Self::Confirmed, Self::Unconfirmed, Self::Absent];
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Failed => "FAILED",
+            Self::Silent => "NOT MEASURED",
+            Self::Passed => "passed",
+            Self::Confirmed => "confirmed by a person",
+            Self::Unconfirmed => "not confirmed by anybody",
+            Self::Absent => "not there",
+        }
+    }
+}
+
+/// `; passed: program, record`.
+fn told_of(f: &mut fmt::Formatter<'_>, findings: &[Checked], finding: Finding) -> fmt::Result {
+    for (nth, checked) in findings.iter().filter(|checked| checked.finding == finding).enumerate() {
+        match nth {
+            0 => write!(f, "; {}: {}", finding.words(), checked.check.words())?,
+            _ => write!(f, ", {}", checked.check.words())?,
+        }
+    }
+    Ok(())
 }
 
 /// `on by 1 h 00 min`.

@@ -71,7 +71,8 @@ impl Remote {
     }
 
     pub(super) fn signals(&self, now: Now) -> Option<Signals> {
-        self.alarms.signals(now.uptime, Surroundings { quiet_hours: quiet(now.wall, self.quiet) })
+        let around = Surroundings { quiet_hours: quiet(now.wall, self.quiet) };
+        self.signals_asked_for(self.alarms.signals(now.uptime, around))
     }
 
     /// When time alone changes what is wrong, or how it is told.

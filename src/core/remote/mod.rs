@@ -23,6 +23,7 @@ mod importing;
 mod journal;
 mod kept;
 mod press;
+mod testing;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -51,6 +52,7 @@ use crate::{
     },
     ledger::{Outcome, PRESS_EXPIRES, Request, State, Verdict},
     screen::{Day, Intent, Notice, Visit},
+    selftest::{Asking, Measured, SelfTest},
     therapy::account::PumpClock,
 };
 
@@ -100,6 +102,8 @@ pub enum Input {
         /// By its gauge.
         left: Option<Millis>,
     },
+    /// What was measured of this remote, for its self-test.
+    Measured(Measured),
     /// The program is about to end in good order.
     Close,
     /// Time has passed.
@@ -117,6 +121,10 @@ pub enum Output {
     Hangup,
     /// Read the history page's days, then say [`Input::Days`].
     ReadDays,
+    /// Measure everything that the self-test wants, then say [`Input::Measured`] of each.
+    Measure,
+    /// A person has heard, felt and seen what this program plays and shows: it needs to ask no more until it is another one.
+    KeepConfirmed,
 }
 
 /// What the machine begins with.
@@ -136,6 +144,8 @@ pub struct Beginning {
     pub paired_now: bool,
     /// The configuration file's digest; `None` if there is no file.
     pub configuration: Option<[u8; 32]>,
+    /// Whom the self-test at the start asks; `None` for a machine without hardware, which tests nothing of itself.
+    pub self_test: Option<Asking>,
 }
 
 /// The patient remote.
@@ -172,6 +182,9 @@ pub struct Remote {
     hold: HoldTracker,
     short_touches: u32,
     page: Visit,
+    self_test: Option<SelfTest>,
+    /// The test at the start has not been shown yet, and is if it asks or has failed.
+    test_to_show: bool,
     days: Option<Vec<Day>>,
     awake_since: Uptime,
     notice: Option<(Notice, Uptime)>,
@@ -218,6 +231,8 @@ impl Remote {
             hold: HoldTracker::default(),
             short_touches: 0,
             page: Visit::Patient,
+            self_test: None,
+            test_to_show: false,
             days: None,
             awake_since: now.uptime,
             notice: None,
@@ -237,6 +252,10 @@ impl Remote {
         }
         if let Some(request) = remote.kept.request.take() {
             remote.reopen(request, now);
+        }
+        if let Some(asking) = beginning.self_test {
+            remote.begin_test(asking, now);
+            remote.test_to_show = true;
         }
         remote.settle_turn(now);
         remote
@@ -258,6 +277,7 @@ impl Remote {
             Input::Trouble { which, holds } => self.set_trouble(which, holds, now),
             Input::Days(days) => self.days = Some(days),
             Input::Battery { left } => self.battery_left = left,
+            Input::Measured(measured) => self.measured(measured),
             Input::Close => self.close(now),
             Input::Tick => {}
         }
@@ -284,6 +304,7 @@ impl Remote {
             (self.notice.map(|(_, since)| since.after(NOTICE_SHOWN)), "the notice has been shown"),
             (self.code_expires(), "the patient code lapses"),
             (self.kept.ended.filter(Ended::passes).map(|ended| ended.at.after(GIVEN_SHOWN)), "GIVEN has been shown"),
+            (self.test_timeout(now.uptime), "the self-test takes too long"),
             (self.view_changes_at(now), "the page shows another second, minute or answer"),
         ];
         let named = deadlines.into_iter().filter_map(|(at, why)| Some((at?, why)));
@@ -332,6 +353,7 @@ impl Remote {
         if self.kept.request.as_ref().is_some_and(silent) {
             self.doubt(Doubt::SilentInDelivery, now);
         }
+        self.settle_test(now);
     }
 
     fn note_start(&mut self, paired_now: bool, configuration: Option<[u8; 32]>, now: Now) {

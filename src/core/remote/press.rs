@@ -35,6 +35,8 @@ impl Remote {
             Intent::Seen => self.seen(now),
             // keeps R-ALM-19
             Intent::Quiet(hours) => self.quiet = hours,
+            Intent::TestSelf => self.test_self(now),
+            Intent::Answer { yes } => self.answered(yes),
             Intent::Wake => {
                 self.awake_since = now.uptime;
                 if let Some(talk) = &mut self.conversation {
@@ -47,6 +49,7 @@ impl Remote {
     // keeps R-REQ-01
     /// What was noted is durable: what waited for it may leave.
     pub(super) fn stored(&mut self, head: AuditHead) {
+        self.test_stored();
         for happened in self.journal.stored(head) {
             let Some(request) = &mut self.kept.request else { continue };
             request.state = match (&happened.event, request.state.clone()) {
@@ -108,7 +111,7 @@ impl Remote {
         }
     }
 
-    fn visit(&mut self, page: Visit, now: Now) {
+    pub(super) fn visit(&mut self, page: Visit, now: Now) {
         self.leave_code(now);
         // A finger that held on one page doesn't ask on another.
         if page != self.page {

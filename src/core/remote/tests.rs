@@ -25,6 +25,7 @@ fn beginning(count: u64, kept: Kept, configuration: Option<[u8; 32]>) -> Beginni
         tail_good: true,
         paired_now: false,
         configuration,
+        self_test: None,
     }
 }
 
@@ -35,7 +36,7 @@ fn drain(remote: &mut Remote) -> (Vec<&'static str>, Vec<Command>) {
         match output {
             Output::Store(batch) => kinds.extend(batch.entries.iter().map(|entry| entry.kind)),
             Output::Transmit(command) => sent.push(command),
-            Output::Hangup | Output::ReadDays => {}
+            Output::Hangup | Output::ReadDays | Output::Measure | Output::KeepConfirmed => {}
         }
     }
     (kinds, sent)

@@ -69,6 +69,7 @@ impl Remote {
             Visit::Implant => Face::Reading(Reading::Implant(self.kept.pump.clone())),
             Visit::LinkSteps => Face::Reading(Reading::LinkSteps),
             Visit::Settings => Face::Reading(Reading::Settings),
+            Visit::SelfTest => Face::Reading(Reading::SelfTest(self.test_view())),
         };
         (face, None)
     }
@@ -397,13 +398,14 @@ const MINUTE_LATE_MAX: Millis = Millis::from_secs(1);
 const fn found_by_asking(reason: Reason) -> bool {
     match reason {
         Reason::OutOfReach | Reason::HistoryNotImported | Reason::ReportTooOld | Reason::Unresolved => true,
+        // Most of the time it is over before the pump has answered.
+        Reason::SelfTestRunning => true,
         Reason::RecordNotWritable
         | Reason::RecordDamaged
         | Reason::SelfTestFailed
         | Reason::StuckKey
         | Reason::ToneFailed
         | Reason::BatteryTooLow
-        | Reason::SelfTestRunning
         | Reason::NoBond
         | Reason::WrongPump
         | Reason::ViewerOnly

@@ -15,6 +15,7 @@ use pump_protocol::{
 use super::event::{Doubt, Event, Happened, LinkLoss, Moment, NothingBecause, Trouble, WallDoubt};
 use crate::{
     annunciation::{AlarmCondition, Change, Priority},
+    selftest::{Check, Checked, Finding},
     therapy::reason::{Inhibiting, Reason},
 };
 
@@ -35,6 +36,11 @@ pub(super) fn samples() -> Vec<Event> {
     let entry = HistoryEntry { seq: HistorySeq(11), at: start, event };
     let head = |count| AuditHead { count, hash: [0xA5; 32] };
     let every_reason = [Reason::Alarm(Inhibiting::Eos), Reason::WindowLimit, Reason::Lockout];
+    // One after the other, so that each check and each finding has its byte here.
+    let finding =
+        [Finding::Passed, Finding::Confirmed, Finding::Failed, Finding::Absent, Finding::Unconfirmed, Finding::Silent];
+    let findings =
+        Check::ALL.into_iter().zip(finding.into_iter().cycle()).map(|(check, finding)| Checked { check, finding });
     vec![
         Event::Started,
         Event::Closed,
@@ -103,6 +109,7 @@ pub(super) fn samples() -> Vec<Event> {
         Event::ConfigurationChanged,
         Event::Paired,
         Event::Pruned { until: 512, exported: 512, export_digest: [0x3C; 32] },
+        Event::SelfTested { findings: Bounded::filled_from(findings) },
     ]
 }
 

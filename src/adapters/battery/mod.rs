@@ -1,0 +1,181 @@
+//! How long this machine's battery lasts: by a gauge of the MAX17048 family on an I²C bus, or else by the kernel's word.
+//!
+//! # Promises
+//! - A reading that can't be true is refused and said, and what was believed before is counted down.
+//! - A gauge that is configured and never says anything true is told as such; it is not taken for a machine on mains.
+
+pub mod belief;
+pub mod max17048;
+pub mod supply;
+
+use std::{fmt, path::Path, time::Duration};
+
+use pump_core::remote::Input;
+use pump_protocol::clock::Uptime;
+use tokio::sync::mpsc;
+
+use self::{belief::Belief, max17048::Nonsense};
+use crate::shell::config::BatteryConfig;
+
+/// How often it is asked: twenty times in the quarter of an hour before which it must be told low, and one wake-up.
+const ASKED_EVERY: Duration = Duration::from_secs(45);
+
+/// A reading that can be true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// In thousandths of a percent, 0 to 100,000.
+    pub charge: u32,
+    /// How fast it empties, in thousandths of a percent an hour; `None` where nobody says.
+    pub draining: Option<u32>,
+    /// Whether it is charged, or needs no charging.
+    pub charging: bool,
+}
+
+/// Why a reading is not believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// There was none.
+    Unread(String),
+    /// It can't be true.
+    Nonsense(Nonsense),
+    /// It is too far from the one before, in percent.
+    Jump {
+        /// The one before.
+        from: u32,
+        /// This one.
+        to: u32,
+    },
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unread(why) => f.write_str(why),
+            Self::Nonsense(nonsense) => nonsense.fmt(f),
+            Self::Jump { from, to } => write!(f, "a jump from {from} to {to} %"),
+        }
+    }
+}
+
+/// Asks once; `None` if this machine has no battery that anybody could ask.
+pub fn ask(config: BatteryConfig) -> Option<Result<Reading, Refused>> {
+    ask_by(config, max17048::read, || supply::read(Path::new(supply::CLASS)))
+}
+
+/// A gauge that the kernel has taken for itself doesn't answer us; then the kernel does.
+fn ask_by(
+    config: BatteryConfig,
+    gauge: impl Fn(u8) -> Result<Reading, Refused>,
+    supply: impl Fn() -> Option<Result<Reading, Refused>>,
+) -> Option<Result<Reading, Refused>> {
+    match config.i2c_bus.map(gauge) {
+        Some(Err(Refused::Unread(why))) => Some(supply().unwrap_or(Err(Refused::Unread(why)))),
+        Some(read) => Some(read),
+        None => supply(),
+    }
+}
+
+// keeps R-DEV-08, R-ALM-12
+/// Tells the machine how long the battery lasts, until nobody listens. Ends at once where there is no battery.
+pub async fn watch(config: BatteryConfig, inputs: mpsc::Sender<Input>, uptime: impl Fn() -> Uptime) {
+    let asked = move || async move { tokio::task::spawn_blocking(move || ask(config)).await.ok().flatten() };
+    watch_by(Belief::new(config.full.get()), asked, inputs, uptime).await;
+}
+
+async fn watch_by<F: Future<Output = Option<Result<Reading, Refused>>>>(
+    mut belief: Belief,
+    asked: impl Fn() -> F,
+    inputs: mpsc::Sender<Input>,
+    uptime: impl Fn() -> Uptime,
+) {
+    let mut told = None;
+    let mut refused = None;
+    while let Some(reading) = asked().await {
+        let why = belief.take(reading, uptime()).err();
+        if let Some(why) = why.as_ref().filter(|_| why != refused) {
+            tracing::warn!(%why, "the battery's reading is not believed");
+        }
+        refused = why;
+        let left = belief.left(uptime());
+        if let Some(left) = left.filter(|left| told != Some(*left)) {
+            if inputs.send(Input::Battery { left }).await.is_err() {
+                return;
+            }
+            told = Some(left);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ASKED_EVERY) => {}
+            () = inputs.closed() => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, collections::VecDeque};
+
+    use pump_protocol::quantity::Millis;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const HALF: Reading = Reading { charge: 50_000, draining: None, charging: false };
+
+    fn unread() -> Refused {
+        Refused::Unread("no such bus".to_owned())
+    }
+
+    fn bus(i2c_bus: Option<u8>) -> BatteryConfig {
+        BatteryConfig { i2c_bus, ..BatteryConfig::default() }
+    }
+
+    #[test]
+    fn the_gauge_comes_first_and_the_kernel_stands_in_for_one_that_does_not_answer() {
+        let kernels = Reading { charge: 70_000, ..HALF };
+        assert_eq!(ask_by(bus(Some(1)), |_| Ok(HALF), || Some(Ok(kernels))), Some(Ok(HALF)));
+        assert_eq!(ask_by(bus(Some(1)), |_| Err(unread()), || Some(Ok(kernels))), Some(Ok(kernels)));
+        assert_eq!(ask_by(bus(Some(1)), |_| Err(unread()), || None), Some(Err(unread())), "absent is not on mains");
+        let nonsense = Refused::Nonsense(Nonsense::Silence);
+        assert_eq!(ask_by(bus(Some(1)), |_| Err(nonsense.clone()), || Some(Ok(kernels))), Some(Err(nonsense.clone())));
+        assert_eq!(ask_by(bus(None), |_| Ok(HALF), || None), None, "a machine on mains");
+    }
+
+    /// What the machine is told of these readings, one every 45 s.
+    async fn told(readings: Vec<Result<Reading, Refused>>) -> Vec<Option<Millis>> {
+        let (inputs, mut heard) = mpsc::channel(64);
+        let begun = Instant::now();
+        let uptime = || Uptime::from_millis(u64::try_from(begun.elapsed().as_millis()).unwrap());
+        let readings = RefCell::new(VecDeque::from(readings));
+        let asked = || std::future::ready(readings.borrow_mut().pop_front());
+        watch_by(Belief::new(Millis::from_hours(4)), asked, inputs, uptime).await;
+        let mut told = Vec::new();
+        while let Ok(Input::Battery { left }) = heard.try_recv() {
+            told.push(left);
+        }
+        told
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_machine_is_told_what_changes_and_never_more_for_nonsense() {
+        let full = Reading { charge: 100_000, ..HALF };
+        let told = told(vec![
+            Ok(HALF),
+            Ok(HALF),
+            Ok(Reading { charge: 49_000, ..HALF }),
+            Err(Refused::Nonsense(Nonsense::Silence)),
+            Ok(full),
+            Err(unread()),
+        ])
+        .await;
+        let minutes: Vec<u64> = told.iter().map(|left| left.unwrap().get() / 60_000).collect();
+        // proves R-ALM-12
+        assert!(minutes.is_sorted_by(|one, next| one >= next), "{minutes:?}");
+        assert_eq!(minutes, [120, 117, 116, 116, 115], "each 45 s without a belief is 45 s less");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gauge_that_never_says_anything_true_is_not_taken_for_mains() {
+        // proves R-DEV-08
+        assert_eq!(told(vec![Err(unread()), Err(Refused::Nonsense(Nonsense::Silence))]).await, []);
+    }
+}
