@@ -25,7 +25,7 @@ const RECORD: &str = "record.db";
 /// Anything that is done within the machine itself.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// A link that is found, made and shaken hands over, with the waits between attempts, in an emulated machine.
-pub(crate) const LINK_MAX: Duration = Duration::from_mins(2);
+pub(crate) const LINK_MAX: Duration = Duration::from_mins(1);
 /// The whole dose, its minute and a report after it.
 pub(crate) const DOSE_MAX: Duration = Duration::from_secs(130);
 
@@ -75,11 +75,8 @@ impl Bench {
     pub(crate) async fn stand_up(&mut self) -> anyhow::Result<()> {
         self.stack.stand_up().await?;
         for adapter in [self.stack.remotes().await?, self.stack.pumps().await?] {
-            for address in adapter.device_addresses().await? {
-                let device = adapter.device(address)?;
-                if device.is_connected().await? {
-                    device.disconnect().await?;
-                }
+            for device in connected(&adapter).await? {
+                device.disconnect().await?;
             }
         }
         empty(&self.place)
@@ -167,6 +164,13 @@ impl Bench {
         Ok(())
     }
 
+    /// Ends a case: so many given, in part, and not given, by both sides' accounts; then both, in good order.
+    pub(crate) async fn close(&self, mut pump: Pump, remote: Remote, came_of_it: [u32; 3]) -> anyhow::Result<String> {
+        self.agree(&mut pump, came_of_it).await?;
+        self.end(pump, remote).await?;
+        Ok(String::new())
+    }
+
     /// Pairs in an empty place, and keeps what that has left.
     pub(crate) async fn pair(&mut self) -> anyhow::Result<()> {
         self.unpaired().await?;
@@ -179,8 +183,7 @@ impl Bench {
         remote.shows("READY", LINK_MAX).await?;
         let bonded = self.bonds().await?;
         ensure!(bonded == [1, 1], "each side has one bond, but there are {bonded:?}");
-        ensure!(remote.program.quit("quit").await?, "the remote did not end in good order");
-        ensure!(pump.program.quit("quit").await?, "the pump did not end in good order");
+        self.end(pump, remote).await?;
         let place = PathBuf::from(format!("{PLACE}-paired"));
         empty(&place)?;
         copy(&self.place, &place)?;
@@ -208,15 +211,7 @@ impl Bench {
 
     /// The devices that are connected, seen from the pump's side.
     pub(crate) async fn connected(&self) -> anyhow::Result<Vec<Device>> {
-        let adapter = self.stack.pumps().await?;
-        let mut connected = Vec::new();
-        for address in adapter.device_addresses().await? {
-            let device = adapter.device(address)?;
-            if device.is_connected().await? {
-                connected.push(device);
-            }
-        }
-        Ok(connected)
+        connected(&self.stack.pumps().await?).await
     }
 
     /// Waits until the record holds such an event: the record's file tells nobody that it has grown, so it is read again.
@@ -328,6 +323,17 @@ impl Remote {
         self.program.pass_over();
         self.program.types(word).await
     }
+}
+
+async fn connected(adapter: &Adapter) -> anyhow::Result<Vec<Device>> {
+    let mut connected = Vec::new();
+    for address in adapter.device_addresses().await? {
+        let device = adapter.device(address)?;
+        if device.is_connected().await? {
+            connected.push(device);
+        }
+    }
+    Ok(connected)
 }
 
 async fn bonds(adapter: &Adapter) -> anyhow::Result<usize> {

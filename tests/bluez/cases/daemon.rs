@@ -10,7 +10,7 @@ use crate::{
 
 /// Before a dose: the next press is answered as if nothing had been.
 pub(crate) async fn killed_before(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
+    let (pump, mut remote) = bench.ready().await?;
     remote.program.pass_over();
     bench.stack.kill_bluetoothd().await?;
     remote.link("down", SOON).await?;
@@ -19,9 +19,7 @@ pub(crate) async fn killed_before(bench: &mut Bench) -> anyhow::Result<String> {
     remote.shows("READY", LINK_MAX).await?;
     remote.starts_a_dose().await?;
     remote.stops_it().await?;
-    bench.agree(&mut pump, [0, 1, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 1, 0]).await
 }
 
 /// While the pump is asked; which words were said by then is the machine's luck, and both sides must agree on it.
@@ -37,9 +35,7 @@ pub(crate) async fn killed_during(bench: &mut Bench) -> anyhow::Result<String> {
     bench.stack.start_bluetoothd().await?;
     remote.shows("DELIVERING", LINK_MAX).await?;
     remote.stops_it().await?;
-    bench.agree(&mut pump, [0, 1, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 1, 0]).await
 }
 
 /// As soon as the remote begins to ask: before PREPARE, between the two, or after COMMIT, as it happens.
@@ -59,7 +55,7 @@ pub(crate) async fn killed_anywhere(bench: &mut Bench) -> anyhow::Result<String>
 
 /// While the dose goes in.
 pub(crate) async fn killed_after(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
+    let (pump, mut remote) = bench.ready().await?;
     remote.starts_a_dose().await?;
     remote.program.pass_over();
     bench.stack.kill_bluetoothd().await?;
@@ -68,22 +64,18 @@ pub(crate) async fn killed_after(bench: &mut Bench) -> anyhow::Result<String> {
     remote.link("up", LINK_MAX).await?;
     remote.shows("DELIVERING", LINK_MAX).await?;
     remote.stops_it().await?;
-    bench.agree(&mut pump, [0, 1, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 1, 0]).await
 }
 
 /// The remote's radio is switched off and on again, and then the pump's.
 pub(crate) async fn adapters(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
+    let (pump, mut remote) = bench.ready().await?;
     let (remotes, pumps) = (bench.stack.remotes().await?, bench.stack.pumps().await?);
     for adapter in [remotes, pumps] {
         off_and_on(&adapter, &mut remote).await?;
     }
     remote.shows("READY", LINK_MAX).await?;
-    bench.agree(&mut pump, [0, 0, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 0, 0]).await
 }
 
 async fn off_and_on(adapter: &Adapter, remote: &mut Remote) -> anyhow::Result<()> {

@@ -11,9 +11,7 @@ pub(crate) async fn prepared(bench: &mut Bench) -> anyhow::Result<String> {
     remote.program.kill().await?;
     let mut remote = bench.remote()?;
     remote.comes_to("NOT GIVEN", LINK_MAX).await?;
-    bench.agree(&mut pump, [0, 0, 1]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 0, 1]).await
 }
 
 /// After COMMIT has left, which the pump has executed.
@@ -26,34 +24,28 @@ pub(crate) async fn committed(bench: &mut Bench) -> anyhow::Result<String> {
     let mut remote = bench.remote()?;
     remote.comes_to("DELIVERING", LINK_MAX).await?;
     remote.stops_it().await?;
-    bench.agree(&mut pump, [0, 1, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 1, 0]).await
 }
 
 /// While the dose goes in.
 pub(crate) async fn accepted(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
+    let (pump, mut remote) = bench.ready().await?;
     remote.starts_a_dose().await?;
     remote.program.kill().await?;
     let mut remote = bench.remote()?;
     remote.comes_to("DELIVERING", LINK_MAX).await?;
     remote.stops_it().await?;
-    bench.agree(&mut pump, [0, 1, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 1, 0]).await
 }
 
 /// When everything is settled and nobody has read it.
 pub(crate) async fn settled(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
+    let (pump, mut remote) = bench.ready().await?;
     remote.starts_a_dose().await?;
     remote.stops_it().await?;
     remote.program.kill().await?;
     let mut remote = bench.remote()?;
     remote.link("up", LINK_MAX).await?;
     remote.shows("GIVEN IN PART", LINK_MAX).await?;
-    bench.agree(&mut pump, [0, 1, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 1, 0]).await
 }
