@@ -4,7 +4,7 @@ use anyhow::ensure;
 use bluer::Adapter;
 
 use crate::{
-    bench::{Bench, LINK_MAX, Pump, Remote, SOON},
+    bench::{Bench, LINK_MAX, Remote, SOON},
     stack::until_powered,
 };
 
@@ -29,7 +29,7 @@ pub(crate) async fn killed_during(bench: &mut Bench) -> anyhow::Result<String> {
     pump.fault("drop commit after").await?;
     remote.types("hold").await?;
     remote.comes_to("ASKING", LINK_MAX).await?;
-    until_asked(&mut pump).await?;
+    pump.is_struck().await?;
     bench.stack.kill_bluetoothd().await?;
     remote.shows("NOT SURE", SOON).await?;
     bench.stack.start_bluetoothd().await?;
@@ -84,17 +84,6 @@ async fn off_and_on(adapter: &Adapter, remote: &mut Remote) -> anyhow::Result<()
     adapter.set_powered(true).await?;
     tokio::time::timeout(SOON, until_powered(adapter, true)).await??;
     remote.link("up", LINK_MAX).await.map(drop)
-}
-
-/// Waits until the pump has begun a bolus: its history is asked, because the pump says nothing by itself.
-async fn until_asked(pump: &mut Pump) -> anyhow::Result<()> {
-    let asking = async {
-        while !pump.has("asked for by remote").await? {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(SOON, asking).await?
 }
 
 /// Waits for whatever came of a request, and stops a dose that goes in.

@@ -20,7 +20,7 @@ pub(crate) async fn end_to_end(bench: &mut Bench) -> anyhow::Result<String> {
 
 /// After a dose that was stopped a press brings nothing: the record says why, and the pump hears of nothing.
 pub(crate) async fn lockout(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
+    let (pump, mut remote) = bench.ready().await?;
     remote.starts_a_dose().await?;
     remote.stops_it().await?;
     remote.types("back").await?;
