@@ -6,7 +6,7 @@ LICENSE = "GPL-3.0-only"
 require pump-remote-image.inc
 
 IMAGE_FEATURES += "ssh-server-openssh allow-root-login"
-IMAGE_INSTALL += "i2c-tools libgpiod-tools strace systemd-networkd"
+IMAGE_INSTALL += "i2c-tools strace systemd-networkd"
 BAD_RECOMMENDATIONS:remove = "systemd-networkd"
 IMAGE_FSTYPES = "wic.bz2 wic.bmap"
 
