@@ -13,7 +13,6 @@ const CARD: &str = "yocto-layer/meta-pump-remote-bsp/files/wic/pump-remote-ab.wk
 const BOOT: &str = "yocto-layer/meta-pump-remote-bsp/recipes-bsp/rpi-u-boot-scr/files/boot.cmd.in";
 const U_BOOT: &str = "yocto-layer/meta-pump-remote-bsp/recipes-bsp/u-boot/files/pump-remote-board";
 const SLOTS: &str = "yocto-layer/meta-pump-remote/recipes-core/rauc/files/system.conf";
-const RAUC_CONF: &str = "yocto-layer/meta-pump-remote/recipes-core/rauc/rauc-conf.bbappend";
 const DISTRO: &str = "yocto-layer/meta-pump-remote/conf/distro/pump-remote-os.conf";
 const PASSWD: &str = "yocto-layer/meta-pump-remote/files/pump-remote-passwd";
 const GROUP: &str = "yocto-layer/meta-pump-remote/files/pump-remote-group";
@@ -194,7 +193,7 @@ fn card_boot_script_and_update_mean_the_same_slots() {
     assert!(boot.contains("root=PARTUUID=@@DISK_ID@@-0${part} "), "{BOOT}");
     assert!(boot.contains("rauc.slot=${slot}"), "{BOOT} doesn't tell RAUC which slot it is");
     assert!(text(CARD).contains("--ptable msdos --diskid 0x${PUMP_REMOTE_DISK_ID}"), "{CARD}");
-    assert_eq!(value(BOARD, "PUMP_REMOTE_DISK_ID"), value(RAUC_CONF, "PUMP_REMOTE_DISK_ID"));
+    assert_eq!(value(BOARD, "PUMP_REMOTE_DISK_ID"), value(DISTRO, "PUMP_REMOTE_DISK_ID"));
 
     for line in ["bundle-formats=-plain", "check-purpose=codesign", "min-bundle-version=@VERSION@", "data-directory=/data/rauc"] {
         assert!(slots.lines().any(|known| known == line), "{SLOTS}: no {line}");

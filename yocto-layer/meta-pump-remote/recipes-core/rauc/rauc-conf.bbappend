@@ -3,7 +3,7 @@ FILESEXTRAPATHS:prepend:pump-remote-os := "${THISDIR}/files:"
 
 SRC_URI:append:pump-remote-os = " file://data.conf"
 
-PUMP_REMOTE_DISK_ID ?= "70756d70"
+PACKAGE_ARCH:pump-remote-os = "${MACHINE_ARCH}"
 
 do_install:append:pump-remote-os() {
     sed -i -e 's/@MACHINE@/${MACHINE}/' -e 's/@VERSION@/${DISTRO_VERSION}/' \
@@ -15,4 +15,3 @@ do_install:append:pump-remote-os() {
 }
 
 FILES:${PN}:append:pump-remote-os = " ${sysconfdir}/rauc ${systemd_system_unitdir}/rauc.service.d"
-PACKAGE_ARCH:pump-remote-os = "${MACHINE_ARCH}"

@@ -1,6 +1,6 @@
+# nooelint: oelint.file.underscores,oelint.var.mandatoryvar.SRC_URI - no version but the distribution's, no sources but the image
 SUMMARY = "An update for the remote's system"
 DESCRIPTION = "The image for the slot that is not running, signed. Key and certificate come from outside: RAUC_KEY_FILE and RAUC_CERT_FILE"
-HOMEPAGE = "https://rauc.io"
 LICENSE = "GPL-3.0-only"
 
 inherit bundle

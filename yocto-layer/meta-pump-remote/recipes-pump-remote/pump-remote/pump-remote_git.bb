@@ -1,7 +1,6 @@
 SUMMARY = "A patient's remote for an implanted intrathecal pump"
 DESCRIPTION = "Asks the pump for a demand dose, keeps the lockout beside it, and keeps a record that a clinic can trust; \
 with the units, users, rules and mounts that it needs"
-HOMEPAGE = "https://www.raspberrypi.com"
 SECTION = "base"
 LICENSE = "GPL-3.0-only"
 LIC_FILES_CHKSUM = "file://LICENSE;md5=1ebbd3e34237af26da5dc08a4e440464"
@@ -12,7 +11,12 @@ PV = "0.1.0+git"
 
 require pump-remote-crates.inc
 
-SRC_URI += " \
+# The repository that this layer lies in, at its HEAD: what is not committed is not built.
+# From elsewhere: PUMP_REMOTE_GIT = "git://example.org/pump-remote.git;protocol=https;branch=main", with a PUMP_REMOTE_REV.
+PUMP_REMOTE_GIT ?= "git://${@os.path.realpath(d.getVar('THISDIR') + '/../../../..')};protocol=file;nobranch=1;usehead=1"
+PUMP_REMOTE_REV ?= "${AUTOREV}"
+
+SRC_URI += "\
     ${PUMP_REMOTE_GIT} \
     file://volatile.conf \
     file://emergency.conf \
@@ -57,9 +61,8 @@ do_install:append() {
     chown pump-remote:pump-remote ${D}/data/pump-remote
 }
 
-FILES:${PN} += " \
+FILES:${PN} += "\
     /data \
-    ${localstatedir} \
     ${nonarch_libdir}/sysctl.d \
     ${nonarch_libdir}/sysusers.d \
     ${nonarch_libdir}/tmpfiles.d \
