@@ -15,6 +15,7 @@ pub mod simulated;
 pub mod slint;
 pub mod socket;
 pub mod sqlite;
+pub mod systemd;
 
 use std::{future::Future, io};
 

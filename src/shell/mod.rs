@@ -25,7 +25,10 @@ use self::{
     link::{LinkEvent, LinkOrder, SessionNo},
     recorder::RecordOrder,
 };
-use crate::adapters::clock::Clock;
+use crate::adapters::{
+    clock::Clock,
+    systemd::{FIRST_PAGE, Round},
+};
 
 // keeps R-DEV-03
 /// The most inputs of one kind that wait: a burst of touches, or of pages of history.
@@ -58,6 +61,10 @@ pub struct Ports {
     pub record_path: PathBuf,
     /// Ends the loop.
     pub close: oneshot::Receiver<()>,
+    /// The watchdog's rounds: one that comes here is a turn.
+    pub rounds: watch::Receiver<Round>,
+    /// Where a round goes on to, once the loop has turned.
+    pub turned: watch::Sender<Round>,
     /// The clocks.
     pub clock: Clock,
 }
@@ -79,6 +86,10 @@ pub struct Ends {
     pub record_orders: mpsc::Receiver<RecordOrder>,
     /// Ends the loop.
     pub close: oneshot::Sender<()>,
+    /// For the watchdog's rounds.
+    pub rounds: watch::Sender<Round>,
+    /// The rounds that the loop has turned in.
+    pub turned: watch::Receiver<Round>,
 }
 
 impl Ports {
@@ -91,6 +102,8 @@ impl Ports {
         let (answering, answers) = mpsc::channel(WAITING_MAX);
         let (record_orders, record_order) = mpsc::channel(1);
         let (close, closed) = oneshot::channel();
+        let (round, rounds) = watch::channel(FIRST_PAGE);
+        let (turn, turned) = watch::channel(FIRST_PAGE);
         let ends = Ends {
             intents,
             screens,
@@ -99,6 +112,8 @@ impl Ports {
             answering: answering.clone(),
             record_orders: record_order,
             close,
+            rounds: round,
+            turned,
         };
         let ports = Self {
             intents: intent,
@@ -110,6 +125,8 @@ impl Ports {
             record_orders,
             record_path,
             close: closed,
+            rounds,
+            turned: turn,
             clock,
         };
         (ports, ends)
@@ -167,6 +184,7 @@ impl Shell {
             Some(intent) = self.ports.intents.recv() => return Some(Input::Intent(intent)),
             Some(event) = self.ports.link_events.recv() => event,
             Some(answer) = self.ports.answers.recv() => return Some(answer),
+            Ok(()) = self.ports.rounds.changed() => return Some(Input::Tick),
             () = sleep => return Some(Input::Tick),
         };
         Some(match event {
@@ -205,6 +223,9 @@ impl Shell {
             }
             changed
         });
+        // Behind the screen: whoever shows both has the newer one when the round comes.
+        let round = *self.ports.rounds.borrow();
+        self.ports.turned.send_if_modified(|passed| std::mem::replace(passed, round) != round);
     }
 
     fn perform(&mut self, output: Output, now: Now) {

@@ -24,6 +24,7 @@ use pump_remote::{
         simulated::{Host, InProcess, SharedHost},
         socket::Socket,
         sqlite::{Opened, Opening, Store, TailVerdict},
+        systemd::Round,
     },
     shell::{
         self, Ports, link,
@@ -75,6 +76,10 @@ pub(crate) struct Running {
     pub(crate) intents: mpsc::Sender<Intent>,
     /// Ends it.
     pub(crate) close: oneshot::Sender<()>,
+    /// For the watchdog's rounds.
+    pub(crate) rounds: watch::Sender<Round>,
+    /// The rounds that the loop has turned in; whoever shows the pages passes them back.
+    pub(crate) turned: watch::Receiver<Round>,
     /// Ends when it has ended.
     pub(crate) ended: JoinHandle<()>,
     /// Its clocks.
@@ -153,7 +158,8 @@ pub(crate) async fn start(
     let recorder = recorder::serve(opened.store, ends.record_orders, ends.answering, clock.clone(), Room::OF_A_CARD);
     let ended = tokio::spawn(run(remote, ports, tokio::spawn(recorder), host.clone(), clock.clone()));
     let (screens, intents, close) = (ends.screens, ends.intents, ends.close);
-    Ok(Running { first, screens, intents, close, ended, clock, host, record, _lock: lock })
+    let (rounds, turned) = (ends.rounds, ends.turned);
+    Ok(Running { first, screens, intents, close, rounds, turned, ended, clock, host, record, _lock: lock })
 }
 
 /// Runs the loop to its end, and then what must outlive it.

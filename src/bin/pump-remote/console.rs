@@ -19,11 +19,14 @@ use pump_core::screen::{
     Caregiver, Control, DeliveryView, Face, Intent, Level, LinkHealth, NotGiven, Screen, Source, Stop, Visit,
 };
 use pump_protocol::quantity::Dose;
-use pump_remote::shell::hand_over;
+use pump_remote::{
+    adapters::systemd::{self, FIRST_PAGE},
+    shell::hand_over,
+};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     signal::unix::{SignalKind, signal},
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, sleep},
 };
 
@@ -38,11 +41,14 @@ const STOP_HELD: Duration = Duration::from_millis(700);
 
 /// Runs until told to quit, or to end.
 pub(crate) async fn serve(running: Running) -> anyhow::Result<()> {
-    let Running { mut screens, intents, close, ended, .. } = running;
+    let Running { mut screens, intents, close, mut turned, rounds, ended, .. } = running;
     let mut words = BufReader::new(tokio::io::stdin()).lines();
     let mut terminated = signal(SignalKind::terminate())?;
     let mut said = Said::default();
     said.say(&screens.borrow_and_update())?;
+    let (shown, back) = watch::channel(FIRST_PAGE);
+    tokio::spawn(systemd::keep(systemd::PAGES, rounds, back));
+    shown.send_replace(FIRST_PAGE);
     loop {
         tokio::select! {
             changed = screens.changed() => {
@@ -66,9 +72,13 @@ pub(crate) async fn serve(running: Running) -> anyhow::Result<()> {
                     Some(_) | None => eprintln!("pump-remote: no such word; hold, stop, look, back, wake, digit 0 to 9 and quit are"),
                 },
             },
+            Ok(()) = turned.changed() => {
+                shown.send_replace(*turned.borrow_and_update());
+            }
             _ = terminated.recv() => break,
         }
     }
+    systemd::stopping();
     // Already gone: the loop has ended by itself.
     let _ = close.send(());
     ended.await.context("the remote did not end in good order")
