@@ -34,8 +34,8 @@ use self::{
     cases::{CASES, Case, Set},
 };
 
-/// The longest that one case may take.
-const CASE_MAX: Duration = Duration::from_mins(5);
+/// The longest that one case may take: a hundred connections, with the longest wait before each. Waiting costs the machine nothing.
+const CASE_MAX: Duration = Duration::from_mins(45);
 
 /// Drives the bench in the emulated machine.
 #[derive(Debug, Parser)]

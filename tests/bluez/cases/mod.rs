@@ -1,6 +1,7 @@
 //! The cases, in the order in which they are run.
 
 mod cut;
+mod cycles;
 mod daemon;
 mod dose;
 mod figures;
@@ -75,5 +76,6 @@ cases! {
     "a pump that says nothing", Long, hostile::mute;
     "a pump that answers late", Short, hostile::late;
     "a pump whose table goes and comes back", Short, hostile::table;
-    "bare exchanges", Long, figures::bare;
+    "a hundred connections", Long, cycles::hundred;
+    "figures beside bare exchanges", Long, figures::beside_bare;
 }
