@@ -17,6 +17,7 @@ pub mod simulated;
 #[cfg(feature = "display")]
 pub mod slint;
 pub mod socket;
+pub mod sound;
 pub mod sqlite;
 pub mod touch;
 

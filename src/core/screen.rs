@@ -17,7 +17,7 @@ use pump_protocol::{
 };
 
 use crate::{
-    annunciation::{AlarmCondition, Priority, Signals},
+    annunciation::{AlarmCondition, Priority, Signals, signal::QuietHours},
     audit::event::WallDoubt,
     selftest::{CHECKS, Finding, Question},
     therapy::{change::Change, reason::Reason, reservoir::ReservoirLevel},
@@ -469,6 +469,8 @@ pub enum Intent {
     Visit(Visit),
     /// What stands on the page has been read, or is left.
     Seen,
+    /// Let low alarms and the ready cue rest at these hours; at none.
+    Quiet(Option<QuietHours>),
     /// Somebody is here: ask the pump now.
     Wake,
     /// Test this remote now.

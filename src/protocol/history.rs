@@ -121,6 +121,19 @@ pub enum BolusEnd {
     Alarm,
 }
 
+impl BolusEnd {
+    /// All of them, the whole dose first.
+    pub const ALL: [Self; 7] = [
+        Self::Complete,
+        Self::Cancelled,
+        Self::PumpStopped,
+        Self::MotorStall,
+        Self::Reset,
+        Self::EmptyReservoir,
+        Self::Alarm,
+    ];
+}
+
 impl Delivered {
     /// Exactly this much.
     pub const fn exactly(dose: Dose) -> Self {

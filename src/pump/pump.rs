@@ -13,7 +13,7 @@ use pump_protocol::{
     clock::{CivilTime, PumpTime, WallTime},
     history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
     message::{BolusRef, DenyReasons, StatusChanged},
-    prescription::{BasalSegment, Prescription, Programmed, WindowDoseLimit},
+    prescription::{ALLOTMENT_MAX, BasalSegment, Prescription, Programmed, WindowDoseLimit},
     quantity::{BasalRate, Concentration, Dose, Millis, Volume},
     report::{AnnunciationKind, Delivery, PrescriptionStamp, PumpReport, RunningBolus},
     wire::{Bounded, Text},
@@ -115,6 +115,23 @@ impl Setup {
     pub fn demonstration_at(wall: Option<WallTime>) -> Self {
         let setup = Self::demonstration();
         Self { civil: wall.map_or(setup.civil, WallTime::civil), ..setup }
+    }
+
+    /// The demonstration pump with the shortest lockout, the largest allotment and the quickest and smallest bolus, so that presses can
+    /// follow each other.
+    #[expect(clippy::missing_panics_doc, reason = "nothing here varies, and every test begins with it")]
+    pub fn hurried() -> Self {
+        let demonstration = Self::demonstration();
+        let programmed = Programmed {
+            bolus_duration: Millis::from_mins(1),
+            lockout_interval: Millis::from_mins(5),
+            allotment: ALLOTMENT_MAX,
+            demand_dose: Dose::from_micrograms(1),
+            window_limit: WindowDoseLimit { amount: Dose::from_micrograms(4000), window: Millis::from_hours(24) },
+            ..demonstration.prescription.programmed().clone()
+        };
+        let prescription = Prescription::check(programmed).expect("48 mcg and the basal are within 4000 mcg");
+        Self { prescription, ..demonstration }
     }
 }
 

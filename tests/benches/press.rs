@@ -20,8 +20,7 @@ use pump_core::{
 use pump_protocol::{
     clock::BootId,
     message::{AuditHead, Command, KeyFingerprint, Nonce, Reply, Role},
-    prescription::{Prescription, Programmed, WindowDoseLimit},
-    quantity::{Dose, Millis},
+    quantity::Millis,
     wire::Text,
 };
 use pump_remote::{
@@ -106,7 +105,7 @@ impl Bench {
         let Ends { intents, screens, link_events: events, link_orders: orders, close, .. } = ends;
         tokio::spawn(recorder::serve(store, ends.record_orders, ends.answering, clock.clone(), Room::OF_A_CARD));
         tokio::spawn(shell::run(remote, ports));
-        let mut pump = Pump::new(setup()?);
+        let mut pump = Pump::new(Setup::hurried());
         pump.session_opened(KEY);
         events.send(LinkEvent::Up(SESSION)).await?;
         let pump_at = clock.now().uptime;
@@ -195,20 +194,6 @@ impl Bench {
         self.pump_at = now;
         self.pump.handle(KEY, Role::Patient, command, Nonce([9; 16]))
     }
-}
-
-/// The demonstration pump with the shortest lockout and the largest allotment, so that presses can follow each other.
-fn setup() -> anyhow::Result<Setup> {
-    let demonstration = Setup::demonstration();
-    let programmed = Programmed {
-        bolus_duration: Millis::from_mins(1),
-        lockout_interval: Millis::from_mins(5),
-        allotment: 48,
-        demand_dose: Dose::from_micrograms(1),
-        window_limit: WindowDoseLimit { amount: Dose::from_micrograms(4000), window: Millis::from_hours(24) },
-        ..demonstration.prescription.programmed().clone()
-    };
-    Ok(Setup { prescription: Prescription::check(programmed)?, ..demonstration })
 }
 
 async fn bare_record(dir: &Path) -> anyhow::Result<Store> {

@@ -17,7 +17,7 @@ use std::{
 };
 
 use pump_core::{
-    annunciation::AlarmCondition,
+    annunciation::{AlarmCondition, signal::QuietHours},
     audit::{
         chain::KEPT_LEN_MAX,
         event::{LinkLoss, Trouble},
@@ -255,6 +255,7 @@ impl<'a> Bench<'a> {
             8 | 9 => Intent::Acknowledge(self.chance.pick(&AlarmCondition::ALL)),
             10..=14 => Intent::Digit(self.chance.pick(&[0, 0, 0, 9, 10, 255])),
             15 => Intent::EraseDigit,
+            16 => Intent::Quiet(QuietHours::new(self.chance.pick(&[0, 600, 1440]), self.chance.pick(&[0, 1, 1439]))),
             _ => Intent::Touch {
                 control: self.chance.pick(&[Control::Dose, Control::Dose, Control::Dose, Control::Stop]),
                 level: if self.chance.one_in(20) { Level::Released } else { Level::Pressed },

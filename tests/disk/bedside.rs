@@ -15,7 +15,7 @@ use pump_protocol::{
     wire::{decode, encode},
 };
 use pump_remote::adapters::sqlite::{Verification, View};
-use simulated_pump::Pump;
+use simulated_pump::{Pump, Setup};
 
 use crate::{
     OURS,
@@ -82,11 +82,11 @@ pub struct Counts {
     pub doses: u64,
 }
 
-impl Bedside {
+impl Default for Bedside {
     /// A pump that has given nothing yet.
-    pub fn new() -> anyhow::Result<Self> {
-        Ok(Self {
-            pump: Pump::new(crate::pump()?),
+    fn default() -> Self {
+        Self {
+            pump: Pump::new(Setup::hurried()),
             pump_at_ms: None,
             grants: 0,
             durable: None,
@@ -97,9 +97,11 @@ impl Bedside {
             refusing: false,
             may_prune: false,
             counts: Counts::default(),
-        })
+        }
     }
+}
 
+impl Bedside {
     /// What is known to be durable.
     pub const fn durable(&self) -> Option<&Durable> {
         self.durable.as_ref()

@@ -18,14 +18,8 @@ pub mod bedside;
 pub mod told;
 
 use pump_core::audit::RecordId;
-use pump_protocol::{
-    message::KeyFingerprint,
-    prescription::{Prescription, Programmed, WindowDoseLimit},
-    quantity::{Dose, Millis},
-    wire::Text,
-};
+use pump_protocol::{message::KeyFingerprint, wire::Text};
 use pump_remote::adapters::sqlite::Opening;
-use simulated_pump::Setup;
 
 /// The writer's key, as the pump knows it.
 pub const OURS: KeyFingerprint = KeyFingerprint([1; 8]);
@@ -35,19 +29,5 @@ pub const RECORD: &str = "record.db";
 /// What a record is opened with: always the same pump and the same key, and a new name for a new one.
 pub fn opening(new_id: [u8; 16]) -> anyhow::Result<Opening> {
     let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
-    Ok(Opening { serial: Text::new("SIM-0001")?, key, new_id: RecordId(new_id) })
-}
-
-/// The demonstration pump with the shortest lockout and the largest allotment, so that presses can follow each other.
-pub fn pump() -> anyhow::Result<Setup> {
-    let demonstration = Setup::demonstration();
-    let programmed = Programmed {
-        bolus_duration: Millis::from_mins(1),
-        lockout_interval: Millis::from_mins(5),
-        allotment: 48,
-        demand_dose: Dose::from_micrograms(1),
-        window_limit: WindowDoseLimit { amount: Dose::from_micrograms(4000), window: Millis::from_hours(24) },
-        ..demonstration.prescription.programmed().clone()
-    };
-    Ok(Setup { serial: Text::new("SIM-0001")?, prescription: Prescription::check(programmed)?, ..demonstration })
+    Ok(Opening { serial: Text::new("SIM-000042")?, key, new_id: RecordId(new_id) })
 }

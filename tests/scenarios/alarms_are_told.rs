@@ -5,7 +5,7 @@
 //! Post: it stands while its cause lasts, seen or not; the pump learns once a session what was seen; no silence lasts.
 
 use pump_core::{
-    annunciation::{AlarmCondition, Change},
+    annunciation::{AlarmCondition, Change, signal::QuietHours},
     audit::event::{Event, Trouble},
     remote::Input,
     screen::{Face, Intent},
@@ -260,4 +260,29 @@ fn what_is_wrong_with_the_remote_itself_is_an_alarm_too() {
         // proves R-ALM-15
         assert!(alarms(&world).contains(&condition), "{condition}: {:?}", alarms(&world));
     }
+}
+
+#[test]
+fn in_quiet_hours_a_low_alarm_is_seen_and_not_heard_and_any_other_is_heard() {
+    let heard = |world: &World| world.screen().signals.expect("something is wrong").sound.is_some();
+    let mut world = World::ready();
+    let wall = world.now().wall.expect("the clock is set");
+    let minute = (wall.unix_ms / 60_000 + i64::from(wall.utc_offset_min)) % (24 * 60);
+    let until = u16::try_from((minute + 90) % (24 * 60)).expect("a minute of the day");
+    let from = u16::try_from((minute + 24 * 60 - 90) % (24 * 60)).expect("a minute of the day");
+    world.say(Input::Battery { left: Some(mins(50)) });
+    assert_eq!(alarms(&world), [AlarmCondition::RemoteBatteryLow]);
+    assert!(heard(&world), "by day");
+    world.say(Input::Intent(Intent::Quiet(QuietHours::new(from, until))));
+    // proves R-ALM-19
+    assert!(!heard(&world), "by night");
+    assert!(world.screen().signals.is_some_and(|signals| signals.vibration.is_some()), "felt");
+    world.set_wall(None);
+    // proves R-ALM-19
+    assert!(heard(&world), "nobody knows what time it is");
+    world.set_wall(Some(wall));
+    world.pump.stall();
+    world.pass(secs(3));
+    // proves R-ALM-19
+    assert!(alarms(&world).contains(&AlarmCondition::MotorStall) && heard(&world), "{:?}", alarms(&world));
 }

@@ -323,8 +323,13 @@ fn what_is_chosen_is_worn_at_once_and_told() {
         assert_ne!(before.as_bytes(), after.as_bytes(), "{id} changes what is seen");
         before = after;
     }
-    let expected =
-        Looks { language: Language::German, colours: Colours::Light, text: TextSize::Large, clock: ClockStyle::Twelve };
+    let expected = Looks {
+        language: Language::German,
+        colours: Colours::Light,
+        text: TextSize::Large,
+        clock: ClockStyle::Twelve,
+        ..Looks::default()
+    };
     // proves R-DSP-09, R-DSP-10, R-DSP-11
     assert_eq!(chosen.borrow().last(), Some(&expected));
     display.apply(&story::wait(Millis::from_mins(10)));

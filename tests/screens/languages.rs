@@ -75,8 +75,8 @@ fn places(text: &str) -> Vec<&str> {
 fn every_sentence_is_in_every_language() {
     let written = written();
     assert!(written.len() > 350, "only {} sentences were found", written.len());
-    for language in Language::ALL.into_iter().filter(|language| *language != Language::English) {
-        let catalogue = catalogue(language.code());
+    for language in Language::ALL.iter().copied().filter(|language| *language != Language::English) {
+        let catalogue = catalogue(language.word());
         let there: BTreeSet<_> = catalogue.keys().cloned().collect();
         let missing: Vec<_> = written.difference(&there).collect();
         // proves R-DSP-09
@@ -120,8 +120,8 @@ fn no_words_stand_on_a_page_that_were_never_handed_to_the_translators() {
 #[test]
 fn every_letter_is_in_the_type_family() {
     let mut letters: BTreeSet<char> = written().iter().flat_map(|(_, english)| english.chars()).collect();
-    for language in Language::ALL.into_iter().filter(|language| *language != Language::English) {
-        letters.extend(catalogue(language.code()).values().flat_map(|text| text.chars()));
+    for language in Language::ALL.iter().copied().filter(|language| *language != Language::English) {
+        letters.extend(catalogue(language.word()).values().flat_map(|text| text.chars()));
         letters.extend(language.name().chars());
     }
     for weight in ["Medium", "Bold"] {

@@ -341,8 +341,8 @@ fn dressed() -> Vec<(String, Looks)> {
         }
     }
     let large = Looks { text: TextSize::Large, ..Looks::default() };
-    let spoken = Language::ALL.into_iter().filter(|language| *language != Language::English);
-    all.extend(spoken.map(|language| (format!("dark-large-{}", language.code()), Looks { language, ..large })));
+    let spoken = Language::ALL.iter().copied().filter(|language| *language != Language::English);
+    all.extend(spoken.map(|language| (format!("dark-large-{}", language.word()), Looks { language, ..large })));
     all
 }
 

@@ -212,31 +212,6 @@ pub(crate) const REASONS: [Reason; 29] = [
 /// Out of reach, and more besides.
 const FAR: [Reason; 4] = [Reason::OutOfReach, Reason::ReportTooOld, Reason::HistoryNotImported, Reason::WindowLimit];
 
-pub(crate) const DENIALS: [DenyReason; 12] = [
-    DenyReason::Alarm,
-    DenyReason::BolusRunning,
-    DenyReason::LowReservoir,
-    DenyReason::Lockout,
-    DenyReason::Allotment,
-    DenyReason::WindowLimit,
-    DenyReason::DemandDosesOff,
-    DenyReason::PrescriptionChanged,
-    DenyReason::GrantLive,
-    DenyReason::NotPermitted,
-    DenyReason::IdUsed,
-    DenyReason::NoGrant,
-];
-
-pub(crate) const ENDS: [BolusEnd; 7] = [
-    BolusEnd::Complete,
-    BolusEnd::Cancelled,
-    BolusEnd::PumpStopped,
-    BolusEnd::MotorStall,
-    BolusEnd::Reset,
-    BolusEnd::EmptyReservoir,
-    BolusEnd::Alarm,
-];
-
 pub(crate) fn enter_code(entered: u8, wrong: bool) -> Screen {
     screen(Face::EnterCode { dose: DOSE, entered, wrong })
 }
@@ -461,7 +436,7 @@ fn one_by_one() -> Vec<(String, Screen)> {
     for reason in REASONS {
         all.push((format!("not-available-{reason:?}"), not_available(&[reason])));
     }
-    for reason in DENIALS {
+    for reason in DenyReason::ALL {
         all.push((format!("not-given-{reason:?}"), screen(Face::NotGiven(denied(reason, false)))));
     }
     for conditions in AlarmCondition::ALL.chunks(3) {
@@ -485,7 +460,7 @@ fn one_by_one() -> Vec<(String, Screen)> {
     ] {
         all.push((format!("not-given-{name}"), screen(Face::NotGiven(why))));
     }
-    for end in ENDS {
+    for end in BolusEnd::ALL {
         all.push((format!("given-in-part-{end:?}"), screen(in_part(12, 20, end))));
     }
     all

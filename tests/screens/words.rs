@@ -89,7 +89,7 @@ fn every_outcome_without_a_dose_says_why() {
         // proves R-REQ-18
         assert!(!advice.is_empty(), "{why:?} says what to do");
     }
-    assert_eq!(titles.len(), story::DENIALS.len() + 5);
+    assert_eq!(titles.len(), DenyReason::ALL.len() + 5);
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) struct Writing {
 
 impl Writing {
     pub(super) fn of(looks: Looks) -> Self {
-        Self { decimal: pump_ui::decimal_separator(looks.language.code()), clock: looks.clock }
+        Self { decimal: pump_ui::decimal_separator(looks.language.word()), clock: looks.clock }
     }
 
     // keeps R-DSP-02
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_decimal_is_written_as_the_language_does() {
-        for language in Language::ALL {
+        for &language in Language::ALL {
             let written = Writing::of(Looks { language, ..Looks::default() }).amount(Dose::from_nanograms(62_500));
             let expected = if language == Language::English { "62.5\u{a0}mcg" } else { "62,5\u{a0}mcg" };
             // proves R-DSP-14

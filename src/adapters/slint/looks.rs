@@ -1,4 +1,4 @@
-//! How the pages look and in which words they speak: the person's choice, kept in a file of its own.
+//! How the pages look, in which words they speak, and when they are heard: the person's choice, kept in a file of its own.
 //!
 //! # Promises
 //! - Nothing here changes what a page says about therapy: amounts, times and states are the same in every choice.
@@ -6,6 +6,7 @@
 
 use std::{fmt::Write as _, io, path::Path};
 
+use pump_core::{annunciation::signal::QuietHours, cues::Wishes};
 use serde::Deserialize;
 
 use crate::adapters::secret_file;
@@ -25,63 +26,117 @@ pub struct Looks {
     pub text: TextSize,
     /// How a time of day is written.
     pub clock: ClockStyle,
+    /// When low alarms and the ready cue are not heard.
+    pub quiet: Quiet,
+    /// Whether the end of a wait is told.
+    pub ready_cue: ReadyCue,
 }
 
-/// The languages that every sentence exists in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-pub enum Language {
-    /// English, in which the pages are written.
-    #[default]
-    #[serde(rename = "en")]
-    English,
-    /// German.
-    #[serde(rename = "de")]
-    German,
-    /// French.
-    #[serde(rename = "fr")]
-    French,
-    /// Spanish.
-    #[serde(rename = "es")]
-    Spanish,
-    /// Portuguese.
-    #[serde(rename = "pt")]
-    Portuguese,
+/// A choice: its words in the file, in the order in which they are offered; the first is the default.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $(#[$first_doc:meta])* $first:ident = $first_word:literal, $($(#[$each_doc:meta])* $each:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+        pub enum $name {
+            $(#[$first_doc])*
+            #[default]
+            #[serde(rename = $first_word)]
+            $first,
+            $($(#[$each_doc])* #[serde(rename = $word)] $each,)+
+        }
+
+        impl $name {
+            /// All of them, in the order in which they are offered.
+            pub const ALL: &'static [Self] = &[Self::$first, $(Self::$each),+];
+
+            /// Its word in the file.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    Self::$first => $first_word,
+                    $(Self::$each => $word,)+
+                }
+            }
+
+            /// The next one that is offered.
+            #[must_use]
+            pub fn next(self) -> Self {
+                let after = Self::ALL.iter().skip_while(|choice| **choice != self).nth(1);
+                after.copied().unwrap_or_default()
+            }
+        }
+    };
 }
 
-/// The colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Colours {
-    /// Light on dark: for the night, and the default.
-    #[default]
-    Dark,
-    /// Dark on light: for the day.
-    Light,
-    /// Black, white and few bright inks.
-    HighContrast,
+choice! {
+    /// The languages that every sentence exists in, by the code that their catalogues are named with.
+    Language {
+        /// English, in which the pages are written.
+        English = "en",
+        /// German.
+        German = "de",
+        /// French.
+        French = "fr",
+        /// Spanish.
+        Spanish = "es",
+        /// Portuguese.
+        Portuguese = "pt",
+    }
 }
 
-/// How large sentences are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TextSize {
-    /// As the pages are laid out.
-    #[default]
-    Normal,
-    /// A quarter larger, wherever there is room.
-    Large,
+choice! {
+    /// The colours.
+    Colours {
+        /// Light on dark: for the night, and the default.
+        Dark = "dark",
+        /// Dark on light: for the day.
+        Light = "light",
+        /// Black, white and few bright inks.
+        HighContrast = "high-contrast",
+    }
 }
 
-/// How a time of day is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-pub enum ClockStyle {
-    /// `18:40`
-    #[default]
-    #[serde(rename = "24h")]
-    TwentyFour,
-    /// `6:40 PM`
-    #[serde(rename = "12h")]
-    Twelve,
+choice! {
+    /// How large sentences are.
+    TextSize {
+        /// As the pages are laid out.
+        Normal = "normal",
+        /// A quarter larger, wherever there is room.
+        Large = "large",
+    }
+}
+
+choice! {
+    /// How a time of day is written.
+    ClockStyle {
+        /// `18:40`
+        TwentyFour = "24h",
+        /// `6:40 PM`
+        Twelve = "12h",
+    }
+}
+
+choice! {
+    /// When low alarms and the ready cue are not heard.
+    Quiet {
+        /// They are heard at any hour.
+        Never = "never",
+        /// For whoever goes to bed early.
+        Early = "21-6",
+        /// As most do.
+        Usual = "22-7",
+        /// For whoever goes to bed late.
+        Late = "23-8",
+    }
+}
+
+choice! {
+    /// Whether the end of a wait is told.
+    ReadyCue {
+        /// It is.
+        On = "on",
+        /// It is not.
+        Off = "off",
+    }
 }
 
 impl Looks {
@@ -101,38 +156,26 @@ impl Looks {
     /// Keeps the choice. On an error the one before stands.
     pub fn store(self, path: &Path) -> io::Result<()> {
         let mut text = String::new();
-        let (colours, size) = match (self.colours, self.text) {
-            (Colours::Dark, TextSize::Normal) => ("dark", "normal"),
-            (Colours::Dark, TextSize::Large) => ("dark", "large"),
-            (Colours::Light, TextSize::Normal) => ("light", "normal"),
-            (Colours::Light, TextSize::Large) => ("light", "large"),
-            (Colours::HighContrast, TextSize::Normal) => ("high-contrast", "normal"),
-            (Colours::HighContrast, TextSize::Large) => ("high-contrast", "large"),
-        };
-        let clock = if self.clock == ClockStyle::Twelve { "12h" } else { "24h" };
-        for (key, value) in [("language", self.language.code()), ("colours", colours), ("text", size), ("clock", clock)]
-        {
+        for (key, value) in [
+            ("language", self.language.word()),
+            ("colours", self.colours.word()),
+            ("text", self.text.word()),
+            ("clock", self.clock.word()),
+            ("quiet", self.quiet.word()),
+            ("ready_cue", self.ready_cue.word()),
+        ] {
             let _ = writeln!(text, "{key} = \"{value}\"");
         }
         secret_file::replace(path, &[text.as_bytes()])
     }
+
+    /// What the person wishes to hear.
+    pub fn wishes(self) -> Wishes {
+        Wishes { ready_cue: self.ready_cue == ReadyCue::On, quiet: self.quiet.hours() }
+    }
 }
 
 impl Language {
-    /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 5] = [Self::English, Self::German, Self::French, Self::Spanish, Self::Portuguese];
-
-    /// Its code, as its catalogue is named.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::German => "de",
-            Self::French => "fr",
-            Self::Spanish => "es",
-            Self::Portuguese => "pt",
-        }
-    }
-
     /// Its name in its own words.
     pub const fn name(self) -> &'static str {
         match self {
@@ -143,50 +186,16 @@ impl Language {
             Self::Portuguese => "Português",
         }
     }
-
-    /// The next one that is offered.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        match self {
-            Self::English => Self::German,
-            Self::German => Self::French,
-            Self::French => Self::Spanish,
-            Self::Spanish => Self::Portuguese,
-            Self::Portuguese => Self::English,
-        }
-    }
 }
 
-impl Colours {
-    /// The next ones that are offered.
-    #[must_use]
-    pub const fn next(self) -> Self {
+impl Quiet {
+    /// From when to when.
+    pub const fn hours(self) -> Option<QuietHours> {
         match self {
-            Self::Dark => Self::Light,
-            Self::Light => Self::HighContrast,
-            Self::HighContrast => Self::Dark,
-        }
-    }
-}
-
-impl TextSize {
-    /// The other one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        match self {
-            Self::Normal => Self::Large,
-            Self::Large => Self::Normal,
-        }
-    }
-}
-
-impl ClockStyle {
-    /// The other one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        match self {
-            Self::TwentyFour => Self::Twelve,
-            Self::Twelve => Self::TwentyFour,
+            Self::Never => None,
+            Self::Early => QuietHours::new(21 * 60, 6 * 60),
+            Self::Usual => QuietHours::new(22 * 60, 7 * 60),
+            Self::Late => QuietHours::new(23 * 60, 8 * 60),
         }
     }
 }
@@ -206,10 +215,30 @@ mod tests {
             looks.colours = looks.colours.next();
             looks.text = if turn % 7 == 0 { looks.text.next() } else { looks.text };
             looks.clock = if turn % 11 == 0 { looks.clock.next() } else { looks.clock };
+            looks.quiet = if turn % 13 == 0 { looks.quiet.next() } else { looks.quiet };
+            looks.ready_cue = if turn % 17 == 0 { looks.ready_cue.next() } else { looks.ready_cue };
             looks.store(&path).expect("room");
             let (read, error) = Looks::read(&path);
             assert!(read == looks && error.is_none(), "{looks:?} was read as {read:?}: {error:?}");
         }
+    }
+
+    #[test]
+    fn a_file_from_before_a_choice_was_offered_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("looks.toml");
+        std::fs::write(&path, "language = \"de\"\ncolours = \"light\"\ntext = \"large\"\nclock = \"12h\"\n")
+            .expect("room");
+        let (looks, error) = Looks::read(&path);
+        let (language, colours, text, clock) = (Language::German, Colours::Light, TextSize::Large, ClockStyle::Twelve);
+        assert!(looks == Looks { language, colours, text, clock, ..Looks::default() } && error.is_none(), "{looks:?}");
+    }
+
+    #[test]
+    fn every_choice_is_offered_and_the_first_comes_again() {
+        assert!(Language::ALL.iter().all(|language| language.next() != *language));
+        assert_eq!(Language::Portuguese.next(), Language::English);
+        assert!(Quiet::ALL.iter().all(|quiet| quiet.hours().is_some() == (*quiet != Quiet::Never)));
     }
 
     #[test]

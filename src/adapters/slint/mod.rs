@@ -20,7 +20,10 @@ use std::{
     rc::Rc,
 };
 
-use pump_core::screen::{Control, Face, Hold, Intent, Level, Screen, Source, Visit};
+use pump_core::{
+    annunciation::signal::QuietHours,
+    screen::{Control, Face, Hold, Intent, Level, Screen, Source, Visit},
+};
 use pump_ui::{
     Alarms, AppWindow, Card, CodeEntry, Destination, Going, Hands, HeldControl, Look, SelfTest, Settings, Theme,
     TouchLevel,
@@ -28,7 +31,7 @@ use pump_ui::{
 use slint::{ComponentHandle, PhysicalSize, PlatformError};
 
 use self::format::Writing;
-pub use self::looks::{ClockStyle, Colours, Language, Looks, TextSize};
+pub use self::looks::{ClockStyle, Colours, Language, Looks, Quiet, ReadyCue, TextSize};
 use crate::shell::config::CardConfig;
 
 /// A display, as far as the pages must know it.
@@ -55,11 +58,15 @@ impl Panel {
 pub struct Window {
     app: AppWindow,
     intents: Rc<dyn Fn(Intent)>,
-    shown: Rc<RefCell<Option<Screen>>>,
+    shown: Rc<Shown>,
     finger: Rc<Cell<Option<Control>>>,
-    models: Rc<apply::Models>,
-    looks: Rc<Cell<Looks>>,
-    choose: Rc<dyn Fn(Looks)>,
+}
+
+/// What is on the display, and how it looks.
+struct Shown {
+    screen: RefCell<Option<Screen>>,
+    looks: Cell<Looks>,
+    models: apply::Models,
 }
 
 /// Where a control is. Two screens with the same place show the same control under the same finger.
@@ -92,18 +99,19 @@ impl Window {
     ) -> Result<Self, PlatformError> {
         let app = AppWindow::new()?;
         let window = Self {
-            models: Rc::new(apply::Models::bind(&app)),
+            shown: Rc::new(Shown {
+                screen: RefCell::default(),
+                looks: Cell::default(),
+                models: apply::Models::bind(&app),
+            }),
             app,
             intents: Rc::new(intents),
-            shown: Rc::default(),
             finger: Rc::default(),
-            looks: Rc::default(),
-            choose: Rc::new(choose),
         };
         window.app.global::<Theme>().on_words_apart(|text| format::words_apart(&text));
         window.dress(Looks::default());
         window.listen();
-        window.listen_to_choices();
+        window.listen_to_choices(&Rc::new(choose));
         Ok(window)
     }
 
@@ -115,11 +123,7 @@ impl Window {
 
     /// Changes how everything looks and in which words it speaks, at once.
     pub fn dress(&self, looks: Looks) {
-        self.looks.set(looks);
-        wear(&self.app, looks);
-        if let Some(shown) = self.shown.borrow().as_ref() {
-            self.models.apply(&self.app, shown, Writing::of(looks));
-        }
+        self.shown.dress(&self.app, looks);
     }
 
     /// Whose remote this is, whom to call, what is implanted.
@@ -135,7 +139,7 @@ impl Window {
 
     /// Shows this screen, and redraws what is different.
     pub fn apply(&mut self, screen: &Screen) {
-        let before = self.shown.replace(Some(screen.clone()));
+        let before = self.shown.screen.replace(Some(screen.clone()));
         if before.as_ref() == Some(screen) {
             return;
         }
@@ -143,7 +147,7 @@ impl Window {
             self.throw_finger_off();
         }
         self.follow_hold(before.and_then(|shown| shown.hold), screen.hold);
-        self.models.apply(&self.app, screen, Writing::of(self.looks.get()));
+        self.shown.models.apply(&self.app, screen, Writing::of(self.shown.looks.get()));
     }
 
     /// Makes the window visible; [`Window::run`] then draws it.
@@ -158,7 +162,7 @@ impl Window {
 
     /// Where a control is, in pixels; `None` if the page shown has none.
     pub fn centre_of(&self, control: Control) -> Option<(f32, f32)> {
-        let shown = place(&self.shown.borrow().as_ref()?.face);
+        let shown = place(&self.shown.screen.borrow().as_ref()?.face);
         let hands = self.app.global::<Hands>();
         match (control, shown) {
             (Control::Dose, Place::Dose(_)) => Some((hands.get_dose_x(), hands.get_dose_y())),
@@ -217,18 +221,17 @@ impl Window {
 
     /// What is chosen on the page of settings is worn at once.
     // keeps R-DSP-09
-    fn listen_to_choices(&self) {
+    fn listen_to_choices(&self, choose: &Rc<impl Fn(Looks) + 'static>) {
         type Next = fn(Looks) -> Looks;
         let told = |next: Next| {
-            let (app, models, shown) = (self.app.as_weak(), Rc::clone(&self.models), Rc::clone(&self.shown));
-            let (worn, choose) = (Rc::clone(&self.looks), Rc::clone(&self.choose));
+            let (app, shown, choose) = (self.app.as_weak(), Rc::clone(&self.shown), Rc::clone(choose));
+            let intents = Rc::clone(&self.intents);
             move || {
-                let (Some(app), looks) = (app.upgrade(), next(worn.get())) else { return };
-                worn.set(looks);
-                wear(&app, looks);
-                if let Some(shown) = shown.borrow().as_ref() {
-                    models.apply(&app, shown, Writing::of(looks));
+                let (Some(app), looks) = (app.upgrade(), next(shown.looks.get())) else { return };
+                if looks.quiet != shown.looks.get().quiet {
+                    intents(Intent::Quiet(looks.quiet.hours()));
                 }
+                shown.dress(&app, looks);
                 choose(looks);
             }
         };
@@ -237,6 +240,8 @@ impl Window {
         settings.on_next_text(told(|looks| Looks { text: looks.text.next(), ..looks }));
         settings.on_next_colours(told(|looks| Looks { colours: looks.colours.next(), ..looks }));
         settings.on_next_clock(told(|looks| Looks { clock: looks.clock.next(), ..looks }));
+        settings.on_next_quiet(told(|looks| Looks { quiet: looks.quiet.next(), ..looks }));
+        settings.on_next_ready_cue(told(|looks| Looks { ready_cue: looks.ready_cue.next(), ..looks }));
     }
 
     /// The control under the finger is no longer what it was.
@@ -269,6 +274,16 @@ impl Window {
     }
 }
 
+impl Shown {
+    fn dress(&self, app: &AppWindow, looks: Looks) {
+        self.looks.set(looks);
+        wear(app, looks);
+        if let Some(screen) = self.screen.borrow().as_ref() {
+            self.models.apply(app, screen, Writing::of(looks));
+        }
+    }
+}
+
 // keeps R-DSP-10, R-DSP-11
 fn wear(app: &AppWindow, looks: Looks) {
     let theme = app.global::<Theme>();
@@ -281,9 +296,13 @@ fn wear(app: &AppWindow, looks: Looks) {
     let settings = app.global::<Settings>();
     settings.set_language(looks.language.name().into());
     settings.set_twelve_hours(looks.clock == ClockStyle::Twelve);
-    if let Err(missing) = slint::select_bundled_translation(looks.language.code()) {
+    let hours = looks.quiet.hours().map(QuietHours::minutes);
+    let at = |minute| Writing::of(looks).begins_at(minute);
+    settings.set_quiet(hours.map(|(from, to)| format!("{} – {}", at(from), at(to)).into()).unwrap_or_default());
+    settings.set_ready_cue(looks.ready_cue == ReadyCue::On);
+    if let Err(missing) = slint::select_bundled_translation(looks.language.word()) {
         // The pages speak English then.
-        tracing::error!(%missing, language = looks.language.code(), "a language is not in this program");
+        tracing::error!(%missing, language = looks.language.word(), "a language is not in this program");
     }
 }
 

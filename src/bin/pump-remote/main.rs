@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use pump_core::{
     audit::event::WallDoubt,
+    cues::Wishes,
     screen::{Face, Fault, Intent, LinkHealth, Screen, Visit},
     selftest::Condition,
 };
@@ -286,6 +287,17 @@ fn has_display() -> bool {
     cfg!(feature = "desktop") && (named("DISPLAY") || named("WAYLAND_DISPLAY"))
 }
 
+/// Alarms and cues through the speaker, where there is one.
+#[cfg(all(target_os = "linux", feature = "sound"))]
+fn start_sound(runtime: &Runtime, screens: watch::Receiver<Screen>, wishes: watch::Receiver<Wishes>) {
+    use pump_remote::adapters::sound;
+
+    runtime.spawn(sound::play(sound::speaker::Speaker::default(), screens, wishes));
+}
+
+#[cfg(not(all(target_os = "linux", feature = "sound")))]
+fn start_sound(_: &Runtime, _: watch::Receiver<Screen>, _: watch::Receiver<Wishes>) {}
+
 /// Shows the remote until its window is closed or the program is told to end.
 fn show(
     runtime: &Runtime,
@@ -300,7 +312,12 @@ fn show(
     if let Some(error) = unread {
         tracing::warn!(%error, "the chosen looks can't be read; the usual ones are shown");
     }
+    hand_over(&intents, Intent::Quiet(looks.quiet.hours()));
+    let (wish, wishes) = watch::channel(looks.wishes());
+    start_sound(runtime, screens.clone(), wishes);
     let keep = move |looks: Looks| {
+        // Where nothing can be heard nobody listens to wishes.
+        let _ = wish.send(looks.wishes());
         if let Err(error) = looks.store(&looks_file) {
             tracing::warn!(%error, "the chosen looks can't be kept; they last until the program ends");
         }

@@ -7,7 +7,10 @@
 //! - A high condition that nobody has acknowledged always shines and vibrates, and sounds unless the sound is paused.
 //! - At night a low condition neither sounds nor comes back until the morning; it is seen, and felt once.
 
-use pump_protocol::{clock::Uptime, quantity::Millis};
+use pump_protocol::{
+    clock::{Uptime, WallTime},
+    quantity::Millis,
+};
 
 use super::{priority::Priority, standing::Standing};
 
@@ -21,6 +24,13 @@ pub const LOW_TOLD_FOR: Millis = Millis::from_secs(20);
 pub struct Surroundings {
     /// Whether the patient asked not to be disturbed at this hour. Only low conditions respect it.
     pub quiet_hours: bool,
+}
+
+/// When the person is not to be disturbed, by the wall clock: from one minute of the day to another, over midnight or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct QuietHours {
+    from_minute: u16,
+    to_minute: u16,
 }
 
 /// What is played at one moment.
@@ -157,6 +167,30 @@ pub const MEDIUM_VIBRATION: Vibration =
 /// One short pulse.
 pub const LOW_VIBRATION: Vibration =
     Vibration { pulses: 1, pulse_ms: 150, spacing_ms: 0, interval_ms: LOW_INTERVAL_MS };
+
+impl QuietHours {
+    const DAY_MIN: u16 = 24 * 60;
+
+    /// From one minute of the day, 0 to 1439, to another, not counting that; `None` if there are no such minutes, or none
+    /// between them.
+    pub const fn new(from_minute: u16, to_minute: u16) -> Option<Self> {
+        let fits = from_minute < Self::DAY_MIN && to_minute < Self::DAY_MIN && from_minute != to_minute;
+        if fits { Some(Self { from_minute, to_minute }) } else { None }
+    }
+
+    /// The minutes of the day at which they begin and end.
+    pub const fn minutes(self) -> (u16, u16) {
+        (self.from_minute, self.to_minute)
+    }
+
+    /// Whether they hold at this moment.
+    pub fn hold_at(self, wall: WallTime) -> bool {
+        let local_min = wall.unix_ms.div_euclid(60_000).saturating_add(i64::from(wall.utc_offset_min));
+        let minute = local_min.rem_euclid(i64::from(Self::DAY_MIN));
+        let (from, to) = (i64::from(self.from_minute), i64::from(self.to_minute));
+        if from < to { (from..to).contains(&minute) } else { minute >= from || minute < to }
+    }
+}
 
 impl Signals {
     /// What is played for these conditions; `None` if there are none.
@@ -300,6 +334,30 @@ mod tests {
         let interval = Millis::new(u64::from(LOW_BURST.interval_ms));
         let two = LOW_BURST.length().saturating_add(interval).saturating_add(LOW_BURST.length());
         assert!((two..two.saturating_add(interval)).contains(&LOW_TOLD_FOR), "two bursts, and no third cut off");
+    }
+
+    #[test]
+    fn quiet_hours_go_over_midnight_where_the_person_is() {
+        let at = |minute: i64, utc_offset_min| WallTime { unix_ms: minute * 60_000 + 59_999, utc_offset_min };
+        let night = QuietHours::new(22 * 60, 7 * 60).expect("a night");
+        for (minute, holds) in [(21 * 60 + 59, false), (22 * 60, true), (0, true), (6 * 60 + 59, true), (7 * 60, false)]
+        {
+            assert_eq!(night.hold_at(at(minute, 0)), holds, "{minute}");
+            assert_eq!(night.hold_at(at(minute - 90, 90)), holds, "{minute}, further east");
+            assert_eq!(night.hold_at(at(minute - 24 * 60 * 400, 0)), holds, "{minute}, before 1970");
+        }
+        let siesta = QuietHours::new(13 * 60, 15 * 60).expect("a siesta");
+        for (minute, holds) in
+            [(12 * 60 + 59, false), (13 * 60, true), (14 * 60 + 59, true), (15 * 60, false), (0, false)]
+        {
+            assert_eq!(siesta.hold_at(at(minute, 0)), holds, "{minute}");
+        }
+        for (from, to) in [(0, 0), (600, 600), (1440, 0), (0, 1440), (u16::MAX, 0)] {
+            assert_eq!(QuietHours::new(from, to), None);
+        }
+        for far in [i64::MIN, i64::MAX] {
+            night.hold_at(WallTime { unix_ms: far, utc_offset_min: i16::MAX });
+        }
     }
 
     #[test]

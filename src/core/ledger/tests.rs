@@ -119,14 +119,7 @@ fn a_bolus_that_ended_gave_what_it_gave() {
     let nothing = Delivered::exactly(Dose::ZERO);
     let perhaps_nothing = Delivered { at_least: Dose::ZERO, at_most: DOSE };
     assert_eq!(bolus_ended(BOLUS, HALF, BolusEnd::Complete), Outcome::Delivered { bolus: BOLUS });
-    for end in [
-        BolusEnd::Cancelled,
-        BolusEnd::PumpStopped,
-        BolusEnd::MotorStall,
-        BolusEnd::Reset,
-        BolusEnd::EmptyReservoir,
-        BolusEnd::Alarm,
-    ] {
+    for end in BolusEnd::ALL.into_iter().filter(|end| *end != BolusEnd::Complete) {
         assert_eq!(bolus_ended(BOLUS, nothing, end), Outcome::NotGiven(NothingBecause::StoppedInTime));
         for delivered in [HALF, perhaps_nothing] {
             assert_eq!(bolus_ended(BOLUS, delivered, end), Outcome::DeliveredInPart { bolus: BOLUS, delivered, end });

@@ -17,6 +17,7 @@ use crate::{
         AlarmCondition, Attention, Change, Observed, Signals, Standing, Surroundings, Watch, watch::BATTERY_DEPLETED,
     },
     audit::event::{Event, Trouble},
+    cues::quiet,
     ledger::State,
     screen::Alarm,
     therapy::reason::Reason,
@@ -70,7 +71,8 @@ impl Remote {
     }
 
     pub(super) fn signals(&self, now: Now) -> Option<Signals> {
-        self.signals_asked_for(self.alarms.signals(now.uptime, Surroundings::default()))
+        let around = Surroundings { quiet_hours: quiet(now.wall, self.quiet) };
+        self.signals_asked_for(self.alarms.signals(now.uptime, around))
     }
 
     /// When time alone changes what is wrong, or how it is told.

@@ -45,7 +45,7 @@ pub use self::{
     kept::Kept,
 };
 use crate::{
-    annunciation::{AlarmCondition, Alarms},
+    annunciation::{AlarmCondition, Alarms, signal::QuietHours},
     audit::{
         Batch,
         event::{Doubt, Event, LinkLoss, Moment, Trouble},
@@ -188,6 +188,8 @@ pub struct Remote {
     days: Option<Vec<Day>>,
     awake_since: Uptime,
     notice: Option<(Notice, Uptime)>,
+    /// When low alarms are not heard.
+    quiet: Option<QuietHours>,
     outputs: VecDeque<Output>,
 }
 
@@ -234,6 +236,7 @@ impl Remote {
             days: None,
             awake_since: now.uptime,
             notice: None,
+            quiet: None,
             outputs: VecDeque::new(),
         };
         let raw = now;

@@ -35,6 +35,8 @@ impl Remote {
             Intent::Seen => self.seen(now),
             Intent::TestSelf => self.test_self(now),
             Intent::Answer { yes } => self.answered(yes),
+            // keeps R-ALM-19
+            Intent::Quiet(hours) => self.quiet = hours,
             Intent::Wake => {
                 self.awake_since = now.uptime;
                 if let Some(talk) = &mut self.conversation {

@@ -71,7 +71,7 @@ impl Story {
     pub(crate) fn new(beginning: Beginning) -> Self {
         // In memory: what a kill leaves behind is what the kernel has, on any file system.
         let dir = TempDir::new_in("/dev/shm").unwrap();
-        let mut bedside = Bedside::new().unwrap();
+        let mut bedside = Bedside::default();
         if let Some(template) = template(beginning) {
             for file in fs::read_dir(template.path()).unwrap().map(Result::unwrap) {
                 fs::copy(file.path(), dir.path().join(file.file_name())).unwrap();

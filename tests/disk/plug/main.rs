@@ -200,8 +200,11 @@ fn cuts(arguments: &Arguments, parts: &Parts, empty: &[u8], machine: u32) -> Vec
         (0..arguments.cuts).step_by(CUTS_A_CARD as usize).skip(machine as usize).step_by(arguments.machines as usize)
     {
         let dir = arguments.dir.join(format!("machine-{machine}"));
-        let life = Slot::new(&dir, empty.to_vec(), !arguments.card_ignores_flush)
-            .and_then(|slot| Ok(Life { slot, bedside: Bedside::new()?, walked: Walked::default() }));
+        let life = Slot::new(&dir, empty.to_vec(), !arguments.card_ignores_flush).map(|slot| Life {
+            slot,
+            bedside: Bedside::default(),
+            walked: Walked::default(),
+        });
         let mut life = match life {
             Ok(life) => life,
             Err(error) => {
@@ -218,7 +221,7 @@ fn cuts(arguments: &Arguments, parts: &Parts, empty: &[u8], machine: u32) -> Vec
             if survived.is_err() {
                 // What is wrong with this card stays wrong: the next begins anew.
                 match Slot::new(&dir, empty.to_vec(), !arguments.card_ignores_flush)
-                    .and_then(|slot| Ok((slot, Bedside::new()?)))
+                    .map(|slot| (slot, Bedside::default()))
                 {
                     Ok((slot, bedside)) => (life.slot, life.bedside) = (slot, bedside),
                     Err(_) => return verdicts,

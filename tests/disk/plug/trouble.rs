@@ -63,7 +63,7 @@ pub(crate) fn all(parts: &Parts, dir: &Path, empty: &[u8]) -> anyhow::Result<(u3
 
 fn play(parts: &Parts, slot: &Slot, trouble: Trouble) -> anyhow::Result<String> {
     slot.card.plug_in(None);
-    let mut act = Act { parts, slot, bedside: Bedside::new()?, machine: None, said: false };
+    let mut act = Act { parts, slot, bedside: Bedside::default(), machine: None, said: false };
     act.start()?;
     act.until_doses().context("before the trouble")?;
     match trouble {

@@ -123,18 +123,7 @@ fn each_fate_and_each_end_is_named_with_its_amounts() {
     let told = different(fates.map(|fate| Event::FateHeard { id: ID, fate }));
     assert_eq!(told[5], "#7: the pump says: delivering, 12 mcg to 15 mcg of 50 mcg");
     assert_eq!(told[7], "#7: the pump says: 12 mcg of 50 mcg, the motor stalled");
-    different(
-        [
-            BolusEnd::Complete,
-            BolusEnd::Cancelled,
-            BolusEnd::PumpStopped,
-            BolusEnd::MotorStall,
-            BolusEnd::Reset,
-            BolusEnd::EmptyReservoir,
-            BolusEnd::Alarm,
-        ]
-        .map(|end| Event::DeliveredInPart { id: ID, bolus: BOLUS, delivered, end }),
-    );
+    different(BolusEnd::ALL.map(|end| Event::DeliveredInPart { id: ID, bolus: BOLUS, delivered, end }));
 }
 
 #[test]

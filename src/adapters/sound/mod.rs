@@ -1,0 +1,237 @@
+//! What is heard: alarms and cues, from the screens the machine shows.
+//!
+//! The machine says what sounds ([`Signals::sound`](pump_core::annunciation::Signals)) and [`cues`](pump_core::cues) what is told
+//! without an alarm; [`synthesizer`] makes samples of it. A desktop plays them through `rodio` (feature `sound`); a
+//! handheld's buzzer has one pitch and is played by `adapters::gpio`.
+//!
+//! # Promises
+//! - An alarm begins at once, comes back after its interval for as long as it lasts, and falls silent in mid-burst when it ends.
+//! - No cue is played over an alarm.
+//! - Nothing wakes, and no sound device is open, while nothing sounds.
+
+#[cfg(all(target_os = "linux", feature = "sound"))]
+pub mod speaker;
+pub mod synthesizer;
+
+use std::time::Duration;
+
+use pump_core::{
+    annunciation::signal::Burst,
+    cues::{Cues, Wishes},
+    screen::Screen,
+};
+use pump_protocol::clock::Uptime;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+/// Plays samples, at [`synthesizer::RATE_HZ`] and in one channel.
+pub trait Voice {
+    /// Begins to play these, instead of what is played.
+    fn say(&mut self, samples: Vec<i16>);
+    /// Nothing is played any more.
+    fn hush(&mut self);
+}
+
+/// Plays what the screens say until nobody shows any more.
+pub async fn play(mut voice: impl Voice, mut screens: watch::Receiver<Screen>, wishes: watch::Receiver<Wishes>) {
+    let began = Instant::now();
+    let mut cues = Cues::default();
+    let mut told: Option<&'static Burst> = None;
+    let mut next = Next::Nothing;
+    loop {
+        let uptime = Uptime::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let (alarm, cue) = {
+            let screen = screens.borrow_and_update();
+            (screen.signals.and_then(|signals| signals.sound), cues.heed(&screen, *wishes.borrow(), uptime))
+        };
+        if alarm != told {
+            told = alarm;
+            voice.hush();
+            next = alarm.map_or(Next::Nothing, |burst| Next::Burst(burst, Instant::now()));
+        }
+        if let (None, Some(burst)) = (told, cue.and_then(|cue| cue.sound)) {
+            voice.say(synthesizer::samples(burst));
+            next = Next::Hush(Instant::now() + length(burst), None);
+        }
+        let changed = async { screens.changed().await.is_ok() };
+        let lives = match next {
+            Next::Nothing => changed.await,
+            Next::Burst(_, at) | Next::Hush(at, _) => tokio::select! {
+                lives = changed => lives,
+                () = sleep_until(at) => { next = next.come(&mut voice); true }
+            },
+        };
+        if !lives {
+            return voice.hush();
+        }
+    }
+}
+
+/// What time alone brings.
+#[derive(Clone, Copy)]
+enum Next {
+    /// Nothing sounds.
+    Nothing,
+    /// A burst begins.
+    Burst(&'static Burst, Instant),
+    /// What sounds has ended; of an alarm, the burst that comes back.
+    Hush(Instant, Option<&'static Burst>),
+}
+
+impl Next {
+    fn come(self, voice: &mut impl Voice) -> Self {
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::Burst(burst, at) => {
+                voice.say(synthesizer::samples(burst));
+                Self::Hush(at + length(burst), Some(burst))
+            }
+            Self::Hush(at, again) => {
+                voice.hush();
+                let interval = |burst: &Burst| Duration::from_millis(u64::from(burst.interval_ms));
+                again.map_or(Self::Nothing, |burst| Self::Burst(burst, at + interval(burst)))
+            }
+        }
+    }
+}
+
+fn length(burst: &Burst) -> Duration {
+    Duration::from_millis(burst.length().get())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use pump_core::{
+        annunciation::{
+            Priority, Signals,
+            signal::{Colour, HIGH_BURST, HIGH_INTERVAL_MS, LOW_BURST, Light},
+        },
+        audit::event::WallDoubt,
+        cues::{READY_BURST, REFUSED_BURST},
+        screen::{Face, LinkHealth, Notice, Offer, Wait},
+    };
+    use pump_protocol::quantity::{Dose, Millis};
+
+    use super::*;
+
+    /// What was said, by its length in milliseconds, and when; 0 for silence.
+    type Heard = Arc<Mutex<Vec<(u128, usize)>>>;
+
+    struct Ear(Instant, Heard);
+
+    impl Voice for Ear {
+        fn say(&mut self, samples: Vec<i16>) {
+            self.1.lock().unwrap().push((self.0.elapsed().as_millis(), samples.len() / 48));
+        }
+        fn hush(&mut self) {
+            self.1.lock().unwrap().push((self.0.elapsed().as_millis(), 0));
+        }
+    }
+
+    fn screen(face: Face, sound: Option<&'static Burst>, notice: Option<Notice>) -> Screen {
+        let light = Light { colour: Colour::Red, flash: None };
+        let signals = sound.map(|_| Signals {
+            priority: Priority::High,
+            light,
+            sound,
+            vibration: None,
+            audio_paused_until: None,
+        });
+        Screen {
+            face,
+            hold: None,
+            clock: Err(WallDoubt::NotSet),
+            link: LinkHealth::Near,
+            heard_min_ago: Some(0),
+            alarms: Vec::new(),
+            signals,
+            notice,
+        }
+    }
+
+    fn offer() -> Offer {
+        Offer { dose: Dose::from_micrograms(50), left: 1, allotment: 4 }
+    }
+
+    fn wait() -> Face {
+        let wait = Wait {
+            remaining: Millis::from_secs(1),
+            until: None,
+            reasons: Vec::new(),
+            offer: offer(),
+            next_returns: None,
+            pump_says: false,
+        };
+        Face::Wait(wait)
+    }
+
+    struct Room {
+        show: watch::Sender<Screen>,
+        wish: watch::Sender<Wishes>,
+        heard: Heard,
+        plays: tokio::task::JoinHandle<()>,
+    }
+
+    fn room() -> Room {
+        let (show, screens) = watch::channel(screen(wait(), None, None));
+        let (wish, wishes) = watch::channel(Wishes { ready_cue: true, quiet: None });
+        let heard = Heard::default();
+        let plays = tokio::spawn(play(Ear(Instant::now(), Arc::clone(&heard)), screens, wishes));
+        Room { show, wish, heard, plays }
+    }
+
+    impl Room {
+        /// Shows this for so long; what was heard meanwhile.
+        async fn hear(&self, shown: Screen, ms: u64) -> Vec<(u128, usize)> {
+            self.show.send(shown).unwrap();
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            std::mem::take(&mut *self.heard.lock().unwrap())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_comes_back_after_its_interval_and_falls_silent_with_its_cause() {
+        let room = room();
+        assert_eq!(room.hear(screen(wait(), None, None), 1_000).await, []);
+        let burst = usize::try_from(HIGH_BURST.length().get()).unwrap();
+        let round = burst as u128 + u128::from(HIGH_INTERVAL_MS);
+        let heard = room.hear(screen(wait(), Some(&HIGH_BURST), None), 10_000).await;
+        let ends = 1_000 + burst as u128;
+        assert_eq!(heard, [(1_000, 0), (1_000, burst), (ends, 0), (1_000 + round, burst), (ends + round, 0)]);
+        let heard = room.hear(screen(wait(), Some(&LOW_BURST), None), 1_000).await;
+        assert_eq!(heard, [(11_000, 0), (11_000, 600), (11_600, 0)], "another alarm begins at once");
+        room.hear(screen(wait(), Some(&HIGH_BURST), None), 100).await;
+        assert_eq!(room.hear(screen(wait(), None, None), 60_000).await, [(12_100, 0)], "in mid-burst");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cue_is_heard_once_and_never_over_an_alarm() {
+        let room = room();
+        let refused = Some(Notice::Refused);
+        let cue = |burst: &Burst| usize::try_from(burst.length().get()).unwrap();
+        room.hear(screen(wait(), None, None), 1_000).await;
+        let heard = room.hear(screen(wait(), None, refused), 1_000).await;
+        assert_eq!(heard, [(1_000, cue(&REFUSED_BURST)), (1_300, 0)]);
+        let heard = room.hear(screen(Face::Ready(offer()), None, None), 1_000).await;
+        assert_eq!(heard, [(2_000, cue(&READY_BURST)), (2_300, 0)]);
+        room.hear(screen(wait(), Some(&HIGH_BURST), None), 100).await;
+        assert_eq!(room.hear(screen(Face::Ready(offer()), Some(&HIGH_BURST), None), 100).await, [], "over an alarm");
+        room.wish.send(Wishes { ready_cue: false, quiet: None }).unwrap();
+        room.hear(screen(wait(), None, None), 100).await;
+        assert_eq!(room.hear(screen(Face::Ready(offer()), None, None), 10_000).await, [], "switched off");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_ends_with_the_screens() {
+        let Room { show, heard, plays, wish: _wish } = room();
+        show.send(screen(wait(), Some(&HIGH_BURST), None)).unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(show);
+        plays.await.unwrap();
+        assert_eq!(heard.lock().unwrap().last(), Some(&(100, 0)), "silent");
+    }
+}

@@ -1,0 +1,208 @@
+//! What the remote says without an alarm: a wait is over, or a press was refused.
+//!
+//! Derived from the screens alone, by whoever plays them: a cue decides nothing and is kept nowhere.
+//!
+//! # Promises
+//! - A wait that is over is told once, and only when a press brings medicine again; a link that comes and goes tells nothing.
+//! - At night the ready cue is felt and seen, and not heard; it can be switched off.
+//! - A refused press is answered audibly at any hour (GIP 3.2.4), and at most once a minute: it is no alarm.
+
+use pump_protocol::{
+    clock::{Uptime, WallTime},
+    quantity::Millis,
+};
+
+use crate::{
+    annunciation::signal::{Burst, Note, QuietHours, Vibration},
+    screen::{Face, Notice, Screen},
+};
+
+// keeps R-ASK-19
+/// How long after a refusal's tone the next refusal is silent.
+pub const REFUSAL_TOLD_AGAIN: Millis = Millis::from_mins(1);
+
+/// `c g`, upwards and once: no alarm goes upwards. Length and spacing were not verified in a source.
+pub const READY_BURST: Burst = Burst { pulses: &[(Note::C4, 60), (Note::G4, 0)], pulse_ms: 120, interval_ms: 0 };
+/// One long, low pulse, shorter than any alarm's burst.
+pub const REFUSED_BURST: Burst = Burst { pulses: &[(Note::C4, 0)], pulse_ms: 300, interval_ms: 0 };
+/// Two light taps.
+pub const READY_VIBRATION: Vibration = Vibration { pulses: 2, pulse_ms: 80, spacing_ms: 120, interval_ms: 0 };
+/// One.
+pub const REFUSED_VIBRATION: Vibration = Vibration { pulses: 1, pulse_ms: 250, spacing_ms: 0, interval_ms: 0 };
+
+/// What the person wishes to hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Wishes {
+    /// Whether the end of a wait is told at all.
+    pub ready_cue: bool,
+    /// When it is not heard.
+    pub quiet: Option<QuietHours>,
+}
+
+/// Something to be played once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cue {
+    /// To be heard; `None` at night.
+    pub sound: Option<&'static Burst>,
+    /// To be felt.
+    pub vibration: &'static Vibration,
+}
+
+/// What was shown so far, as far as it matters for the next cue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Cues {
+    /// A wait was shown, and nothing else came of it yet.
+    waited: bool,
+    /// The refusal that stands on the page was heeded.
+    refused: bool,
+    /// When a refusal was told last.
+    told: Option<Uptime>,
+}
+
+impl Cues {
+    /// Takes in what is shown now; what is to be played for it comes out.
+    pub fn heed(&mut self, screen: &Screen, wishes: Wishes, now: Uptime) -> Option<Cue> {
+        let refused = self.refusal(screen, now);
+        let ready = self.wait_over(&screen.face) && wishes.ready_cue;
+        let night = quiet(screen.clock.ok(), wishes.quiet);
+        if refused {
+            return Some(Cue { sound: Some(&REFUSED_BURST), vibration: &REFUSED_VIBRATION });
+        }
+        // keeps R-ANS-21
+        ready.then_some(Cue { sound: (!night).then_some(&READY_BURST), vibration: &READY_VIBRATION })
+    }
+
+    fn refusal(&mut self, screen: &Screen, now: Uptime) -> bool {
+        let stands = screen.notice == Some(Notice::Refused);
+        let new = stands && !self.refused;
+        self.refused = stands;
+        let soon = self.told.is_some_and(|told| now.since(told) < REFUSAL_TOLD_AGAIN);
+        if new && !soon {
+            self.told = Some(now);
+        }
+        new && !soon
+    }
+
+    fn wait_over(&mut self, face: &Face) -> bool {
+        match face {
+            Face::Wait(_) => {
+                self.waited = true;
+                false
+            }
+            Face::Ready(_) => core::mem::take(&mut self.waited),
+            // A page that was gone to, or a pump that was not heard: the wait may still be on.
+            Face::Checking
+            | Face::NotAvailable { .. }
+            | Face::EnterCode { .. }
+            | Face::Asking { .. }
+            | Face::Delivering { .. }
+            | Face::Given { .. }
+            | Face::GivenInPart { .. }
+            | Face::NotGiven(_)
+            | Face::NotSure { .. }
+            | Face::AssumedGiven { .. }
+            | Face::Changed { .. }
+            | Face::Caregiver(_)
+            | Face::History { .. }
+            | Face::Alarms
+            | Face::Emergency { .. }
+            | Face::Reading(_)
+            | Face::Fault(_) => false,
+        }
+    }
+}
+
+/// Whether the person is not to be disturbed now. A clock in doubt knows no night.
+pub fn quiet(wall: Option<WallTime>, hours: Option<QuietHours>) -> bool {
+    matches!((wall, hours), (Some(wall), Some(hours)) if hours.hold_at(wall))
+}
+
+#[cfg(test)]
+mod tests {
+    use pump_protocol::quantity::Dose;
+
+    use super::*;
+    use crate::{
+        audit::event::WallDoubt,
+        screen::{LinkHealth, Offer, Wait},
+    };
+
+    const EVENING: Option<QuietHours> = QuietHours::new(22 * 60, 7 * 60);
+    const WISHES: Wishes = Wishes { ready_cue: true, quiet: EVENING };
+    const OFFER: Offer = Offer { dose: Dose::from_micrograms(50), left: 1, allotment: 4 };
+
+    fn screen(face: Face, notice: Option<Notice>, minute: Option<i64>) -> Screen {
+        let wall = |minute: i64| WallTime { unix_ms: minute * 60_000, utc_offset_min: 0 };
+        Screen {
+            face,
+            hold: None,
+            clock: minute.map(wall).ok_or(WallDoubt::NotSet),
+            link: LinkHealth::Near,
+            heard_min_ago: Some(0),
+            alarms: Vec::new(),
+            signals: None,
+            notice,
+        }
+    }
+
+    fn wait() -> Face {
+        Face::Wait(Wait {
+            remaining: Millis::from_secs(1),
+            until: None,
+            reasons: Vec::new(),
+            offer: OFFER,
+            next_returns: None,
+            pump_says: false,
+        })
+    }
+
+    fn play(cues: &mut Cues, faces: &[Face], minute: Option<i64>) -> Vec<Cue> {
+        let heed = |face: &Face| cues.heed(&screen(face.clone(), None, minute), WISHES, Uptime::default());
+        faces.iter().filter_map(heed).collect()
+    }
+
+    #[test]
+    fn the_end_of_a_wait_is_told_once() {
+        let mut cues = Cues::default();
+        let noon = Some(12 * 60);
+        let told = play(&mut cues, &[Face::Ready(OFFER), wait(), Face::Checking, Face::Ready(OFFER)], noon);
+        // proves R-ANS-21
+        assert_eq!(told, [Cue { sound: Some(&READY_BURST), vibration: &READY_VIBRATION }]);
+        let comes_and_goes = [Face::NotAvailable { reasons: Vec::new() }, Face::Checking, Face::Ready(OFFER)];
+        assert_eq!(play(&mut cues, &comes_and_goes, noon), [], "a link that comes and goes");
+        assert_eq!(play(&mut cues, &[wait(), Face::Alarms, Face::Ready(OFFER)], noon).len(), 1, "another wait");
+        let off = Wishes { ready_cue: false, ..WISHES };
+        play(&mut cues, &[wait()], noon);
+        assert_eq!(cues.heed(&screen(Face::Ready(OFFER), None, noon), off, Uptime::default()), None, "switched off");
+        assert_eq!(play(&mut cues, &[Face::Ready(OFFER)], noon), [], "and not made up for later");
+    }
+
+    #[test]
+    fn at_night_the_end_of_a_wait_is_felt_and_not_heard() {
+        for (minute, heard) in [(Some(3 * 60), false), (Some(22 * 60), false), (Some(7 * 60), true), (None, true)] {
+            let told = play(&mut Cues::default(), &[wait(), Face::Ready(OFFER)], minute);
+            // proves R-ANS-21
+            assert_eq!(told.first().map(|cue| cue.sound.is_some()), Some(heard), "{minute:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_press_is_answered_at_any_hour_and_at_most_once_a_minute() {
+        let mut cues = Cues::default();
+        let mut at = |ms: u64, notice| {
+            let shown = screen(wait(), notice, Some(3 * 60));
+            cues.heed(&shown, WISHES, Uptime::from_millis(ms)).is_some_and(|cue| cue.sound == Some(&REFUSED_BURST))
+        };
+        let refused = Some(Notice::Refused);
+        // proves R-ASK-19
+        assert!(at(0, refused));
+        assert!(!at(100, refused), "it still stands");
+        assert!(!at(5_000, Some(Notice::HoldLonger)));
+        assert!(!at(6_000, refused), "too soon");
+        assert!(!at(59_000, None));
+        assert!(!at(59_999, refused), "still too soon");
+        assert!(!at(60_001, refused), "no new press");
+        assert!(!at(61_000, None));
+        assert!(at(61_001, refused));
+    }
+}
