@@ -20,6 +20,7 @@ pub mod slint;
 pub mod socket;
 pub mod sound;
 pub mod sqlite;
+pub mod systemd;
 pub mod touch;
 
 use std::{future::Future, io};

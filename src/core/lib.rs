@@ -1,8 +1,8 @@
 //! The patient remote as one pure machine: it decides, and what it decides comes out as values.
 //!
 //! Reading order: [`screen`] (what a person sees and does), [`therapy`] (may a dose be asked for?), [`ledger`] (the life of
-//! one request), [`audit`] (what is remembered, and how a change to it is found), [`selftest`] (is this remote fit to be used?),
-//! [`remote`] (the machine composed of them), [`cues`] (what is played without an alarm).
+//! one request), [`audit`] (what is remembered, and how a change to it is found), [`selftest`] (is this remote fit to be
+//! used?), [`remote`] (the machine composed of them), [`cues`] (what is played without an alarm).
 //!
 //! # Promises
 //! - Nothing here reads a clock, a file, a socket or a source of randomness: all of them are arguments.

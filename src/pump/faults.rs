@@ -156,7 +156,8 @@ pub fn answer(
     }
 }
 
-fn strike(pump: &mut Pump, key: KeyFingerprint, effect: Effect) -> Answered {
+/// What a fault does to the pump, and leaves of its answer.
+pub fn strike(pump: &mut Pump, key: KeyFingerprint, effect: Effect) -> Answered {
     let disconnect = match effect {
         Effect::Drop => false,
         Effect::Disconnect => {

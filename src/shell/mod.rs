@@ -27,7 +27,10 @@ use self::{
     recorder::RecordOrder,
     self_test::TestOrder,
 };
-use crate::adapters::clock::Clock;
+use crate::adapters::{
+    clock::Clock,
+    systemd::{FIRST_PAGE, Round},
+};
 
 // keeps R-DEV-03
 /// The most inputs of one kind that wait: a burst of touches, or of pages of history.
@@ -62,6 +65,10 @@ pub struct Ports {
     pub test_orders: mpsc::Sender<TestOrder>,
     /// Ends the loop.
     pub close: oneshot::Receiver<()>,
+    /// The watchdog's rounds: one that comes here is a turn.
+    pub rounds: watch::Receiver<Round>,
+    /// Where a round goes on to, once the loop has turned.
+    pub turned: watch::Sender<Round>,
     /// The clocks.
     pub clock: Clock,
 }
@@ -85,6 +92,10 @@ pub struct Ends {
     pub test_orders: mpsc::Receiver<TestOrder>,
     /// Ends the loop.
     pub close: oneshot::Sender<()>,
+    /// For the watchdog's rounds.
+    pub rounds: watch::Sender<Round>,
+    /// The rounds that the loop has turned in.
+    pub turned: watch::Receiver<Round>,
 }
 
 impl Ports {
@@ -98,6 +109,8 @@ impl Ports {
         let (record_orders, record_order) = mpsc::channel(1);
         let (test_orders, test_order) = mpsc::channel(2);
         let (close, closed) = oneshot::channel();
+        let (round, rounds) = watch::channel(FIRST_PAGE);
+        let (turn, turned) = watch::channel(FIRST_PAGE);
         let ends = Ends {
             intents,
             screens,
@@ -107,6 +120,8 @@ impl Ports {
             record_orders: record_order,
             test_orders: test_order,
             close,
+            rounds: round,
+            turned,
         };
         let ports = Self {
             intents: intent,
@@ -119,6 +134,8 @@ impl Ports {
             record_path,
             test_orders,
             close: closed,
+            rounds,
+            turned: turn,
             clock,
         };
         (ports, ends)
@@ -176,6 +193,7 @@ impl Shell {
             Some(intent) = self.ports.intents.recv() => return Some(Input::Intent(intent)),
             Some(event) = self.ports.link_events.recv() => event,
             Some(answer) = self.ports.answers.recv() => return Some(answer),
+            Ok(()) = self.ports.rounds.changed() => return Some(Input::Tick),
             () = sleep => return Some(Input::Tick),
         };
         Some(match event {
@@ -214,6 +232,9 @@ impl Shell {
             }
             changed
         });
+        // Behind the screen: whoever shows both has the newer one when the round comes.
+        let round = *self.ports.rounds.borrow();
+        self.ports.turned.send_if_modified(|passed| std::mem::replace(passed, round) != round);
     }
 
     fn perform(&mut self, output: Output, now: Now) {

@@ -1,9 +1,6 @@
 //! A peer with writes and indications and nothing above them: what the link's figures are compared with.
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use bluer::{
@@ -105,7 +102,7 @@ pub(crate) struct Figures {
 }
 
 /// Connects to a bare pump some times, and exchanges so many messages.
-pub(crate) async fn measure(bench: &Bench, exchanges: usize) -> anyhow::Result<Figures> {
+pub(crate) async fn measure(bench: &Bench, connections: usize, exchanges: usize) -> anyhow::Result<Figures> {
     let arguments = ["bare-pump", &bench.stack.adapters[1]];
     let mut pump = Program::start("bare", "/bench/bluez-bench", arguments, &bench.transcript)?;
     pump.line("that it serves", SOON, |line| line == "serving").await?;
@@ -116,7 +113,7 @@ pub(crate) async fn measure(bench: &Bench, exchanges: usize) -> anyhow::Result<F
     let device = adapter.device(address)?;
     ensure!(device.is_paired().await?, "the bare pump is not bonded with");
     let mut figures = Figures::default();
-    for _ in 0..3 {
+    for _ in 0..connections {
         if device.is_connected().await? {
             device.disconnect().await?;
             until_connected(&device, false).await?;
@@ -183,17 +180,4 @@ pub(crate) fn median(spans: &[Duration]) -> Duration {
     let mut sorted = spans.to_vec();
     sorted.sort();
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
-}
-
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |spans: &[Duration]| median(spans).as_secs_f64() * 1000.0;
-        let (ready, exchange) = (ms(&self.ready), ms(&self.exchange));
-        write!(
-            f,
-            "ready {ready:.1} ms, exchange {exchange:.2} ms (medians of {} and {})",
-            self.ready.len(),
-            self.exchange.len()
-        )
-    }
 }

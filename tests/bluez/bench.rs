@@ -1,6 +1,7 @@
 //! A pump and a remote on the bench: their places, their words, and the pairing that most cases begin with.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -12,6 +13,7 @@ use futures::StreamExt as _;
 use pump_core::audit::event::Event;
 
 use crate::{
+    bare::until_connected,
     judge::{self, Agreed},
     program::{Program, Transcript},
     stack::Stack,
@@ -25,7 +27,7 @@ const RECORD: &str = "record.db";
 /// Anything that is done within the machine itself.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// A link that is found, made and shaken hands over, with the waits between attempts, in an emulated machine.
-pub(crate) const LINK_MAX: Duration = Duration::from_mins(2);
+pub(crate) const LINK_MAX: Duration = Duration::from_mins(1);
 /// The whole dose, its minute and a report after it.
 pub(crate) const DOSE_MAX: Duration = Duration::from_secs(130);
 
@@ -74,15 +76,22 @@ impl Bench {
     /// Daemon and controllers as they should be, an empty place for a case, and nobody connected.
     pub(crate) async fn stand_up(&mut self) -> anyhow::Result<()> {
         self.stack.stand_up().await?;
+        self.hang_up().await?;
+        empty(&self.place)
+    }
+
+    /// Ends whatever connection there is.
+    pub(crate) async fn hang_up(&self) -> anyhow::Result<()> {
         for adapter in [self.stack.remotes().await?, self.stack.pumps().await?] {
-            for address in adapter.device_addresses().await? {
-                let device = adapter.device(address)?;
-                if device.is_connected().await? {
-                    device.disconnect().await?;
-                }
+            for device in connected(&adapter).await? {
+                // It may be ending already, with its other side.
+                let ended = device.disconnect().await;
+                tokio::time::timeout(SOON, until_connected(&device, false))
+                    .await
+                    .with_context(|| format!("a connection stays: {ended:?}"))??;
             }
         }
-        empty(&self.place)
+        Ok(())
     }
 
     /// Where the case's pump or remote is kept.
@@ -96,11 +105,20 @@ impl Bench {
     }
 
     async fn pump_at(&self, name: &str) -> anyhow::Result<Pump> {
+        self.start_pump(name, "--bluetooth", self.stack.adapters[1].as_ref()).await
+    }
+
+    /// Starts the pump that is kept here, for somebody else to bring on the air.
+    pub(crate) async fn pump_on_socket(&self) -> anyhow::Result<(Pump, PathBuf)> {
+        let socket = self.at("socket");
+        Ok((self.start_pump("pump", "--socket", socket.as_os_str()).await?, socket))
+    }
+
+    async fn start_pump(&self, name: &str, reached_by: &str, place: &OsStr) -> anyhow::Result<Pump> {
         let state = self.at(name);
         fs::create_dir_all(&state)?;
-        let adapter = &self.stack.adapters[1];
         let state = state.join("state");
-        let arguments = ["--bluetooth".as_ref(), adapter.as_ref(), "--state".as_ref(), state.as_os_str()];
+        let arguments = [reached_by.as_ref(), place, "--state".as_ref(), state.as_os_str()];
         let mut program = Program::start("pump", PUMP, arguments, &self.transcript)?;
         let line = program.line("its card's secret", SOON, |line| line.contains(SECRET)).await?;
         let secret = line.split_once(SECRET).map(|(_, secret)| secret.trim().to_owned()).unwrap_or_default();
@@ -167,6 +185,13 @@ impl Bench {
         Ok(())
     }
 
+    /// Ends a case: so many given, in part, and not given, by both sides' accounts; then both, in good order.
+    pub(crate) async fn close(&self, mut pump: Pump, remote: Remote, came_of_it: [u32; 3]) -> anyhow::Result<String> {
+        self.agree(&mut pump, came_of_it).await?;
+        self.end(pump, remote).await?;
+        Ok(String::new())
+    }
+
     /// Pairs in an empty place, and keeps what that has left.
     pub(crate) async fn pair(&mut self) -> anyhow::Result<()> {
         self.unpaired().await?;
@@ -179,8 +204,7 @@ impl Bench {
         remote.shows("READY", LINK_MAX).await?;
         let bonded = self.bonds().await?;
         ensure!(bonded == [1, 1], "each side has one bond, but there are {bonded:?}");
-        ensure!(remote.program.quit("quit").await?, "the remote did not end in good order");
-        ensure!(pump.program.quit("quit").await?, "the pump did not end in good order");
+        self.end(pump, remote).await?;
         let place = PathBuf::from(format!("{PLACE}-paired"));
         empty(&place)?;
         copy(&self.place, &place)?;
@@ -208,15 +232,7 @@ impl Bench {
 
     /// The devices that are connected, seen from the pump's side.
     pub(crate) async fn connected(&self) -> anyhow::Result<Vec<Device>> {
-        let adapter = self.stack.pumps().await?;
-        let mut connected = Vec::new();
-        for address in adapter.device_addresses().await? {
-            let device = adapter.device(address)?;
-            if device.is_connected().await? {
-                connected.push(device);
-            }
-        }
-        Ok(connected)
+        connected(&self.stack.pumps().await?).await
     }
 
     /// Waits until the record holds such an event: the record's file tells nobody that it has grown, so it is read again.
@@ -273,11 +289,26 @@ impl Pump {
 
     /// Its history, oldest first.
     pub(crate) async fn history(&mut self) -> anyhow::Result<Vec<String>> {
+        self.asked("history 100").await
+    }
+
+    /// Waits until every fault has struck: it is asked again, because the pump says nothing by itself.
+    pub(crate) async fn is_struck(&mut self) -> anyhow::Result<()> {
+        let asking = async {
+            while self.asked("status").await?.iter().any(|line| line.starts_with("Fault waiting")) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(SOON, asking).await.context("a fault has not struck")?
+    }
+
+    async fn asked(&mut self, question: &str) -> anyhow::Result<Vec<String>> {
         let before = self.program.lines().len();
-        self.program.types("history 100").await?;
+        self.program.types(question).await?;
         self.marks += 1;
-        // The console answers in order: what it doesn't know is answered behind the history.
-        let mark = format!("end-of-history-{}", self.marks);
+        // The console answers in order: what it doesn't know is answered behind the answer.
+        let mark = format!("end-of-answer-{}", self.marks);
         self.says(&mark, &mark).await?;
         Ok(self.program.lines().split_off(before))
     }
@@ -328,6 +359,17 @@ impl Remote {
         self.program.pass_over();
         self.program.types(word).await
     }
+}
+
+async fn connected(adapter: &Adapter) -> anyhow::Result<Vec<Device>> {
+    let mut connected = Vec::new();
+    for address in adapter.device_addresses().await? {
+        let device = adapter.device(address)?;
+        if device.is_connected().await? {
+            connected.push(device);
+        }
+    }
+    Ok(connected)
 }
 
 async fn bonds(adapter: &Adapter) -> anyhow::Result<usize> {

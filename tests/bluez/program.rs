@@ -6,6 +6,7 @@
 
 use std::{
     ffi::OsStr,
+    fs,
     process::Stdio,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -167,6 +168,29 @@ impl Program {
     /// All its lines so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.said.borrow().lines.clone()
+    }
+
+    /// How much memory it holds, in KiB.
+    pub(crate) fn resident(&self) -> anyhow::Result<usize> {
+        let status = fs::read_to_string(self.proc("status")?)?;
+        let held = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let held = held.and_then(|held| held.trim().strip_suffix(" kB")).context("no memory is told")?;
+        Ok(held.trim().parse()?)
+    }
+
+    /// How many descriptors it holds.
+    pub(crate) fn descriptors(&self) -> anyhow::Result<usize> {
+        Ok(fs::read_dir(self.proc("fd")?)?.count())
+    }
+
+    fn proc(&self, what: &str) -> anyhow::Result<String> {
+        let id = self.child.id().with_context(|| format!("the {} has ended", self.name))?;
+        Ok(format!("/proc/{id}/{what}"))
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Ends it as a power cut would: it learns nothing of it.

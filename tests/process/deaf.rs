@@ -20,10 +20,8 @@ use tokio::time::timeout;
 /// More than any queue of the loop's holds, many times over.
 const ROUNDS: u32 = 1_000;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_loop_waits_for_nobody_and_takes_every_input_within_its_bound() {
-    let clock = Clock::real();
-    let beginning = Beginning {
+fn beginning() -> Beginning {
+    Beginning {
         key: KeyFingerprint([1; 8]),
         bonded: true,
         kept: Kept::default(),
@@ -32,8 +30,13 @@ async fn the_loop_waits_for_nobody_and_takes_every_input_within_its_bound() {
         paired_now: false,
         configuration: None,
         self_test: None,
-    };
-    let remote = Remote::restore(beginning, clock.now());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_loop_waits_for_nobody_and_takes_every_input_within_its_bound() {
+    let clock = Clock::real();
+    let remote = Remote::restore(beginning(), clock.now());
     let (ports, ends) = Ports::new(remote.screen(clock.now()), PathBuf::from("/nowhere/record.db"), clock);
     let ended = tokio::spawn(shell::run(remote, ports));
     for round in 0..ROUNDS {
@@ -58,4 +61,22 @@ async fn the_loop_waits_for_nobody_and_takes_every_input_within_its_bound() {
     }
     assert!(!ended.is_finished());
     ended.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_goes_on_from_the_loop_only_once_it_has_turned() {
+    let clock = Clock::real();
+    let remote = Remote::restore(beginning(), clock.now());
+    let (ports, mut ends) = Ports::new(remote.screen(clock.now()), PathBuf::from("/nowhere/record.db"), clock);
+    ends.rounds.send_replace(1);
+    let waited = timeout(TURN_MAX, ends.turned.changed()).await;
+    // proves R-DEV-06
+    assert!(waited.is_err(), "a loop that doesn't turn passes nothing on");
+    let running = tokio::spawn(shell::run(remote, ports));
+    for round in 1..=3 {
+        ends.rounds.send_replace(round);
+        let passed = timeout(TURN_MAX, ends.turned.wait_for(|passed| *passed == round)).await;
+        assert!(matches!(passed, Ok(Ok(_))), "round {round} was not passed on");
+    }
+    running.abort();
 }

@@ -6,3 +6,4 @@ mod deaf;
 mod headless;
 mod log;
 mod over_a_socket;
+mod watched;

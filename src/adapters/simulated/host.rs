@@ -16,7 +16,7 @@ use pump_protocol::{
 use simulated_pump::{
     Pump, Setup,
     console::{self, ConsoleAnswer},
-    faults::{self, Script},
+    faults::{self, Answered, Point, Script},
 };
 
 use super::state::{State, StateError};
@@ -235,7 +235,7 @@ impl Host {
                     return vec![Act::Disconnect];
                 }
                 if command == Command::ConfirmPairing || provisional {
-                    self.confirm_pairing(&command)
+                    self.confirm_pairing(from, &command)
                 } else {
                     self.answer(from, role, &command)
                 }
@@ -246,6 +246,11 @@ impl Host {
     fn answer(&mut self, from: KeyFingerprint, role: Role, command: &Command) -> Vec<Act> {
         let nonce = Nonce(random());
         let answered = faults::answer(&mut self.state.pump, &mut self.script, from, role, command, nonce);
+        self.say(answered)
+    }
+
+    /// Says what was answered, once it is on disk.
+    fn say(&mut self, answered: Answered) -> Vec<Act> {
         // keeps R-PMP-17
         if self.state.pump.must_persist()
             && let Err(error) = self.store()
@@ -258,9 +263,13 @@ impl Host {
         acts
     }
 
-    fn confirm_pairing(&mut self, command: &Command) -> Vec<Act> {
+    fn confirm_pairing(&mut self, from: KeyFingerprint, command: &Command) -> Vec<Act> {
         if *command != Command::ConfirmPairing {
             return self.send(&Reply::Refused { reason: RefusedReason::NoPairing });
+        }
+        if let Some(effect) = self.script.take(command, Point::BeforeReceipt) {
+            let struck = faults::strike(&mut self.state.pump, from, effect);
+            return self.say(struck);
         }
         let Ok(pins) = self.end.pins_to_confirm() else { return vec![Act::Disconnect] };
         self.state.pins = pins;
@@ -270,9 +279,15 @@ impl Host {
             return vec![Act::Disconnect];
         }
         self.window = None;
-        match self.end.pairing_confirmed() {
-            Ok(()) => self.send(&Reply::PairingConfirmed),
-            Err(_) => vec![Act::Disconnect],
+        if self.end.pairing_confirmed().is_err() {
+            return vec![Act::Disconnect];
+        }
+        match self.script.take(command, Point::AfterReceipt) {
+            Some(effect) => {
+                let struck = faults::strike(&mut self.state.pump, from, effect);
+                self.say(struck)
+            }
+            None => self.send(&Reply::PairingConfirmed),
         }
     }
 
@@ -285,4 +300,50 @@ impl Host {
 fn unix_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use pump_protocol::session::{RemoteEnd, RemoteEvent, StaticKey};
+
+    use super::*;
+
+    const NOW: Uptime = Uptime::from_millis(1_000);
+
+    /// A pairing up to its last word; what the pump does with that one while a fault waits for it.
+    fn last_word(fault: &str) -> (Host, Vec<Act>) {
+        let place = tempfile::tempdir().unwrap();
+        let setup = Setup::demonstration_at(crate::adapters::clock::Clock::real().now().wall);
+        let mut host = Host::open(&place.path().join("pump"), setup, 1, NOW).unwrap();
+        host.magnet(Role::Patient, NOW);
+        host.console(fault, NOW);
+        let mut remote = RemoteEnd::<pump_protocol::session::Noise>::new(StaticKey::generate(&mut OsEntropy));
+        let mut frame = remote.pair(host.card(), &mut OsEntropy, NOW).unwrap();
+        loop {
+            let acts = host.hear_frame(&frame, NOW);
+            let [Act::Send(said)] = acts.as_slice() else { panic!("{acts:?}") };
+            let turn = remote.hear(said, NOW).unwrap();
+            match turn.send {
+                Some(next) => frame = next,
+                None => {
+                    assert!(matches!(turn.event, Some(RemoteEvent::PumpProved(_))));
+                    break;
+                }
+            }
+        }
+        let acts = host.hear_frame(&remote.pin_stored().unwrap(), NOW);
+        (host, acts)
+    }
+
+    #[test]
+    fn a_pairing_can_be_cut_on_either_side_of_its_last_word() {
+        let (host, acts) = last_word("");
+        assert!(matches!(acts.as_slice(), [Act::Send(_)]) && host.paired() && host.window().is_none(), "{acts:?}");
+        let (host, acts) = last_word("disconnect confirm before");
+        assert_eq!(acts, [Act::Disconnect]);
+        assert!(host.end.pins().provisional.is_some() && host.window().is_some(), "the pump has not heard it");
+        let (host, acts) = last_word("disconnect confirm after");
+        assert_eq!(acts, [Act::Disconnect]);
+        assert!(host.end.pins().provisional.is_none() && host.window().is_none(), "the pump has acted on it");
+    }
 }

@@ -18,6 +18,7 @@ mod looks;
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    time::Duration,
 };
 
 use pump_core::{
@@ -28,7 +29,8 @@ use pump_ui::{
     Alarms, AppWindow, Card, CodeEntry, Destination, Going, Hands, HeldControl, Look, SelfTest, Settings, Theme,
     TouchLevel,
 };
-use slint::{ComponentHandle, PhysicalSize, PlatformError};
+use slint::{ComponentHandle, PhysicalSize, PlatformError, Timer};
+use tokio::sync::oneshot;
 
 use self::format::Writing;
 pub use self::looks::{ClockStyle, Colours, Language, Looks, Quiet, ReadyCue, TextSize};
@@ -158,6 +160,20 @@ impl Window {
     /// Turns the event loop of the thread until it is quit.
     pub fn run() -> Result<(), PlatformError> {
         slint::run_event_loop()
+    }
+
+    /// Returns once the event loop has come round again: what was applied before is drawn then.
+    pub async fn drawn() {
+        let (done, drawn) = oneshot::channel();
+        // Timers are looked at first in each turn of the event loop, and drawing is what each turn ends with.
+        Timer::single_shot(Duration::ZERO, move || {
+            // Nobody who waits means that nobody wants to know.
+            let _ = done.send(());
+        });
+        // Not fired before the event loop ends: then nothing more is drawn.
+        if drawn.await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Where a control is, in pixels; `None` if the page shown has none.

@@ -25,6 +25,7 @@ use pump_remote::{
         simulated::{Host, InProcess, SharedHost},
         socket::Socket,
         sqlite::{Opened, Opening, Store, TailVerdict},
+        systemd::Round,
     },
     shell::{
         self, Ports, link,
@@ -81,6 +82,10 @@ pub(crate) struct Running {
     pub(crate) test_orders: Option<mpsc::Receiver<TestOrder>>,
     /// Ends it.
     pub(crate) close: oneshot::Sender<()>,
+    /// For the watchdog's rounds.
+    pub(crate) rounds: watch::Sender<Round>,
+    /// The rounds that the loop has turned in; whoever shows the pages passes them back.
+    pub(crate) turned: watch::Receiver<Round>,
     /// Ends when it has ended.
     pub(crate) ended: JoinHandle<()>,
     /// Whether its pump is reached by radio.
@@ -165,7 +170,23 @@ pub(crate) async fn start(
     let recorder = recorder::serve(opened.store, ends.record_orders, ends.answering, clock.clone(), Room::OF_A_CARD);
     let ended = tokio::spawn(run(remote, ports, tokio::spawn(recorder), host.clone(), clock.clone()));
     let (screens, intents, test_orders, close) = (ends.screens, ends.intents, Some(ends.test_orders), ends.close);
-    Ok(Running { first, screens, intents, inputs, test_orders, close, ended, radio, clock, host, record, _lock: lock })
+    let (rounds, turned) = (ends.rounds, ends.turned);
+    Ok(Running {
+        first,
+        screens,
+        intents,
+        inputs,
+        test_orders,
+        close,
+        rounds,
+        turned,
+        ended,
+        radio,
+        clock,
+        host,
+        record,
+        _lock: lock,
+    })
 }
 
 /// Runs the loop to its end, and then what must outlive it.

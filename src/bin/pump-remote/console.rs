@@ -11,6 +11,7 @@
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,11 +20,14 @@ use pump_core::screen::{
     Caregiver, Control, DeliveryView, Face, Intent, Level, LinkHealth, NotGiven, Screen, Source, Stop, Visit,
 };
 use pump_protocol::quantity::Dose;
-use pump_remote::shell::hand_over;
+use pump_remote::{
+    adapters::systemd::{self, FIRST_PAGE},
+    shell::hand_over,
+};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     signal::unix::{SignalKind, signal},
-    sync::mpsc,
+    sync::{Mutex, mpsc, watch},
     time::{Instant, sleep},
 };
 
@@ -38,11 +42,14 @@ const STOP_HELD: Duration = Duration::from_millis(700);
 
 /// Runs until told to quit, or to end.
 pub(crate) async fn serve(running: Running) -> anyhow::Result<()> {
-    let Running { mut screens, intents, close, ended, .. } = running;
+    let Running { mut screens, intents, close, mut turned, rounds, ended, .. } = running;
     let mut words = BufReader::new(tokio::io::stdin()).lines();
     let mut terminated = signal(SignalKind::terminate())?;
-    let mut said = Said::default();
+    let (finger, mut said) = (Finger::default(), Said::default());
     said.say(&screens.borrow_and_update())?;
+    let (shown, back) = watch::channel(FIRST_PAGE);
+    tokio::spawn(systemd::keep(systemd::PAGES, rounds, back));
+    shown.send_replace(FIRST_PAGE);
     loop {
         tokio::select! {
             changed = screens.changed() => {
@@ -53,8 +60,8 @@ pub(crate) async fn serve(running: Running) -> anyhow::Result<()> {
             }
             word = words.next_line() => match word.context("standard input can't be read")?.as_deref().map(str::trim) {
                 None | Some("quit") => break,
-                Some("hold") => press(&intents, Control::Dose, DOSE_HELD),
-                Some("stop") => press(&intents, Control::Stop, STOP_HELD),
+                Some("hold") => press(&finger, &intents, Control::Dose, DOSE_HELD),
+                Some("stop") => press(&finger, &intents, Control::Stop, STOP_HELD),
                 Some("look") => hand_over(&intents, Intent::Visit(Visit::Caregiver)),
                 Some("back") => {
                     hand_over(&intents, Intent::Seen);
@@ -66,18 +73,26 @@ pub(crate) async fn serve(running: Running) -> anyhow::Result<()> {
                     Some(_) | None => eprintln!("pump-remote: no such word; hold, stop, look, back, wake, digit 0 to 9 and quit are"),
                 },
             },
+            Ok(()) = turned.changed() => {
+                shown.send_replace(*turned.borrow_and_update());
+            }
             _ = terminated.recv() => break,
         }
     }
+    systemd::stopping();
     // Already gone: the loop has ended by itself.
     let _ = close.send(());
     ended.await.context("the remote did not end in good order")
 }
 
-/// A finger on a control for this long, as the display tells of one.
-fn press(intents: &mpsc::Sender<Intent>, control: Control, held: Duration) {
-    let intents = intents.clone();
+/// There is one: it must be lifted from a control before it is laid on another.
+type Finger = Arc<Mutex<()>>;
+
+/// The finger on a control for this long, as the display tells of one.
+fn press(finger: &Finger, intents: &mpsc::Sender<Intent>, control: Control, held: Duration) {
+    let (finger, intents) = (finger.clone(), intents.clone());
     tokio::spawn(async move {
+        let _laid = finger.lock().await;
         let until = Instant::now() + held;
         while Instant::now() < until {
             hand_over(&intents, touch(control, Level::Pressed));

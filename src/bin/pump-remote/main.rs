@@ -8,6 +8,7 @@ mod story;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -27,6 +28,7 @@ use pump_remote::{
         gpio::{self, Wired, Wires},
         rtc,
         slint::{Looks, Panel, Window},
+        systemd::{self, FIRST_PAGE},
         touch,
     },
     shell::{
@@ -75,6 +77,9 @@ struct Arguments {
     /// How much faster waiting passes with a simulated pump; give the pump-simulator the same
     #[arg(long, value_name = "N")]
     speed: Option<Speed>,
+    /// Show the fault page and nothing else: no record, no link. For the service manager, once the remote has failed too often
+    #[arg(long, conflicts_with_all = ["demo", "socket", "bluetooth", "pair", "headless"])]
+    fault: bool,
     /// Say which hardware is there, and what the absence of the rest disables
     #[arg(long)]
     hardware: bool,
@@ -99,16 +104,12 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if arguments.fault {
+        return show_bare_fault(arguments.config.as_deref());
+    }
     let (config, configuration) = read_config(arguments.config.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("no tasks can be run")?;
-    let (panel, window) = match config.window.display {
-        Display::Portrait => (Panel::FIVE_INCH, Panel::FIVE_INCH_WINDOW),
-        Display::Landscape => (Panel::SEVEN_INCH, Panel::SEVEN_INCH),
-    };
+    let runtime = tasks()?;
+    let (panel, window) = panels(config.window.display);
     if arguments.hardware {
         runtime.block_on(say_hardware(&config));
         return Ok(());
@@ -132,12 +133,18 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Reached::InProcess => Which::InProcess,
     };
     let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
+    let bluetooth = matches!(which, Which::Bluetooth { .. });
     let speed = arguments.speed.unwrap_or(config.pump.speed);
     match runtime.block_on(compose::start(&data_dir, which, configuration, speed.get(), false)) {
         Ok(mut running) if arguments.headless => {
             let display = bench::from_the_beginning(Condition::Absent);
             start_bench(&runtime, &config, &mut running, Vec::new(), display, data_dir);
             runtime.block_on(console::serve(running))
+        }
+        // keeps R-ASK-01
+        // The story asks for a dose, and no finger has held: not on a pump that may be in somebody.
+        Ok(_) if !has_display() && bluetooth => {
+            anyhow::bail!("there is no display here, and so no control to hold; --headless takes words")
         }
         Ok(mut running) if !has_display() => {
             let display = bench::from_the_beginning(Condition::Absent);
@@ -155,8 +162,37 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             show(&runtime, running, window, &config.card, looks, Watched { seen, touched, wish })
         }
         Err(error) if arguments.headless || !has_display() => Err(error),
-        Err(error) => show_fault(&error, window, &config.card, Looks::read(&data_dir.join(LOOKS)).0),
+        Err(error) => {
+            eprintln!("pump-remote: {error:#}");
+            let looks = Looks::read(&data_dir.join(LOOKS)).0;
+            show_fault(&runtime, format!("{error:#}"), window, &config.card, looks)
+        }
     }
+}
+
+fn tasks() -> anyhow::Result<Runtime> {
+    let tasks = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    tasks.context("no tasks can be run")
+}
+
+/// The display that the pages are laid out for, and what they are shown on.
+const fn panels(display: Display) -> (Panel, Panel) {
+    match display {
+        Display::Portrait if cfg!(feature = "device") => (Panel::FIVE_INCH, Panel::FIVE_INCH),
+        Display::Portrait => (Panel::FIVE_INCH, Panel::FIVE_INCH_WINDOW),
+        Display::Landscape => (Panel::SEVEN_INCH, Panel::SEVEN_INCH),
+    }
+}
+
+/// The fault page of a remote that has failed too often, or whose card can't be mounted. A configuration that can't be read is no
+/// reason to show nothing; its own complaint stands on the page then.
+fn show_bare_fault(config: Option<&Path>) -> anyhow::Result<()> {
+    let (config, detail) = match read_config(config) {
+        Ok((config, _)) => (config, "The remote could not be started, or ended again and again.".to_owned()),
+        Err(error) => (Config::default(), format!("{error:#}")),
+    };
+    let (_, panel) = panels(config.window.display);
+    show_fault(&tasks()?, detail, panel, &config.card, Looks::default())
 }
 
 /// How the pump is reached.
@@ -308,7 +344,12 @@ async fn say_hardware(config: &Config) {
         }
         Err(missing) => println!("Bluetooth: {missing}. Simulated pumps work without it."),
     }
-    println!("Display: {}.", if has_display() { "a window can be opened" } else { "none; the story plays headless" });
+    let display = match has_display() {
+        true if cfg!(feature = "desktop") => "a window can be opened",
+        true => "drawn on by this program itself, without a window",
+        false => "none; the story plays headless",
+    };
+    println!("Display: {display}.");
 }
 
 /// What BlueZ's configuration lacks.
@@ -320,7 +361,11 @@ fn say_settings() {
     }
 }
 
+/// On the device the display is this program's: where it is missing, that is an error and no reason to do anything else.
 fn has_display() -> bool {
+    if cfg!(feature = "device") && !cfg!(feature = "desktop") {
+        return true;
+    }
     let named = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     cfg!(feature = "desktop") && (named("DISPLAY") || named("WAYLAND_DISPLAY"))
 }
@@ -345,7 +390,7 @@ fn show(
     looks_file: PathBuf,
     watched: Watched,
 ) -> anyhow::Result<()> {
-    let Running { mut screens, intents, close, ended, .. } = running;
+    let Running { mut screens, intents, close, mut turned, rounds, ended, .. } = running;
     let (looks, unread) = Looks::read(&looks_file);
     if let Some(error) = unread {
         tracing::warn!(%error, "the chosen looks can't be read; the usual ones are shown");
@@ -373,12 +418,28 @@ fn show(
     window.fit(panel);
     window.apply(&screens.borrow_and_update().clone());
     window.show().context("no window can be opened")?;
+    let (shown, back) = watch::channel(FIRST_PAGE);
+    runtime.spawn(systemd::keep(systemd::PAGES, rounds, back));
     slint::spawn_local(async move {
+        Window::drawn().await;
         // The window is open and its loop turns; whether anybody can see it is asked of people.
         seen.send_replace(Some(Condition::Works));
-        while screens.changed().await.is_ok() {
-            let screen = screens.borrow_and_update().clone();
-            window.apply(&screen);
+        shown.send_replace(FIRST_PAGE);
+        systemd::sound();
+        loop {
+            tokio::select! {
+                changed = screens.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    window.apply(&screens.borrow_and_update().clone());
+                }
+                Ok(()) = turned.changed() => {
+                    let round = *turned.borrow_and_update();
+                    Window::drawn().await;
+                    shown.send_replace(round);
+                }
+            }
         }
         // The loop has ended: nothing may stand here as if it were true.
         let _ = slint::quit_event_loop();
@@ -386,14 +447,14 @@ fn show(
     .map_err(|_| anyhow::anyhow!("the window has no event loop"))?;
     runtime.spawn(end_when_told());
     Window::run().context("the window ended")?;
+    systemd::stopping();
     // Already gone: the loop has ended by itself.
     let _ = close.send(());
     runtime.block_on(ended).context("the remote did not end in good order")
 }
 
 /// A page that says what is wrong, until its window is closed; the way to the emergency page works here too.
-fn show_fault(error: &anyhow::Error, panel: Panel, card: &CardConfig, looks: Looks) -> anyhow::Result<()> {
-    eprintln!("pump-remote: {error:#}");
+fn show_fault(runtime: &Runtime, detail: String, panel: Panel, card: &CardConfig, looks: Looks) -> anyhow::Result<()> {
     let (told, mut visits) = mpsc::unbounded_channel();
     let tell = move |intent| {
         if let Intent::Visit(to) = intent {
@@ -404,21 +465,42 @@ fn show_fault(error: &anyhow::Error, panel: Panel, card: &CardConfig, looks: Loo
     window.dress(looks);
     window.introduce(card);
     window.fit(panel);
-    let fault = fault_screen(Face::Fault(Fault::Record { detail: format!("{error:#}") }));
+    let fault = fault_screen(Face::Fault(Fault::Record { detail }));
     window.apply(&fault);
     window.show().context("no window can be opened")?;
+    // There is no loop here: rounds go to the display alone.
+    let (rounds, mut turned) = watch::channel(FIRST_PAGE);
+    let (shown, back) = watch::channel(FIRST_PAGE);
+    runtime.spawn(systemd::keep(systemd::FAULT, rounds, back));
     slint::spawn_local(async move {
-        while let Some(to) = visits.recv().await {
-            match to {
-                Visit::Emergency => window.apply(&fault_screen(Face::Emergency { drug: None, stop: None })),
-                // Nothing else can be shown truthfully.
-                _ => window.apply(&fault),
+        Window::drawn().await;
+        shown.send_replace(FIRST_PAGE);
+        loop {
+            tokio::select! {
+                visit = visits.recv() => match visit {
+                    Some(Visit::Emergency) => {
+                        window.apply(&fault_screen(Face::Emergency { drug: None, stop: None }));
+                    }
+                    // Nothing else can be shown truthfully.
+                    Some(_) => window.apply(&fault),
+                    None => break,
+                },
+                Ok(()) = turned.changed() => {
+                    let round = *turned.borrow_and_update();
+                    Window::drawn().await;
+                    shown.send_replace(round);
+                }
             }
         }
     })
     .map_err(|_| anyhow::anyhow!("the window has no event loop"))?;
+    let told = runtime.spawn(end_when_told());
     Window::run().context("the window ended")?;
-    anyhow::bail!("ended on the fault page")
+    systemd::stopping();
+    // Told, or closed by a hand on a desktop: whoever was told is about to end, too.
+    let told = runtime.block_on(async { tokio::time::timeout(Duration::from_millis(200), told).await.is_ok() });
+    anyhow::ensure!(told, "ended on the fault page");
+    Ok(())
 }
 
 fn fault_screen(face: Face) -> Screen {

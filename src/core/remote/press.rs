@@ -33,10 +33,10 @@ impl Remote {
             Intent::PauseAudio => self.pause_audio(now),
             Intent::Visit(page) => self.visit(page, now),
             Intent::Seen => self.seen(now),
-            Intent::TestSelf => self.test_self(now),
-            Intent::Answer { yes } => self.answered(yes),
             // keeps R-ALM-19
             Intent::Quiet(hours) => self.quiet = hours,
+            Intent::TestSelf => self.test_self(now),
+            Intent::Answer { yes } => self.answered(yes),
             Intent::Wake => {
                 self.awake_since = now.uptime;
                 if let Some(talk) = &mut self.conversation {

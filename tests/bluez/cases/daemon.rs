@@ -4,13 +4,13 @@ use anyhow::ensure;
 use bluer::Adapter;
 
 use crate::{
-    bench::{Bench, LINK_MAX, Pump, Remote, SOON},
+    bench::{Bench, LINK_MAX, Remote, SOON},
     stack::until_powered,
 };
 
 /// Before a dose: the next press is answered as if nothing had been.
 pub(crate) async fn killed_before(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
+    let (pump, mut remote) = bench.ready().await?;
     remote.program.pass_over();
     bench.stack.kill_bluetoothd().await?;
     remote.link("down", SOON).await?;
@@ -19,9 +19,7 @@ pub(crate) async fn killed_before(bench: &mut Bench) -> anyhow::Result<String> {
     remote.shows("READY", LINK_MAX).await?;
     remote.starts_a_dose().await?;
     remote.stops_it().await?;
-    bench.agree(&mut pump, [0, 1, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 1, 0]).await
 }
 
 /// While the pump is asked; which words were said by then is the machine's luck, and both sides must agree on it.
@@ -31,15 +29,13 @@ pub(crate) async fn killed_during(bench: &mut Bench) -> anyhow::Result<String> {
     pump.fault("drop commit after").await?;
     remote.types("hold").await?;
     remote.comes_to("ASKING", LINK_MAX).await?;
-    until_asked(&mut pump).await?;
+    pump.is_struck().await?;
     bench.stack.kill_bluetoothd().await?;
     remote.shows("NOT SURE", SOON).await?;
     bench.stack.start_bluetoothd().await?;
     remote.shows("DELIVERING", LINK_MAX).await?;
     remote.stops_it().await?;
-    bench.agree(&mut pump, [0, 1, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 1, 0]).await
 }
 
 /// As soon as the remote begins to ask: before PREPARE, between the two, or after COMMIT, as it happens.
@@ -59,7 +55,7 @@ pub(crate) async fn killed_anywhere(bench: &mut Bench) -> anyhow::Result<String>
 
 /// While the dose goes in.
 pub(crate) async fn killed_after(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
+    let (pump, mut remote) = bench.ready().await?;
     remote.starts_a_dose().await?;
     remote.program.pass_over();
     bench.stack.kill_bluetoothd().await?;
@@ -68,22 +64,18 @@ pub(crate) async fn killed_after(bench: &mut Bench) -> anyhow::Result<String> {
     remote.link("up", LINK_MAX).await?;
     remote.shows("DELIVERING", LINK_MAX).await?;
     remote.stops_it().await?;
-    bench.agree(&mut pump, [0, 1, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 1, 0]).await
 }
 
 /// The remote's radio is switched off and on again, and then the pump's.
 pub(crate) async fn adapters(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
+    let (pump, mut remote) = bench.ready().await?;
     let (remotes, pumps) = (bench.stack.remotes().await?, bench.stack.pumps().await?);
     for adapter in [remotes, pumps] {
         off_and_on(&adapter, &mut remote).await?;
     }
     remote.shows("READY", LINK_MAX).await?;
-    bench.agree(&mut pump, [0, 0, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 0, 0]).await
 }
 
 async fn off_and_on(adapter: &Adapter, remote: &mut Remote) -> anyhow::Result<()> {
@@ -92,17 +84,6 @@ async fn off_and_on(adapter: &Adapter, remote: &mut Remote) -> anyhow::Result<()
     adapter.set_powered(true).await?;
     tokio::time::timeout(SOON, until_powered(adapter, true)).await??;
     remote.link("up", LINK_MAX).await.map(drop)
-}
-
-/// Waits until the pump has begun a bolus: its history is asked, because the pump says nothing by itself.
-async fn until_asked(pump: &mut Pump) -> anyhow::Result<()> {
-    let asking = async {
-        while !pump.has("asked for by remote").await? {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(SOON, asking).await?
 }
 
 /// Waits for whatever came of a request, and stops a dose that goes in.

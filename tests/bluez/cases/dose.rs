@@ -15,14 +15,12 @@ pub(crate) async fn end_to_end(bench: &mut Bench) -> anyhow::Result<String> {
     remote.comes_to("DELIVERING", LINK_MAX).await?;
     ensure!(pump.has("asked for by remote").await?, "the pump's history has no such bolus");
     remote.comes_to("GIVEN mcg=50", DOSE_MAX).await?;
-    bench.agree(&mut pump, [1, 0, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [1, 0, 0]).await
 }
 
 /// After a dose that was stopped a press brings nothing: the record says why, and the pump hears of nothing.
 pub(crate) async fn lockout(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
+    let (pump, mut remote) = bench.ready().await?;
     remote.starts_a_dose().await?;
     remote.stops_it().await?;
     remote.types("back").await?;
@@ -30,20 +28,16 @@ pub(crate) async fn lockout(bench: &mut Bench) -> anyhow::Result<String> {
     ensure!(page.contains("reason=Lockout"), "another reason: {page}");
     remote.types("hold").await?;
     bench.until_recorded(|event| matches!(event, Event::AttemptRefused { .. }), SOON).await?;
-    bench.agree(&mut pump, [0, 1, 0]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 1, 0]).await
 }
 
 /// A reason that only the pump knows: the remote says READY, asks, and says what the pump said.
 pub(crate) async fn denied(bench: &mut Bench) -> anyhow::Result<String> {
     let (mut pump, mut remote) = bench.ready().await?;
-    pump.says("deny limit", "limit").await.ok();
+    pump.says("deny limit", "Every dose is denied (WindowLimit)").await?;
     remote.types("hold").await?;
     remote.comes_to("NOT GIVEN", LINK_MAX).await?;
-    bench.agree(&mut pump, [0, 0, 1]).await?;
-    bench.end(pump, remote).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 0, 1]).await
 }
 
 /// The caregiver sees what the pump itself says of its reservoir.

@@ -1,9 +1,11 @@
 //! The cases, in the order in which they are run.
 
 mod cut;
+mod cycles;
 mod daemon;
 mod dose;
 mod figures;
+mod hostile;
 mod killed;
 mod pairing;
 
@@ -60,9 +62,20 @@ cases! {
     "bluetoothd killed while it is asked", Long, daemon::killed_anywhere;
     "bluetoothd killed after COMMIT", Short, daemon::killed_after;
     "adapters off and on", Short, daemon::adapters;
+    "remote killed as it asks", Long, killed::asking;
     "remote killed when it has asked", Short, killed::prepared;
+    "remote killed when its COMMIT is lost", Long, killed::intended;
     "remote killed when it has committed", Short, killed::committed;
     "remote killed while the dose goes in", Long, killed::accepted;
+    "remote killed when Stop is not heard", Long, killed::stopping;
     "remote killed when all is settled", Long, killed::settled;
-    "bare exchanges", Long, figures::bare;
+    "a bonded machine without our key", Short, hostile::bonded_without_key;
+    "recorded frames", Short, hostile::replayed;
+    "a pump that speaks garbage", Short, hostile::garbage;
+    "a pump that floods", Short, hostile::flood;
+    "a pump that says nothing", Long, hostile::mute;
+    "a pump that answers late", Short, hostile::late;
+    "a pump whose table goes and comes back", Short, hostile::table;
+    "a hundred connections", Long, cycles::hundred;
+    "figures beside bare exchanges", Long, figures::beside_bare;
 }

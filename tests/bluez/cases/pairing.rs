@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context as _, ensure};
 
-use crate::bench::{Bench, LINK_MAX, SOON};
+use crate::bench::{Bench, LINK_MAX};
 
 /// A bond that nobody was asked about, but by the curve: LE Secure Connections.
 const SECURE_UNAUTHENTICATED: u32 = 2;
@@ -35,8 +35,7 @@ pub(crate) async fn wrong_secret(bench: &mut Bench) -> anyhow::Result<String> {
     // The window is still open, and the clinic reads the card again.
     let mut remote = bench.pairing_remote("remote", &pump.secret)?;
     remote.shows("READY", LINK_MAX).await?;
-    bench.agree(&mut pump, [0, 0, 0]).await?;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 0, 0]).await
 }
 
 /// Without a magnet nothing is found, and nothing is bonded.
@@ -67,9 +66,7 @@ pub(crate) async fn interrupted(bench: &mut Bench) -> anyhow::Result<String> {
         }
         let mut remote = bench.pairing_remote("remote", &pump.secret)?;
         remote.shows("READY", LINK_MAX).await.with_context(|| fault.to_owned())?;
-        ensure!(remote.program.quit("quit").await?, "{fault}: the remote did not end in good order");
-        bench.agree(&mut pump, [0, 0, 0]).await?;
-        ensure!(pump.program.quit("quit").await?, "{fault}: the pump did not end in good order");
+        bench.close(pump, remote, [0, 0, 0]).await.context(fault)?;
     }
     Ok(String::new())
 }
@@ -84,11 +81,7 @@ pub(crate) async fn killed(bench: &mut Bench) -> anyhow::Result<String> {
     killed.program.kill().await?;
     let mut remote = bench.pairing_remote("remote", &pump.secret)?;
     remote.shows("READY", LINK_MAX).await?;
-    ensure!(remote.program.quit("quit").await?, "the remote did not end in good order");
-    bench.agree(&mut pump, [0, 0, 0]).await?;
-    pump.says("status", "Reservoir").await?;
-    tokio::time::timeout(SOON, pump.program.quit("quit")).await??;
-    Ok(String::new())
+    bench.close(pump, remote, [0, 0, 0]).await
 }
 
 /// Level and length of every long-term key that the daemon has stored.
