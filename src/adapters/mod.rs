@@ -3,6 +3,7 @@
 //! What they share stands here: a [`Dial`] makes a link, a [`Serve`] answers on one, and a link is two bounded channels of
 //! fragments.
 
+pub mod backlight;
 pub mod battery;
 pub mod bluez;
 pub mod clock;

@@ -75,12 +75,14 @@ pub enum Bluetooth {
     Adapter(String),
 }
 
-/// The window on a desktop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+/// The window on a desktop, or the whole display of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WindowConfig {
     /// Which display it stands for.
     pub display: Display,
+    /// The kernel's name of its backlight; it stays as it is unless named.
+    pub backlight: Option<String>,
 }
 
 // keeps R-DEV-12

@@ -198,7 +198,7 @@ mod tests {
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(3)).await;
             condition.send_replace(Some(Condition::Works));
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
         });
         let heard = told(vec![known(Device::Link, knows)], Duration::from_secs(5)).await;
         assert_eq!(heard, [radio(Condition::Works)]);

@@ -24,12 +24,17 @@ use std::{error::Error, fmt, time::Duration};
 
 use pump_core::{
     audit::event::Trouble,
+    cues::{Cue, Cues, Wishes},
     remote::Input,
     screen::{Intent, Screen},
     selftest::Condition,
 };
+use pump_protocol::clock::Uptime;
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use self::{play::FLASH_LEAST, rhythm::Rhythm};
 use crate::shell::config::{Part, Pin, PinsConfig};
@@ -120,6 +125,8 @@ pub struct Wires {
     pub inputs: mpsc::Sender<Input>,
     /// What is to be played.
     pub screens: watch::Receiver<Screen>,
+    /// What the person wishes to hear.
+    pub wishes: watch::Receiver<Wishes>,
 }
 
 // keeps R-DEV-08
@@ -172,7 +179,13 @@ async fn kept_playing(part: Part, output: Box<dyn Output>, wires: Wires, conditi
         Part::Ready | Part::Red | Part::Green | Part::Blue => FLASH_LEAST,
         Part::Button | Part::Buzzer | Part::Vibration => Duration::ZERO,
     };
-    let played = play::play(output, wires.screens, |screen| rhythm_of(part, screen), least).await;
+    let (began, mut cues, wishes) = (Instant::now(), Cues::default(), wires.wishes);
+    // keeps R-ASK-19, R-ANS-21
+    let rhythm = |screen: &Screen| {
+        let uptime = Uptime::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        rhythm_of(part, screen, cues.heed(screen, *wishes.borrow(), uptime))
+    };
+    let played = play::play(output, wires.screens, rhythm, least).await;
     if let Err(error) = played {
         tracing::error!(part = part.name(), %error, "a part can't be driven any more");
         condition.send_replace(Some(Condition::Broken));
@@ -189,13 +202,13 @@ fn tone_failed(inputs: &mpsc::Sender<Input>) {
     }
 }
 
-fn rhythm_of(part: Part, screen: &Screen) -> Rhythm {
+fn rhythm_of(part: Part, screen: &Screen, cue: Option<Cue>) -> Rhythm {
     match part {
         Part::Button => Rhythm::Off,
         Part::Ready => rhythm::ready(screen),
         Part::Red | Part::Green | Part::Blue => rhythm::lamp(screen, part),
-        Part::Buzzer => rhythm::buzzer(screen),
-        Part::Vibration => rhythm::vibration(screen),
+        Part::Buzzer => rhythm::buzzer(screen, cue),
+        Part::Vibration => rhythm::vibration(screen, cue),
     }
 }
 
@@ -251,7 +264,8 @@ mod tests {
     fn wires() -> (Wires, mpsc::Receiver<Input>, watch::Sender<Screen>) {
         let (screen, screens) = watch::channel(double::quiet());
         let (inputs, heard) = mpsc::channel(4);
-        (Wires { intents: mpsc::channel(4).0, inputs, screens }, heard, screen)
+        let wishes = watch::channel(Wishes { ready_cue: true, quiet: None }).1;
+        (Wires { intents: mpsc::channel(4).0, inputs, screens, wishes }, heard, screen)
     }
 
     #[cfg(all(target_os = "linux", feature = "raspberry-pi"))]

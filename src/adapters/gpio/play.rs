@@ -1,12 +1,13 @@
 //! Plays a rhythm on an output, until the screen says another.
 //!
 //! # Promises
-//! - What is equal goes on without a break; what changes begins anew.
+//! - What is equal goes on without a break; what changes begins anew. What is played once is played to its end, unless an alarm
+//!   comes.
 //! - A light comes on at most three times a second, however often what it shows changes.
 //! - When nobody shows screens any more, the output is off.
 //! - Nothing wakes while the output stays as it is.
 
-use std::{convert::Infallible, future, time::Duration};
+use std::{future, time::Duration};
 
 use pump_core::screen::Screen;
 use tokio::{
@@ -24,15 +25,18 @@ pub(super) const FLASH_LEAST: Duration = Duration::from_millis(334);
 pub(super) async fn play(
     mut output: Box<dyn Output>,
     mut screens: watch::Receiver<Screen>,
-    rhythm: impl Fn(&Screen) -> Rhythm,
+    mut rhythm: impl FnMut(&Screen) -> Rhythm,
     least: Duration,
 ) -> Result<(), PinError> {
     let mut playing = rhythm(&screens.borrow_and_update());
     let mut lit = None;
     loop {
         let next = tokio::select! {
-            broken = turns(&mut *output, &playing, &mut lit, least) => match broken { Err(error) => return Err(error) },
-            next = another(&mut screens, &rhythm, &playing) => next,
+            played = turns(&mut *output, &playing, &mut lit, least) => {
+                played?;
+                Some(Rhythm::Off)
+            }
+            next = another(&mut screens, &mut rhythm, &playing) => next,
         };
         match next {
             Some(next) => playing = next,
@@ -44,25 +48,26 @@ pub(super) async fn play(
 /// The next screen's rhythm that is another one; `None` when there are no more screens.
 async fn another(
     screens: &mut watch::Receiver<Screen>,
-    rhythm: impl Fn(&Screen) -> Rhythm,
+    mut rhythm: impl FnMut(&Screen) -> Rhythm,
     playing: &Rhythm,
 ) -> Option<Rhythm> {
     loop {
         screens.changed().await.ok()?;
         let next = rhythm(&screens.borrow_and_update());
-        if next != *playing {
+        let goes_on = matches!((playing, &next), (Rhythm::Once(_), Rhythm::Off)) || next == *playing;
+        if !goes_on {
             return Some(next);
         }
     }
 }
 
-/// Plays until it can't.
+/// Plays until it can't, or until what is played once has been.
 async fn turns(
     output: &mut dyn Output,
     rhythm: &Rhythm,
     lit: &mut Option<Instant>,
     least: Duration,
-) -> Result<Infallible, PinError> {
+) -> Result<(), PinError> {
     match rhythm {
         Rhythm::Off => {
             output.set(false)?;
@@ -73,14 +78,25 @@ async fn turns(
             future::pending().await
         }
         Rhythm::Turns(turns) => loop {
-            for (on, off) in turns {
-                light(output, lit, least).await?;
-                sleep(Duration::from_millis(u64::from(*on))).await;
-                output.set(false)?;
-                sleep(Duration::from_millis(u64::from(*off))).await;
-            }
+            pass(output, turns, lit, least).await?;
         },
+        Rhythm::Once(turns) => pass(output, turns, lit, least).await,
     }
+}
+
+async fn pass(
+    output: &mut dyn Output,
+    turns: &[(u32, u32)],
+    lit: &mut Option<Instant>,
+    least: Duration,
+) -> Result<(), PinError> {
+    for (on, off) in turns {
+        light(output, lit, least).await?;
+        sleep(Duration::from_millis(u64::from(*on))).await;
+        output.set(false)?;
+        sleep(Duration::from_millis(u64::from(*off))).await;
+    }
+    Ok(())
 }
 
 async fn light(output: &mut dyn Output, lit: &mut Option<Instant>, least: Duration) -> Result<(), PinError> {
@@ -154,6 +170,34 @@ mod tests {
             sleep(Duration::from_millis(500)).await;
         }
         assert_eq!(board.came_on(Part::Red), 5, "in 10 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_played_once_ends_by_itself_and_only_an_alarm_ends_it_sooner() {
+        let mut board = Scripted::default();
+        let output = board.output(pin(Part::Buzzer)).unwrap();
+        let (screen, screens) = watch::channel(quiet());
+        let by_page = |screen: &Screen| match (screen.signals, screen.heard_min_ago) {
+            (Some(_), _) => Rhythm::Turns(vec![(1_000, 1_000)]),
+            (None, Some(_)) => Rhythm::Once(vec![(500, 100), (500, 0)]),
+            (None, None) => Rhythm::Off,
+        };
+        tokio::spawn(play(output, screens, by_page, Duration::ZERO));
+        let cue = || Screen { heard_min_ago: Some(1), ..quiet() };
+        for again in 1..=2 {
+            screen.send_replace(cue());
+            sleep(Duration::from_millis(300)).await;
+            screen.send_replace(quiet());
+            sleep(Duration::from_millis(100)).await;
+            assert_eq!(board.lit(), [Part::Buzzer], "another screen doesn't cut it off");
+            sleep(Duration::from_secs(2)).await;
+            assert_eq!((board.lit(), board.came_on(Part::Buzzer)), (vec![], 2 * again));
+        }
+        screen.send_replace(cue());
+        sleep(Duration::from_millis(520)).await;
+        screen.send_replace(signalled(Priority::High));
+        sleep(Duration::from_millis(700)).await;
+        assert_eq!((board.lit(), board.came_on(Part::Buzzer)), (vec![Part::Buzzer], 6), "the alarm's first second");
     }
 
     #[tokio::test(start_paused = true)]

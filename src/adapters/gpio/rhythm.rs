@@ -4,6 +4,7 @@
 
 use pump_core::{
     annunciation::signal::{Burst, Colour, Vibration},
+    cues::Cue,
     screen::{Face, Screen},
 };
 
@@ -19,6 +20,8 @@ pub enum Rhythm {
     On,
     /// On and off by turns, each in milliseconds, from the beginning again and again.
     Turns(Vec<(u32, u32)>),
+    /// The same, once.
+    Once(Vec<(u32, u32)>),
 }
 
 /// The ready light: on while the page says READY.
@@ -45,29 +48,36 @@ pub fn lamp(screen: &Screen, colour: Part) -> Rhythm {
     }
 }
 
-/// The buzzer.
-pub fn buzzer(screen: &Screen) -> Rhythm {
-    screen.signals.and_then(|signals| signals.sound).map(pulses).unwrap_or_default()
+/// The buzzer: an alarm, or else a cue.
+pub fn buzzer(screen: &Screen, cue: Option<Cue>) -> Rhythm {
+    let alarm =
+        screen.signals.and_then(|signals| signals.sound).map(|burst| repeated(pulses(burst), burst.interval_ms));
+    alarm.unwrap_or_else(|| once(cue.and_then(|cue| cue.sound).map(pulses)))
 }
 
-/// The vibration motor.
-pub fn vibration(screen: &Screen) -> Rhythm {
-    screen.signals.and_then(|signals| signals.vibration).copied().map(shakes).unwrap_or_default()
+/// The vibration motor, the same way.
+pub fn vibration(screen: &Screen, cue: Option<Cue>) -> Rhythm {
+    let alarm = screen.signals.and_then(|signals| signals.vibration).copied();
+    let alarm = alarm.map(|vibration| repeated(shakes(vibration), vibration.interval_ms));
+    alarm.unwrap_or_else(|| once(cue.map(|cue| shakes(*cue.vibration))))
 }
 
-fn pulses(burst: &Burst) -> Rhythm {
-    let turns = burst.pulses.iter().map(|(_, rest)| (u32::from(burst.pulse_ms), u32::from(*rest)));
-    repeated(turns.collect(), burst.interval_ms)
+fn pulses(burst: &Burst) -> Vec<(u32, u32)> {
+    burst.pulses.iter().map(|(_, rest)| (u32::from(burst.pulse_ms), u32::from(*rest))).collect()
 }
 
-fn shakes(vibration: Vibration) -> Rhythm {
+fn shakes(vibration: Vibration) -> Vec<(u32, u32)> {
     let turn = (u32::from(vibration.pulse_ms), u32::from(vibration.spacing_ms));
     let mut turns = vec![turn; usize::from(vibration.pulses)];
     // Between two, and not behind the last.
     if let Some((_, rest)) = turns.last_mut() {
         *rest = 0;
     }
-    repeated(turns, vibration.interval_ms)
+    turns
+}
+
+fn once(turns: Option<Vec<(u32, u32)>>) -> Rhythm {
+    turns.map_or(Rhythm::Off, Rhythm::Once)
 }
 
 /// The burst, and its rest behind it.
@@ -80,7 +90,10 @@ fn repeated(mut turns: Vec<(u32, u32)>, interval_ms: u16) -> Rhythm {
 
 #[cfg(test)]
 mod tests {
-    use pump_core::annunciation::Priority;
+    use pump_core::{
+        annunciation::Priority,
+        cues::{READY_BURST, READY_VIBRATION},
+    };
 
     use super::{
         super::double::{quiet, ready_page, signalled},
@@ -105,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_burst_has_its_pulses_and_rests_before_the_next() {
-        let count = |priority| match buzzer(&signalled(priority)) {
+        let count = |priority| match buzzer(&signalled(priority), None) {
             Rhythm::Turns(turns) => turns,
             rhythm => panic!("{rhythm:?}"),
         };
@@ -120,8 +133,19 @@ mod tests {
 
     #[test]
     fn the_hand_feels_what_the_ear_hears() {
-        let Rhythm::Turns(turns) = vibration(&signalled(Priority::High)) else { panic!("nothing is felt") };
+        let Rhythm::Turns(turns) = vibration(&signalled(Priority::High), None) else { panic!("nothing is felt") };
         assert_eq!(turns, [(500, 250), (500, 250), (500, 3_000)]);
+    }
+
+    #[test]
+    fn a_cue_is_played_once_and_never_over_an_alarm() {
+        let cue = Some(Cue { sound: Some(&READY_BURST), vibration: &READY_VIBRATION });
+        assert_eq!(buzzer(&quiet(), cue), Rhythm::Once(vec![(120, 60), (120, 0)]));
+        assert_eq!(vibration(&quiet(), cue), Rhythm::Once(vec![(80, 120), (80, 0)]));
+        let at_night = Some(Cue { sound: None, vibration: &READY_VIBRATION });
+        // proves R-ANS-21
+        assert_eq!(buzzer(&quiet(), at_night), Rhythm::Off);
+        assert_eq!(buzzer(&signalled(Priority::Low), cue), buzzer(&signalled(Priority::Low), None));
     }
 
     #[test]
@@ -129,7 +153,7 @@ mod tests {
         for screen in [quiet(), ready_page()] {
             let lamps = [Part::Red, Part::Green, Part::Blue].map(|part| lamp(&screen, part));
             assert_eq!(lamps, [const { Rhythm::Off }; 3]);
-            assert_eq!([buzzer(&screen), vibration(&screen)], [const { Rhythm::Off }; 2]);
+            assert_eq!([buzzer(&screen, None), vibration(&screen, None)], [const { Rhythm::Off }; 2]);
         }
         assert_eq!((ready(&quiet()), ready(&ready_page())), (Rhythm::Off, Rhythm::On));
     }

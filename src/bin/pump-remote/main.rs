@@ -22,6 +22,7 @@ use pump_core::{
 use pump_protocol::session::CardSecret;
 use pump_remote::{
     adapters::{
+        backlight::{self, Backlight},
         battery::{self, Reading},
         bluez::{self, Radio, check},
         gpio::{self, Wired, Wires},
@@ -39,6 +40,7 @@ use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
+    time::Instant,
 };
 
 use self::{
@@ -151,11 +153,13 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             story::play_with(&runtime, running, panel, &out)
         }
         Ok(mut running) => {
-            let wired = start_parts(&runtime, &config, &running);
+            let (wish, wishes) = watch::channel(Wishes { ready_cue: true, quiet: None });
+            let wired = start_parts(&runtime, &config, &running, wishes);
             let (seen, display) = watch::channel(None);
             let looks = data_dir.join(LOOKS);
             start_bench(&runtime, &config, &mut running, wired, display, data_dir);
-            show(&runtime, running, window, &config.card, looks, seen)
+            let touched = start_backlight(&runtime, &config, &running, wish.subscribe());
+            show(&runtime, running, window, &config.card, looks, Watched { seen, touched, wish })
         }
         Err(error) if arguments.headless || !has_display() => Err(error),
         Err(error) => {
@@ -236,10 +240,14 @@ fn data_dir(named: Option<PathBuf>, which: &Which) -> anyhow::Result<PathBuf> {
 }
 
 /// What the configuration says is wired.
-fn start_parts(runtime: &Runtime, config: &Config, running: &Running) -> Vec<Wired> {
+fn start_parts(runtime: &Runtime, config: &Config, running: &Running, wishes: watch::Receiver<Wishes>) -> Vec<Wired> {
     let _guard = runtime.enter();
-    let wires =
-        Wires { intents: running.intents.clone(), inputs: running.inputs.clone(), screens: running.screens.clone() };
+    let wires = Wires {
+        intents: running.intents.clone(),
+        inputs: running.inputs.clone(),
+        screens: running.screens.clone(),
+        wishes,
+    };
     let clock = running.clock.clone();
     tokio::spawn(battery::watch(config.battery, running.inputs.clone(), move || clock.now().uptime));
     let wired = gpio::start(&config.pins, &wires);
@@ -247,6 +255,35 @@ fn start_parts(runtime: &Runtime, config: &Config, running: &Running) -> Vec<Wir
         eprintln!("pump-remote: {missing}");
     }
     wired
+}
+
+/// What follows from touches: the backlight, if the configuration names one.
+fn start_backlight(
+    runtime: &Runtime,
+    config: &Config,
+    running: &Running,
+    wishes: watch::Receiver<Wishes>,
+) -> watch::Sender<Instant> {
+    let (touch, touched) = watch::channel(Instant::now());
+    if let Some(name) = &config.window.backlight {
+        match Backlight::open(Path::new(backlight::CLASS), name) {
+            Ok(light) => {
+                runtime.spawn(backlight::follow(light, running.screens.clone(), touched, wishes));
+            }
+            Err(error) => eprintln!("pump-remote: no backlight {name} ({error}); the display stays as bright as it is"),
+        }
+    }
+    touch
+}
+
+/// What others learn from the window.
+struct Watched {
+    /// That it is open.
+    seen: watch::Sender<Option<Condition>>,
+    /// That somebody touched it.
+    touched: watch::Sender<Instant>,
+    /// What the person wishes to hear.
+    wish: watch::Sender<Wishes>,
 }
 
 /// Whatever measures what the self-test wants.
@@ -265,7 +302,8 @@ fn start_bench(
 
 fn say_parts(config: &Config) {
     let (_, screens) = watch::channel(fault_screen(Face::Checking));
-    let wires = Wires { intents: mpsc::channel(1).0, inputs: mpsc::channel(1).0, screens };
+    let wishes = watch::channel(Wishes { ready_cue: false, quiet: None }).1;
+    let wires = Wires { intents: mpsc::channel(1).0, inputs: mpsc::channel(1).0, screens, wishes };
     for wired in gpio::start(&config.pins, &wires) {
         println!("{wired}.");
     }
@@ -350,7 +388,7 @@ fn show(
     panel: Panel,
     card: &CardConfig,
     looks_file: PathBuf,
-    seen: watch::Sender<Option<Condition>>,
+    watched: Watched,
 ) -> anyhow::Result<()> {
     let Running { mut screens, intents, close, mut turned, rounds, ended, .. } = running;
     let (looks, unread) = Looks::read(&looks_file);
@@ -358,8 +396,9 @@ fn show(
         tracing::warn!(%error, "the chosen looks can't be read; the usual ones are shown");
     }
     hand_over(&intents, Intent::Quiet(looks.quiet.hours()));
-    let (wish, wishes) = watch::channel(looks.wishes());
-    start_sound(runtime, screens.clone(), wishes);
+    let Watched { seen, touched, wish } = watched;
+    wish.send_replace(looks.wishes());
+    start_sound(runtime, screens.clone(), wish.subscribe());
     let keep = move |looks: Looks| {
         // Where nothing can be heard nobody listens to wishes.
         let _ = wish.send(looks.wishes());
@@ -367,7 +406,12 @@ fn show(
             tracing::warn!(%error, "the chosen looks can't be kept; they last until the program ends");
         }
     };
-    let intend = move |intent| hand_over(&intents, intent);
+    let intend = move |intent| {
+        if intent == Intent::Wake {
+            touched.send_replace(Instant::now());
+        }
+        hand_over(&intents, intent);
+    };
     let mut window = Window::choosing(intend, keep).context("no window can be opened")?;
     window.dress(looks);
     window.introduce(card);
