@@ -14,7 +14,7 @@ use pump_core::audit::event::Event;
 
 use crate::{
     bare::until_connected,
-    judge::{self, Agreed},
+    judge::{self, Agreed, Outcome},
     program::{Program, Transcript},
     stack::Stack,
 };
@@ -23,6 +23,7 @@ use crate::{
 const PLACE: &str = "/bench/run";
 const PUMP: &str = "/bench/pump-simulator";
 const REMOTE: &str = "/bench/pump-remote";
+const PEER: &str = "/bench/python/peer.py";
 const RECORD: &str = "record.db";
 /// Anything that is done within the machine itself.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -123,6 +124,12 @@ impl Bench {
         let line = program.line("its card's secret", SOON, |line| line.contains(SECRET)).await?;
         let secret = line.split_once(SECRET).map(|(_, secret)| secret.trim().to_owned()).unwrap_or_default();
         Ok(Pump { program, secret, marks: 0 })
+    }
+
+    /// Starts a peer on the other host stack, with a controller of its own.
+    pub(crate) fn bumble(&self, arguments: &[&str]) -> anyhow::Result<Program> {
+        let arguments = [PEER].iter().chain(arguments);
+        Program::start("bumble", "python3", arguments, &self.transcript)
     }
 
     /// Starts the remote that is kept here.
@@ -246,9 +253,19 @@ impl Bench {
         tokio::time::timeout(within, recorded).await.context("the record does not say it")?
     }
 
-    /// Compares the pump's history with the remote's record; both may still run.
+    /// Compares the pump's history with the remote's record, once no request is open; both may still run.
     pub(crate) async fn compare(&self, pump: &mut Pump) -> anyhow::Result<Agreed> {
-        let events = judge::events(&self.record()).await?;
+        // NOT GIVEN is shown before the pump has agreed to it, and the record's file tells nobody that it has grown.
+        let settled = async {
+            loop {
+                let events = judge::events(&self.record()).await?;
+                if !judge::outcomes(&events).values().any(|outcome| *outcome == Outcome::Open) {
+                    return anyhow::Ok(events);
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let events = tokio::time::timeout(LINK_MAX, settled).await.context("a request stays open")??;
         judge::compare(&events, &pump.history().await?)
     }
 
@@ -266,6 +283,8 @@ impl Bench {
     }
 }
 
+/// A pump holds the keys of far fewer.
+const NOBODY: u32 = 1000;
 const SECRET: &str = "Implant card secret: ";
 
 impl Pump {
@@ -307,10 +326,11 @@ impl Pump {
         let before = self.program.lines().len();
         self.program.types(question).await?;
         self.marks += 1;
-        // The console answers in order: what it doesn't know is answered behind the answer.
-        let mark = format!("end-of-answer-{}", self.marks);
-        self.says(&mark, &mark).await?;
-        Ok(self.program.lines().split_off(before))
+        // The console answers in order, and this in one line.
+        let number = NOBODY + self.marks;
+        let mark = format!("No remote {number} is paired");
+        self.says(&format!("revoke {number}"), &mark).await?;
+        Ok(self.program.lines().into_iter().skip(before).take_while(|line| !line.starts_with(&mark)).collect())
     }
 
     /// Waits until its history has a line with these words.

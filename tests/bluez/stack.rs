@@ -38,7 +38,7 @@ impl Stack {
         bus.line("its address", DAEMON_MAX, |line| line.contains(BUS)).await?;
         let mut tries = 0;
         loop {
-            let controllers = Program::start("btvirt", "btvirt", ["-l2"], transcript)?;
+            let controllers = Program::start("btvirt", "btvirt", ["-l2", "-s"], transcript)?;
             let bluetoothd = start_bluetoothd(transcript, debug)?;
             match tokio::time::timeout(LISTED_MAX, two_listed()).await {
                 Ok(adapters) => {

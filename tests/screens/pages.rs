@@ -3,13 +3,17 @@
 use std::{
     collections::HashSet,
     fs::File,
-    io::BufWriter,
+    io::{BufReader, BufWriter},
     panic,
     path::{Path, PathBuf},
 };
 
 use i_slint_backend_testing::AccessibleRole;
-use pump_core::screen::{Face, Notice, Reading, Screen, Stop};
+use pump_core::{
+    annunciation::AlarmCondition,
+    screen::{Face, Notice, Reading, Screen, Stop},
+    therapy::reason::{Inhibiting, Reason},
+};
 use pump_protocol::quantity::Millis;
 use pump_remote::adapters::slint::{Colours, Language, Looks, Panel, TextSize};
 use slint::{Rgba8Pixel, SharedPixelBuffer};
@@ -351,9 +355,50 @@ pub(crate) fn save(path: &Path, picture: &SharedPixelBuffer<Rgba8Pixel>) {
     let mut encoder = png::Encoder::new(file, picture.width(), picture.height());
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Fast);
+    encoder.set_compression(png::Compression::High);
     let mut writer = encoder.write_header().expect("a file");
     writer.write_image_data(picture.as_bytes()).expect("a file");
+}
+
+/// The pages that matter most, pixel by pixel: whoever changes one looks at it. `PICTURES=write` replaces them.
+#[test]
+fn the_key_pages_look_as_they_did_when_they_were_looked_at() {
+    let key: [(&str, Screen); 8] = [
+        ("ready", story::ready()),
+        ("wait", story::wait(Millis::from_secs(24 * 60 + 10))),
+        ("not-available", story::not_available(&[Reason::Alarm(Inhibiting::EmptyReservoir)])),
+        ("delivering", story::delivering(Stop::Offered)),
+        ("not-sure", story::not_sure(Stop::NotStoppedYet)),
+        ("stopped", story::screen(Face::Caregiver(story::stopped()))),
+        ("emergency", story::emergency(Some(Stop::Offered))),
+        ("alarm", story::alarming(&[AlarmCondition::Eri], story::ready())),
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens/pictures");
+    let write = std::env::var_os("PICTURES").is_some_and(|word| word == "write");
+    let mut display = Display::new(Panel::FIVE_INCH);
+    let mut different = Vec::new();
+    for (name, screen) in key {
+        display.apply(&screen);
+        let (path, picture) = (folder.join(format!("{name}.png")), display.snapshot());
+        if write {
+            save(&path, &picture);
+        }
+        let kept = load(&path);
+        assert_eq!(kept.len(), picture.as_bytes().len(), "{name} has another size");
+        let pixels = kept.chunks(4).zip(picture.as_bytes().chunks(4)).filter(|(kept, drawn)| kept != drawn).count();
+        if pixels > 0 {
+            different.push(format!("{name}: {pixels} pixels"));
+        }
+    }
+    assert!(different.is_empty(), "{different:?}; look at them, then PICTURES=write");
+}
+
+fn load(path: &Path) -> Vec<u8> {
+    let file = BufReader::new(File::open(path).expect("a picture that was kept"));
+    let mut reader = png::Decoder::new(file).read_info().expect("a picture");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a small picture")];
+    reader.next_frame(&mut pixels).expect("a whole picture");
+    pixels
 }
 
 #[test]

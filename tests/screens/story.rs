@@ -263,7 +263,7 @@ pub(crate) fn denied(reason: DenyReason, timed: bool) -> NotGiven {
 }
 
 /// The longest drug's name, for whoever helps.
-fn emergency(stop: Option<Stop>) -> Screen {
+pub(crate) fn emergency(stop: Option<Stop>) -> Screen {
     screen(Face::Emergency { drug: Text::new("hydromorphone hydrochloride 10 %").ok(), stop })
 }
 

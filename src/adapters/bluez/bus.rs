@@ -145,6 +145,7 @@ impl Drop for Bus {
 }
 
 /// Sees `bluetoothd` end or begin.
+// keeps R-LNK-22
 #[derive(Clone)]
 pub(super) struct DaemonWatch(watch::Receiver<Daemon>);
 

@@ -135,6 +135,7 @@ pub(super) async fn offers_service(device: &Device) -> Result<bool, LinkError> {
 }
 
 /// Connects, reads the table, subscribes.
+// keeps R-LNK-21
 async fn open(device: Device, daemon: DaemonWatch) -> Result<(Fragments, JoinHandle<()>), LinkError> {
     let changes = within("tell of a device", ANSWER_MAX, device.events()).await?;
     connect(&device).await?;

@@ -36,10 +36,6 @@ pub use self::without::{Central, bond, serve};
 #[cfg(all(target_os = "linux", feature = "bluetooth"))]
 pub use self::{central::Central, pairing::bond, peripheral::serve};
 
-/// How long BlueZ may take to answer: `bluer` itself would wait two minutes.
-#[cfg(all(target_os = "linux", feature = "bluetooth"))]
-const ANSWER_MAX: Duration = Duration::from_secs(3);
-
 /// A radio that could carry the link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Radio {
@@ -117,7 +113,7 @@ pub async fn radio() -> Result<Radio, NoRadio> {
         let (powered, bluez) = (adapter.is_powered().await?, bus::version(&adapter).await?);
         Ok(Radio { name: adapter.name().to_owned(), powered, bluez })
     };
-    tokio::time::timeout(ANSWER_MAX, asked).await.map_err(|_| NoRadio::Silent(ANSWER_MAX))?
+    tokio::time::timeout(bus::ANSWER_MAX, asked).await.map_err(|_| NoRadio::Silent(bus::ANSWER_MAX))?
 }
 
 /// Without the adapter there is no radio.

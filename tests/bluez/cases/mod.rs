@@ -1,5 +1,6 @@
 //! The cases, in the order in which they are run.
 
+mod bumble;
 mod cut;
 mod cycles;
 mod daemon;
@@ -46,6 +47,7 @@ cases! {
     "pairing while the window is closed", Short, pairing::window_closed;
     "pairing cut before and after its last word", Long, pairing::interrupted;
     "pairing by a remote that dies once bonded", Long, pairing::killed;
+    "a pump on another host stack", Short, bumble::pump;
     "a dose from end to end", Short, dose::end_to_end;
     "a hold in the lockout", Short, dose::lockout;
     "a dose that the pump denies", Long, dose::denied;
@@ -69,6 +71,7 @@ cases! {
     "remote killed while the dose goes in", Long, killed::accepted;
     "remote killed when Stop is not heard", Long, killed::stopping;
     "remote killed when all is settled", Long, killed::settled;
+    "access without encryption", Short, bumble::stranger;
     "a bonded machine without our key", Short, hostile::bonded_without_key;
     "recorded frames", Short, hostile::replayed;
     "a pump that speaks garbage", Short, hostile::garbage;

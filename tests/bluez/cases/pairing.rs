@@ -15,6 +15,7 @@ pub(crate) async fn right(bench: &mut Bench) -> anyhow::Result<String> {
     ensure!(!bench.stack.pumps().await?.is_pairable().await?, "the pump can still be bonded with");
     let keys = bond_keys()?;
     ensure!(!keys.is_empty(), "the daemon has stored no key");
+    // proves R-LNK-21
     for (authenticated, len) in &keys {
         ensure!(*authenticated >= SECURE_UNAUTHENTICATED && *len == 16, "a key of {len} bytes, level {authenticated}");
     }

@@ -42,11 +42,15 @@ GROUPADD_PARAM:${PN} = "--system gpio; --system i2c; --system pump-remote"
 USERADD_PARAM:${PN} = "--system --no-create-home --home-dir ${localstatedir}/lib/pump-remote --shell ${sbindir}/nologin \
     --gid pump-remote --comment 'Patient remote' pump-remote"
 
-SYSTEMD_SERVICE:${PN} = "pump-remote.service pump-remote-fault.service pump-remote-audit.timer pump-remote-good.path"
+SYSTEMD_SERVICE:${PN} = "pump-remote.service pump-remote-audit.timer pump-remote-good.path"
 
 do_install:append() {
     sh ${S}/systemd/install ${D} --image
     sed -i -e 's/^display = .*/display = "${PUMP_REMOTE_WINDOW}"/' ${D}${sysconfdir}/pump-remote/pump-remote.toml
+    # As pump-remote.tmpfiles wants them: on a root that is read-only it can change nothing.
+    chown root:pump-remote ${D}${sysconfdir}/pump-remote ${D}${sysconfdir}/pump-remote/pump-remote.toml
+    chmod 0750 ${D}${sysconfdir}/pump-remote
+    chmod 0640 ${D}${sysconfdir}/pump-remote/pump-remote.toml
 
     # /var/lib is an overlay in memory on a root that is read-only: what is bound there is bound above it, not below.
     install -D -m 0644 ${UNPACKDIR}/volatile.conf ${D}${systemd_system_unitdir}/var-lib-.mount.d/volatile.conf
