@@ -131,7 +131,8 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// Says in the service's runtime directory, if it has one, that this start went well.
+/// Says in the service's runtime directory, if it has one, that this start went well: the pages stand, and the self-test found nothing
+/// that keeps a dose away.
 pub fn sound() {
     let Some(place) = std::env::var_os("RUNTIME_DIRECTORY") else { return };
     if let Err(error) = std::fs::write(Path::new(&place).join(SOUND), b"") {

@@ -107,7 +107,7 @@ impl Ports {
         let (link_orders, link_order) = mpsc::channel(WAITING_MAX);
         let (answering, answers) = mpsc::channel(WAITING_MAX);
         let (record_orders, record_order) = mpsc::channel(1);
-        let (test_orders, test_order) = mpsc::channel(2);
+        let (test_orders, test_order) = mpsc::channel(4);
         let (close, closed) = oneshot::channel();
         let (round, rounds) = watch::channel(FIRST_PAGE);
         let (turn, turned) = watch::channel(FIRST_PAGE);
@@ -263,6 +263,7 @@ impl Shell {
             }
             Output::Measure => self.order_test(TestOrder::Measure),
             Output::KeepConfirmed => self.order_test(TestOrder::KeepConfirmed),
+            Output::Fit => self.order_test(TestOrder::Fit),
         }
     }
 

@@ -31,6 +31,8 @@ pub enum TestOrder {
     Measure,
     /// Keep that a person has confirmed this program.
     KeepConfirmed,
+    /// The test has ended, and the machine is fit for use.
+    Fit,
 }
 
 /// One thing that is measured, as often as the machine wants it.
@@ -42,6 +44,7 @@ pub async fn serve(
     inputs: mpsc::Sender<Input>,
     measures: Vec<Measure>,
     keep: impl Fn() + Send,
+    fit: impl Fn() + Send,
 ) {
     let mut under_way = JoinSet::new();
     while let Some(order) = orders.recv().await {
@@ -53,6 +56,7 @@ pub async fn serve(
                 }
             }
             TestOrder::KeepConfirmed => keep(),
+            TestOrder::Fit => fit(),
         }
     }
 }
@@ -141,7 +145,7 @@ mod tests {
     async fn told(measures: Vec<Measure>, within: Duration) -> Vec<Measured> {
         let (order, orders) = mpsc::channel(1);
         let (inputs, mut heard) = mpsc::channel(16);
-        let served = tokio::spawn(serve(orders, inputs, measures, || ()));
+        let served = tokio::spawn(serve(orders, inputs, measures, || (), || ()));
         order.send(TestOrder::Measure).await.unwrap();
         tokio::time::sleep(within).await;
         drop(order);
@@ -214,17 +218,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_person_confirmed_is_kept_when_it_is_ordered() {
+    async fn what_a_person_confirmed_is_kept_and_a_fit_machine_is_told() {
         let (order, orders) = mpsc::channel(1);
         let kept = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&kept);
         let keep = move || {
             counted.fetch_add(1, Ordering::SeqCst);
         };
-        let served = tokio::spawn(serve(orders, mpsc::channel(1).0, Vec::new(), keep));
+        let fit = Arc::new(AtomicU32::new(0));
+        let told = Arc::clone(&fit);
+        let tell = move || {
+            told.fetch_add(1, Ordering::SeqCst);
+        };
+        let served = tokio::spawn(serve(orders, mpsc::channel(1).0, Vec::new(), keep, tell));
         order.send(TestOrder::KeepConfirmed).await.unwrap();
+        assert_eq!(fit.load(Ordering::SeqCst), 0);
+        order.send(TestOrder::Fit).await.unwrap();
         drop(order);
         served.await.unwrap();
-        assert_eq!(kept.load(Ordering::SeqCst), 1);
+        assert_eq!([kept, fit].map(|count| count.load(Ordering::SeqCst)), [1, 1]);
     }
 }

@@ -153,7 +153,7 @@ impl<'a> Bench<'a> {
                     self.linked = false;
                 }
                 Some(Output::ReadDays) => self.days_asked = true,
-                Some(Output::Measure | Output::KeepConfirmed) => {}
+                Some(Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
             }
         }
         assert_eq!(self.remote.poll_output(), None, "{}: more than {OUTPUTS_MAX} outputs", self.name);

@@ -141,6 +141,8 @@ pub struct World {
     pub self_test: Option<Asking>,
     /// How often the remote wanted itself measured, and how often it wanted kept that a person has confirmed it.
     pub wanted: [usize; 2],
+    /// How often a self-test ended without a fault that blocks.
+    pub found_fit: usize,
     /// How much faster than ours the pump's clock runs, in millionths.
     pub drift_ppm: i64,
     /// The person's clock stands still, as one does whose battery is flat.
@@ -212,6 +214,7 @@ impl World {
             bonded: true,
             self_test: None,
             wanted: [0; 2],
+            found_fit: 0,
             drift_ppm: 0,
             wall_stands: false,
             pump_is_off: false,
@@ -663,6 +666,7 @@ impl World {
                     // What is measured here is what a test says.
                     Output::Measure => self.wanted[0] += 1,
                     Output::KeepConfirmed => self.wanted[1] += 1,
+                    Output::Fit => self.found_fit += 1,
                 }
             } else if self.inbound.front().is_some_and(|(at, _)| *at <= self.now.uptime) {
                 let (_, reply) = self.inbound.pop_front().expect("looked at just now");

@@ -804,7 +804,7 @@ impl State {
                 Some(Output::Transmit(command)) => self.leaves(command)?,
                 Some(Output::Hangup) => self.link_is_gone(),
                 Some(Output::ReadDays) => self.turn(Input::Days(Vec::new()))?,
-                Some(Output::Measure | Output::KeepConfirmed) => {}
+                Some(Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
             }
         }
         ensure(false, Promise::NoMisunderstanding, || format!("one input sets off more than {OUTPUTS_MAX} outputs"))

@@ -270,7 +270,7 @@ fn in_quiet_hours_a_low_alarm_is_seen_and_not_heard_and_any_other_is_heard() {
     let minute = (wall.unix_ms / 60_000 + i64::from(wall.utc_offset_min)) % (24 * 60);
     let until = u16::try_from((minute + 90) % (24 * 60)).expect("a minute of the day");
     let from = u16::try_from((minute + 24 * 60 - 90) % (24 * 60)).expect("a minute of the day");
-    world.say(Input::Battery { left: Some(mins(50)) });
+    world.say(Input::Battery { left: Some(mins(15)) });
     assert_eq!(alarms(&world), [AlarmCondition::RemoteBatteryLow]);
     assert!(heard(&world), "by day");
     world.say(Input::Intent(Intent::Quiet(QuietHours::new(from, until))));

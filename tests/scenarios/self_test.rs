@@ -109,13 +109,14 @@ fn each_fault_blocks_or_is_told() {
         world.visit(Visit::Patient);
         let reasons = match device {
             Device::Battery | Device::Display | Device::Watchdog => vec![Reason::SelfTestFailed],
-            // proves R-ALM-13
             Device::Sound => vec![Reason::ToneFailed],
             Device::Vibration | Device::Touch | Device::Link => vec![],
         };
-        // proves R-ANS-16
+        // proves R-ANS-16, R-ALM-13
         assert_eq!(world.reasons(), reasons, "{device:?}");
         assert_eq!(is_ready(&world), reasons.is_empty(), "{device:?}");
+        // proves R-DEV-14
+        assert_eq!(world.found_fit, usize::from(reasons.is_empty()), "{device:?}");
     }
 }
 

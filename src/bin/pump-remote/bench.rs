@@ -11,7 +11,7 @@ use pump_remote::{
         battery, bluez,
         gpio::Wired,
         program::{self, CONFIRMED, RUNNING},
-        touch,
+        systemd, touch,
     },
     shell::{
         config::{BatteryConfig, Part},
@@ -55,7 +55,7 @@ impl Bench {
                 }
             });
         };
-        self_test::serve(orders, inputs, self.measures(), keep).await;
+        self_test::serve(orders, inputs, self.measures(), keep, systemd::sound).await;
     }
 
     fn measures(self) -> Vec<Measure> {

@@ -425,7 +425,6 @@ fn show(
         // The window is open and its loop turns; whether anybody can see it is asked of people.
         seen.send_replace(Some(Condition::Works));
         shown.send_replace(FIRST_PAGE);
-        systemd::sound();
         loop {
             tokio::select! {
                 changed = screens.changed() => {

@@ -125,6 +125,8 @@ pub enum Output {
     Measure,
     /// A person has heard, felt and seen what this program plays and shows: it needs to ask no more until it is another one.
     KeepConfirmed,
+    /// The self-test has ended and nothing keeps a dose away by it: whoever waits to confirm an update may.
+    Fit,
 }
 
 /// What the machine begins with.

@@ -66,9 +66,9 @@ impl Remote {
             self.set_trouble(Trouble::SelfTestFailed, blocks, now);
             self.set_trouble(Trouble::ToneFailed, tone, now);
             self.set_trouble(Trouble::SelfTestRunning, false, now);
-            if confirmed {
-                self.outputs.push_back(Output::KeepConfirmed);
-            }
+            // keeps R-DEV-14
+            self.outputs.extend((!blocks && !tone).then_some(Output::Fit));
+            self.outputs.extend(confirmed.then_some(Output::KeepConfirmed));
         }
         if self.test_to_show && (asks || ended) {
             self.test_to_show = asks && self.patient_is_told();

@@ -36,7 +36,7 @@ fn drain(remote: &mut Remote) -> (Vec<&'static str>, Vec<Command>) {
         match output {
             Output::Store(batch) => kinds.extend(batch.entries.iter().map(|entry| entry.kind)),
             Output::Transmit(command) => sent.push(command),
-            Output::Hangup | Output::ReadDays | Output::Measure | Output::KeepConfirmed => {}
+            Output::Hangup | Output::ReadDays | Output::Measure | Output::KeepConfirmed | Output::Fit => {}
         }
     }
     (kinds, sent)
