@@ -309,7 +309,10 @@ impl Pump {
     /// Its history, oldest first.
     pub(crate) async fn history(&mut self) -> anyhow::Result<Vec<String>> {
         let told = self.asked("history 100").await?;
-        Ok(told.into_iter().filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit())).collect())
+        Ok(told
+            .into_iter()
+            .filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit()))
+            .collect())
     }
 
     /// Waits until every fault has struck: it is asked again, because the pump says nothing by itself.

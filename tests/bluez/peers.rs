@@ -118,7 +118,8 @@ impl Serve for Mannered {
             Manner::Garbage => answer_each(link, || Some(random::<20>().to_vec())).await,
             Manner::Mute => answer_each(link, || None).await,
             Manner::Replay(recorded) => {
-                let mut said = recorded.iter().flat_map(|passed| &passed.to_remote).cloned().collect::<Vec<_>>().into_iter();
+                let mut said =
+                    recorded.iter().flat_map(|passed| &passed.to_remote).cloned().collect::<Vec<_>>().into_iter();
                 answer_each(link, || said.next()).await;
             }
             Manner::Flood => flood(link).await,

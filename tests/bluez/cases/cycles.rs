@@ -50,8 +50,7 @@ pub(crate) async fn hundred(bench: &mut Bench) -> anyhow::Result<String> {
             "the {who} has grown: {before:?} became {after:?}"
         );
     }
-    let [remote_kib, pump_kib] =
-        [0, 1].map(|who| after[who].resident_kib.saturating_sub(warm[who].resident_kib));
+    let [remote_kib, pump_kib] = [0, 1].map(|who| after[who].resident_kib.saturating_sub(warm[who].resident_kib));
     bench.close(pump, remote, [0, 0, 0]).await?;
     Ok(format!("{} cycles: remote {remote_kib} KiB more, pump {pump_kib} KiB more", CYCLES - WARM))
 }
@@ -59,11 +58,7 @@ pub(crate) async fn hundred(bench: &mut Bench) -> anyhow::Result<String> {
 impl Held {
     async fn by(program: &Program) -> anyhow::Result<Self> {
         let id = program.id().context("it has ended")?;
-        Ok(Self {
-            resident_kib: program.resident()?,
-            descriptors: program.descriptors()?,
-            matches: matches(id).await?,
-        })
+        Ok(Self { resident_kib: program.resident()?, descriptors: program.descriptors()?, matches: matches(id).await? })
     }
 }
 
