@@ -127,9 +127,9 @@ impl Bench {
     }
 
     /// Starts a peer on the other host stack, with a controller of its own.
-    pub(crate) fn bumble(&self, arguments: &[&str]) -> anyhow::Result<Program> {
-        let arguments = [PEER].iter().chain(arguments);
-        Program::start("bumble", "python3", arguments, &self.transcript)
+    pub(crate) async fn bumble(&self, what: &str, whom: &str) -> anyhow::Result<Program> {
+        let spare = self.stack.spare().await?;
+        Program::start("bumble", "python3", [PEER, &spare, what, whom], &self.transcript)
     }
 
     /// Starts the remote that is kept here.
@@ -308,7 +308,11 @@ impl Pump {
 
     /// Its history, oldest first.
     pub(crate) async fn history(&mut self) -> anyhow::Result<Vec<String>> {
-        self.asked("history 100").await
+        let told = self.asked("history 100").await?;
+        Ok(told
+            .into_iter()
+            .filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit()))
+            .collect())
     }
 
     /// Waits until every fault has struck: it is asked again, because the pump says nothing by itself.

@@ -1,6 +1,6 @@
 //! The link over BlueZ, proved on the true Linux Bluetooth stack without a radio.
 //!
-//! `run` makes an emulated machine with a stock Debian kernel, `bluetoothd` and two emulated controllers that hear each other; in
+//! `run` makes an emulated machine with a stock Debian kernel, `bluetoothd` and three emulated controllers that hear each other; in
 //! it this program drives the real `pump-remote` and `pump-simulator` by what they say and hear on their standard streams. After
 //! every case the pump's own history is compared with the remote's record, dose by dose.
 //!
@@ -107,11 +107,11 @@ async fn run(cases: &[&Case], debug: bool) -> (usize, usize) {
     let mut bench = match Bench::start(debug).await {
         Ok(bench) => bench,
         Err(error) => {
-            println!("FAIL  two controllers under bluetoothd: {error:#}");
+            println!("FAIL  three controllers under bluetoothd: {error:#}");
             return (0, cases.len().max(1));
         }
     };
-    println!("two controllers are listed after {:.1} s", begun.elapsed().as_secs_f64());
+    println!("three controllers are listed after {:.1} s", begun.elapsed().as_secs_f64());
     let (mut passed, mut failed) = (0, 0);
     for case in cases {
         let begun = Instant::now();

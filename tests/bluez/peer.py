@@ -1,8 +1,8 @@
 """Peers on another host stack than BlueZ: Bumble, on a controller of its own beside the two of the bench.
 
-peer.py stranger ADDRESS   connects without a bond, and says how each access to the pump's table was answered
-peer.py pump SOCKET        is a pump: passes what is written to the pump on that socket, and indicates its answers;
-                           "open" and "shut" on standard input move its pairing window
+peer.py CONTROLLER stranger ADDRESS   connects without a bond, and says how each access to the pump's table was answered
+peer.py CONTROLLER pump SOCKET        is a pump: passes what is written to the pump on that socket, and indicates its answers;
+                                      "open" and "shut" on standard input move its pairing window
 
 The bench drives it by its lines; "quit" ends it.
 """
@@ -15,9 +15,9 @@ from bumble.core import AdvertisingData, UUID
 from bumble.device import Device, Peer
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.pairing import PairingConfig, PairingDelegate
-from bumble.transport.unix import open_unix_client_transport
+from bumble.transport.hci_socket import open_hci_socket_transport
 
-CONTROLLERS = "/tmp/bt-server-le"
+_, CONTROLLER, WHAT, WHOM = sys.argv
 SERVICE = UUID("59d60001-c40b-4009-91d8-120050605d4c")
 SESSION = UUID("59d60002-c40b-4009-91d8-120050605d4c")
 STATUS = UUID("59d60003-c40b-4009-91d8-120050605d4c")
@@ -41,7 +41,7 @@ async def words():
 
 
 async def host(name, address):
-    transport = await open_unix_client_transport(CONTROLLERS)
+    transport = await open_hci_socket_transport(CONTROLLER)
     device = Device.with_hci(name, hci.Address(address), transport.source, transport.sink)
     device.keystore = keys.MemoryKeyStore()
     device.pairing_config_factory = lambda _: PairingConfig(
@@ -106,8 +106,8 @@ async def pump(path):
             if not device.connections:
                 said = [(AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS, bytes(SERVICE))]
                 flags = [(AdvertisingData.FLAGS, bytes([0x06 if window.is_set() else 0x04]))]
-                device.advertising_data = bytes(AdvertisingData(flags + (said if window.is_set() else [])))
-                await device.start_advertising(auto_restart=False, advertising_data=device.advertising_data)
+                told = bytes(AdvertisingData(flags + (said if window.is_set() else [])))
+                await device.start_advertising(advertising_data=told)
             await asyncio.sleep(ADVERTISED_EVERY)
             if not device.connections:
                 await device.stop_advertising()
@@ -159,4 +159,4 @@ async def pump(path):
         task.cancel()
 
 
-asyncio.run({"stranger": stranger, "pump": pump}[sys.argv[1]](sys.argv[2]))
+asyncio.run({"stranger": stranger, "pump": pump}[WHAT](WHOM))

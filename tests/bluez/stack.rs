@@ -1,4 +1,4 @@
-//! The true stack: the bus, `bluetoothd`, and two emulated controllers that hear each other.
+//! The true stack: the bus, `bluetoothd`, and three emulated controllers that hear each other.
 
 use std::{fs, time::Duration};
 
@@ -25,12 +25,12 @@ pub(crate) struct Stack {
     bluetoothd: Option<Program>,
     transcript: Transcript,
     debug: bool,
-    /// The remote's controller, and the pump's.
-    pub(crate) adapters: [String; 2],
+    /// The remote's controller, the pump's, and one for whoever brings a host stack of his own.
+    pub(crate) adapters: [String; 3],
 }
 
 impl Stack {
-    /// Starts everything, and returns once both controllers are listed.
+    /// Starts everything, and returns once all controllers are listed.
     pub(crate) async fn start(transcript: &Transcript, debug: bool) -> anyhow::Result<Self> {
         fs::create_dir_all("/run/dbus")?;
         let arguments = ["--system", "--nofork", "--nopidfile", "--print-address=1"];
@@ -38,18 +38,18 @@ impl Stack {
         bus.line("its address", DAEMON_MAX, |line| line.contains(BUS)).await?;
         let mut tries = 0;
         loop {
-            let controllers = Program::start("btvirt", "btvirt", ["-l2", "-s"], transcript)?;
+            let controllers = Program::start("btvirt", "btvirt", ["-l3"], transcript)?;
             let bluetoothd = start_bluetoothd(transcript, debug)?;
-            match tokio::time::timeout(LISTED_MAX, two_listed()).await {
+            match tokio::time::timeout(LISTED_MAX, all_listed()).await {
                 Ok(adapters) => {
                     let (transcript, bluetoothd) = (transcript.clone(), Some(bluetoothd));
                     let adapters = adapters?;
                     return Ok(Self { _bus: bus, _controllers: controllers, bluetoothd, transcript, debug, adapters });
                 }
-                Err(_) => transcript.tell("bench", "two controllers were not listed in time: making them anew"),
+                Err(_) => transcript.tell("bench", "controllers were not listed in time: making them anew"),
             }
             tries += 1;
-            anyhow::ensure!(tries < CONTROLLERS_MAX, "two controllers were never listed");
+            anyhow::ensure!(tries < CONTROLLERS_MAX, "controllers were never listed");
             bluetoothd.kill().await?;
             controllers.kill().await?;
         }
@@ -74,10 +74,10 @@ impl Stack {
         self.bluetoothd.take().context("bluetoothd is killed already")?.kill().await
     }
 
-    /// Starts it again, and returns once both controllers are listed.
+    /// Starts it again, and returns once all controllers are listed.
     pub(crate) async fn start_bluetoothd(&mut self) -> anyhow::Result<()> {
         self.bluetoothd = Some(start_bluetoothd(&self.transcript, self.debug)?);
-        tokio::time::timeout(DAEMON_MAX, two_listed()).await.context("no controllers after bluetoothd's restart")??;
+        tokio::time::timeout(DAEMON_MAX, all_listed()).await.context("no controllers after bluetoothd's restart")??;
         Ok(())
     }
 
@@ -89,6 +89,15 @@ impl Stack {
     /// The pump's.
     pub(crate) async fn pumps(&self) -> anyhow::Result<Adapter> {
         Ok(Session::new().await?.adapter(&self.adapters[1])?)
+    }
+
+    /// Takes the third controller from the daemon, for another host stack; its number.
+    pub(crate) async fn spare(&self) -> anyhow::Result<String> {
+        let [_, _, spare] = tokio::time::timeout(DAEMON_MAX, all_listed()).await.context("no spare controller")??;
+        let adapter = Session::new().await?.adapter(&spare)?;
+        adapter.set_powered(false).await?;
+        tokio::time::timeout(DAEMON_MAX, until_powered(&adapter, false)).await.context("the spare stays on")??;
+        Ok(spare.trim_start_matches("hci").to_owned())
     }
 
     /// Forgets every device, bonded or not, on both sides: by the bench's hand, no program may.
@@ -107,8 +116,8 @@ fn start_bluetoothd(transcript: &Transcript, debug: bool) -> anyhow::Result<Prog
     Program::start("bluetoothd", BLUETOOTHD, arguments, transcript)
 }
 
-/// The names of two controllers that are switched on, once there are two.
-async fn two_listed() -> anyhow::Result<[String; 2]> {
+/// The names of three controllers that are switched on, once there are three.
+async fn all_listed() -> anyhow::Result<[String; 3]> {
     let session = Session::new().await?;
     let mut events = Box::pin(session.events().await?);
     loop {
@@ -118,12 +127,12 @@ async fn two_listed() -> anyhow::Result<[String; 2]> {
             continue;
         };
         names.sort();
-        if let [remotes, pumps] = names.as_slice() {
-            for name in [remotes, pumps] {
+        if let Ok(names) = <[String; 3]>::try_from(names) {
+            for name in &names {
                 // The daemon switches on what it finds.
                 until_powered(&session.adapter(name)?, true).await?;
             }
-            return Ok([remotes.clone(), pumps.clone()]);
+            return Ok(names);
         }
         events.next().await.context("the daemon is gone")?;
     }

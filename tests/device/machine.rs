@@ -38,7 +38,6 @@ pub(crate) struct Machine {
     qemu: Child,
     line: BufReader<UnixStream>,
     monitor: BufReader<UnixStream>,
-    pub(crate) begun: Instant,
 }
 
 impl Machine {
@@ -87,7 +86,6 @@ impl Machine {
             command.args(["-device", &format!("virtio-blk-pci,drive={name},serial={name}")]);
         }
         let log = fs::File::create(parts.dir.join("qemu.log"))?;
-        let begun = Instant::now();
         let qemu = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         let mut qemu = qemu.context("QEMU can't be started")?;
         let connected = connect(&line).and_then(|line| Ok((line, connect(&monitor)?)));
@@ -99,7 +97,7 @@ impl Machine {
                 return Err(error.context(fs::read_to_string(parts.dir.join("qemu.log")).unwrap_or_default()));
             }
         };
-        let mut machine = Self { qemu, line: BufReader::new(line), monitor: BufReader::new(monitor), begun };
+        let mut machine = Self { qemu, line: BufReader::new(line), monitor: BufReader::new(monitor) };
         machine.ask(r#"{"execute":"qmp_capabilities"}"#)?;
         machine.line.get_ref().set_read_timeout(Some(BOOT_MAX))?;
         let answered = machine.answer().context("the machine did not boot");

@@ -1,5 +1,7 @@
 //! The service manager's side of the remote: a socket that hears READY and the watchdog's food, and threads that are stopped.
 
+#![expect(clippy::unwrap_used, reason = "a system that answers nothing of its own threads ends the test")]
+
 use std::{
     fs,
     os::unix::net::UnixDatagram,
@@ -16,7 +18,7 @@ use nix::{
 
 use crate::common::remote;
 
-/// A round is due every half of this.
+/// A round is due whenever two thirds of this are over.
 const WATCHDOG: Duration = Duration::from_millis(400);
 /// More than the program takes to draw, or to be fed again, on a machine that does other things as well.
 const SOON: Duration = Duration::from_secs(20);

@@ -24,8 +24,9 @@ const TAGGED: [&str; 3] = ["src", "ui", "tests"];
 const OPEN_MARKS: [&str; 3] = ["(open)", "(open: soon)", "(open: unproved)"];
 /// How far below its tag an assertion may begin: a line of the comment's own, or a `let` that it looks at.
 const PROOF_LINES: usize = 2;
-/// What an assertion begins with.
-const ASSERTIONS: [&str; 6] = ["assert!(", "assert_eq!(", "assert_ne!(", "prop_assert", "expect_err(", "unwrap_err("];
+/// What an assertion begins with; a bench's case ends with an error instead of a panic.
+const ASSERTIONS: [&str; 8] =
+    ["assert!(", "assert_eq!(", "assert_ne!(", "prop_assert", "expect_err(", "unwrap_err(", "ensure!(", ".shows("];
 
 /// The files that matter, by their path from the root.
 #[derive(Default)]

@@ -395,6 +395,18 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("link-steps", screen(Face::Reading(Reading::LinkSteps))),
         ("link-steps-far", Screen { link: LinkHealth::OutOfReach, ..screen(Face::Reading(Reading::LinkSteps)) }),
         ("settings", screen(Face::Reading(Reading::Settings))),
+        ("fault", screen(Face::Fault(Fault::Record { detail: "the record belongs to pump 4711, not to 0815".into() }))),
+    ]
+    .into_iter()
+    .map(|(name, screen)| (name.to_owned(), screen))
+    .collect();
+    all.extend(self_tests().map(|(name, screen)| (name.to_owned(), screen)));
+    all.extend(one_by_one());
+    all
+}
+
+fn self_tests() -> [(&'static str, Screen); 9] {
+    [
         ("self-test-never", self_test(false, None, [None; CHECKS])),
         ("self-test-running", self_test(true, None, begun())),
         ("self-test-passed", self_test(false, None, [Some(Finding::Passed); CHECKS])),
@@ -404,13 +416,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("self-test-felt", self_test(true, Some(Question::Felt), [Some(Finding::Passed); CHECKS])),
         ("self-test-seen", self_test(true, Some(Question::Seen), [Some(Finding::Passed); CHECKS])),
         ("self-test-seen-alarm", alarming(&THREE, self_test(true, Some(Question::Seen), begun()))),
-        ("fault", screen(Face::Fault(Fault::Record { detail: "the record belongs to pump 4711, not to 0815".into() }))),
     ]
-    .into_iter()
-    .map(|(name, screen)| (name.to_owned(), screen))
-    .collect();
-    all.extend(one_by_one());
-    all
 }
 
 pub(crate) fn self_test(runs: bool, question: Option<Question>, findings: [Option<Finding>; CHECKS]) -> Screen {

@@ -323,13 +323,11 @@ mod tests {
             let acts = host.hear_frame(&frame, NOW);
             let [Act::Send(said)] = acts.as_slice() else { panic!("{acts:?}") };
             let turn = remote.hear(said, NOW).unwrap();
-            match turn.send {
-                Some(next) => frame = next,
-                None => {
-                    assert!(matches!(turn.event, Some(RemoteEvent::PumpProved(_))));
-                    break;
-                }
-            }
+            let Some(next) = turn.send else {
+                assert!(matches!(turn.event, Some(RemoteEvent::PumpProved(_))));
+                break;
+            };
+            frame = next;
         }
         let acts = host.hear_frame(&remote.pin_stored().unwrap(), NOW);
         (host, acts)

@@ -10,7 +10,7 @@ pub(crate) async fn stranger(bench: &mut Bench) -> anyhow::Result<String> {
     let mut pump = bench.pump().await?;
     let address = bench.stack.pumps().await?.address().await?.to_string();
     let bonds = bench.bonds().await?;
-    let mut stranger = bench.bumble(&["stranger", &address])?;
+    let mut stranger = bench.bumble("stranger", &address).await?;
     let mut answers = Vec::new();
     for what in ["read-status", "write-session", "read-model", "unencrypted"] {
         answers.push(stranger.line(what, LINK_MAX, |line| line.starts_with(what)).await?);
@@ -31,7 +31,7 @@ pub(crate) async fn stranger(bench: &mut Bench) -> anyhow::Result<String> {
 pub(crate) async fn pump(bench: &mut Bench) -> anyhow::Result<String> {
     bench.unpaired().await?;
     let (mut pump, socket) = bench.pump_on_socket().await?;
-    let mut air = bench.bumble(&["pump", socket.to_str().context("a plain path")?])?;
+    let mut air = bench.bumble("pump", socket.to_str().context("a plain path")?).await?;
     air.line("that it is on the air", SOON * 3, |line| line == "on the air").await?;
     pump.opens_its_window().await?;
     air.types("open").await?;

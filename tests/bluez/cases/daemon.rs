@@ -15,8 +15,8 @@ pub(crate) async fn killed_before(bench: &mut Bench) -> anyhow::Result<String> {
     bench.stack.kill_bluetoothd().await?;
     remote.link("down", SOON).await?;
     bench.stack.start_bluetoothd().await?;
-    // proves R-LNK-22
     remote.link("up", LINK_MAX).await?;
+    // proves R-LNK-22
     remote.shows("READY", LINK_MAX).await?;
     remote.starts_a_dose().await?;
     remote.stops_it().await?;

@@ -15,7 +15,8 @@ IMAGE_FSTYPES = "wic.bz2 wic.bmap"
 # The public key that may log in; without one, nobody can. No password exists.
 PUMP_REMOTE_DEV_KEY ?= ""
 
-ROOTFS_POSTPROCESS_COMMAND += "developer_access"
+# Ahead of the presets, which are looked at once.
+ROOTFS_POSTPROCESS_COMMAND =+ "developer_access"
 
 developer_access() {
     printf 'pump-remote-developer\n' > ${IMAGE_ROOTFS}${sysconfdir}/hostname
