@@ -303,7 +303,9 @@ fn start_bench(
 fn say_parts(config: &Config) {
     let (_, screens) = watch::channel(fault_screen(Face::Checking));
     let wishes = watch::channel(Wishes { ready_cue: false, quiet: None }).1;
-    let wires = Wires { intents: mpsc::channel(1).0, inputs: mpsc::channel(1).0, screens, wishes };
+    // Kept to the end: what fails is told to somebody.
+    let (inputs, _told) = mpsc::channel(Part::ALL.len());
+    let wires = Wires { intents: mpsc::channel(1).0, inputs, screens, wishes };
     for wired in gpio::start(&config.pins, &wires) {
         println!("{wired}.");
     }
