@@ -1,0 +1,146 @@
+//! What is wired to this machine: started for a remote that runs, and said in words with what the absence of the rest disables.
+
+use std::path::{Path, PathBuf};
+
+use pump_core::{cues::Wishes, screen::Face};
+use pump_remote::{
+    adapters::{
+        backlight::{self, Backlight},
+        battery::{self, Reading},
+        bluez::{self, Radio, check},
+        gpio::{self, Wired, Wires},
+        rtc, touch,
+    },
+    shell::config::{BatteryConfig, Config, Part},
+};
+use tokio::{
+    runtime::Runtime,
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+use crate::{
+    bench::{Bench, Known},
+    compose::Running,
+    window::{fault_screen, has_display},
+};
+
+/// What the configuration says is wired.
+pub(crate) fn start_parts(
+    runtime: &Runtime,
+    config: &Config,
+    running: &Running,
+    wishes: watch::Receiver<Wishes>,
+) -> Vec<Wired> {
+    let _guard = runtime.enter();
+    let wires = Wires {
+        intents: running.intents.clone(),
+        inputs: running.inputs.clone(),
+        screens: running.screens.clone(),
+        wishes,
+    };
+    let clock = running.clock.clone();
+    tokio::spawn(battery::watch(config.battery, running.inputs.clone(), move || clock.now().uptime));
+    let wired = gpio::start(&config.pins, &wires);
+    for missing in wired.iter().filter(|wired| wired.missing.is_some()) {
+        eprintln!("pump-remote: {missing}");
+    }
+    wired
+}
+
+/// What follows from touches: the backlight, if the configuration names one.
+pub(crate) fn start_backlight(
+    runtime: &Runtime,
+    config: &Config,
+    running: &Running,
+    wishes: watch::Receiver<Wishes>,
+) -> watch::Sender<Instant> {
+    let (touch, touched) = watch::channel(Instant::now());
+    if let Some(name) = &config.window.backlight {
+        match Backlight::open(Path::new(backlight::CLASS), name) {
+            Ok(light) => {
+                runtime.spawn(backlight::follow(light, running.screens.clone(), touched, wishes));
+            }
+            Err(error) => eprintln!("pump-remote: no backlight {name} ({error}); the display stays as bright as it is"),
+        }
+    }
+    touch
+}
+
+/// Whatever measures what the self-test wants.
+pub(crate) fn start_bench(
+    runtime: &Runtime,
+    config: &Config,
+    running: &mut Running,
+    wired: Vec<Wired>,
+    display: Known,
+    data_dir: PathBuf,
+) {
+    let Some(orders) = running.test_orders.take() else { return };
+    let bench = Bench { data_dir, wired, battery: config.battery, display, radio: running.radio };
+    runtime.spawn(bench.serve(orders, running.inputs.clone()));
+}
+
+/// Which hardware is there, and what the absence of the rest disables.
+pub(crate) async fn say_hardware(config: &Config) {
+    say_parts(config);
+    say_battery(config.battery);
+    match touch::present(Path::new(touch::CLASS)) {
+        Some(name) => println!("Touchscreen: {name}."),
+        None => println!("Touchscreen: none; a pointer does on a desktop, and on a device the bolus button alone."),
+    }
+    match rtc::present(Path::new(rtc::CLASS)) {
+        Some(name) => println!("Clock with a battery: {name}."),
+        None => {
+            println!("Clock with a battery: none; after a power cut clock times are hidden until the time is known.");
+        }
+    }
+    match bluez::radio().await {
+        Ok(Radio { name, powered, bluez }) => {
+            let version = bluez.map(|version| format!(", BlueZ {version}")).unwrap_or_default();
+            println!("Bluetooth: {name}, {}{version}.", if powered { "on" } else { "off" });
+            say_settings();
+        }
+        Err(missing) => println!("Bluetooth: {missing}. Simulated pumps work without it."),
+    }
+    let display = match has_display() {
+        true if cfg!(feature = "desktop") => "a window can be opened",
+        true => "drawn on by this program itself, without a window",
+        false => "none; the story plays headless",
+    };
+    println!("Display: {display}.");
+}
+
+fn say_parts(config: &Config) {
+    let (_, screens) = watch::channel(fault_screen(Face::Checking));
+    let wishes = watch::channel(Wishes { ready_cue: false, quiet: None }).1;
+    // Kept to the end: what fails is told to somebody.
+    let (inputs, _told) = mpsc::channel(Part::ALL.len());
+    let wires = Wires { intents: mpsc::channel(1).0, inputs, screens, wishes };
+    for wired in gpio::start(&config.pins, &wires) {
+        println!("{wired}.");
+    }
+    let absent = |part: &&Part| config.pins.parts().all(|(named, _)| named != **part);
+    for part in Part::ALL.iter().filter(absent) {
+        println!("{}: not configured; {}.", part.name(), gpio::unwired(*part));
+    }
+}
+
+fn say_battery(config: BatteryConfig) {
+    match battery::ask(config) {
+        None => println!("Battery: none; nothing is told of it."),
+        Some(Ok(Reading { charge, charging, .. })) => {
+            println!("Battery: {} %{}.", charge / 1_000, if charging { ", charged" } else { "" });
+        }
+        Some(Err(refused)) => println!("Battery: {refused}; what is left in it is unknown, and no dose is offered."),
+    }
+}
+
+/// What BlueZ's configuration lacks.
+fn say_settings() {
+    match check::configuration(Path::new(check::MAIN_CONF)) {
+        Ok(missing) if missing.is_empty() => println!("BlueZ's settings: as the link wants them."),
+        Ok(missing) => missing.iter().for_each(|missing| println!("BlueZ's settings: {missing}.")),
+        Err(error) => println!("BlueZ's settings: {} can't be read ({error}).", check::MAIN_CONF),
+    }
+}
