@@ -14,6 +14,8 @@ use crate::machine::Machine;
 
 /// Where things are on the pages at 720 × 1280, in pixels; `src/design/pictures` shows them.
 pub(crate) const DOSE: (u32, u32) = (360, 835);
+/// The same control while no dose is offered.
+pub(crate) const NO_DOSE: (u32, u32) = (538, 968);
 pub(crate) const MY_DOSE: (u32, u32) = (72, 1205);
 pub(crate) const PUMP: (u32, u32) = (216, 1205);
 /// A page's OK, and the help of the fault page, stand low in the middle.

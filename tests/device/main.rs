@@ -1,7 +1,7 @@
 //! Switches the virtual handheld on, touches it, reads its display, and compares its record with its pump's history.
 //!
 //! `handheld ARCH KERNEL INITRAMFS ROOT DATA IMPLANT DIR [WORD…]`: with words, only the cases whose names contain one of them, and
-//! the steps that lead there.
+//! those that others stand on.
 
 mod cases;
 mod display;
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let parts = Parts { arch, kernel, initramfs, root, data, implant, dir };
-    let (passed, failed) = Story::new(parts).tell();
+    let (passed, failed) = Story::new(parts, arguments.collect()).tell();
     println!("{passed} passed, {failed} failed");
     if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
