@@ -168,7 +168,8 @@ impl Story {
              </dev/null >/run/bench/paired 2>&1; cat /run/bench/paired; grep -q '^Paired with pump' /run/bench/paired",
         )?;
         machine.says("systemctl start pump-remote.service")?;
-        machine.says("test -e /run/pump-remote/sound")?;
+        // Once the self-test is over.
+        machine.until("test -e /run/pump-remote/sound", PAGE_MAX)?;
         self.shows(&["ready"], PAGE_MAX)?;
         self.keep("ready")
     }
