@@ -76,8 +76,8 @@ impl Rounds {
 ///
 /// `begin` takes a round to whoever is first in the ring, `back` says what the display said last.
 pub async fn keep(status: &'static str, begin: watch::Sender<Round>, back: watch::Receiver<Round>) {
-    // Half of what the manager waits, as it advises.
-    keep_every(sd_notify::watchdog_enabled().map(|limit| limit / 2), status, begin, back, tell).await;
+    // A third of what the manager waits is left for the round itself, which takes milliseconds; more often would only wake more often.
+    keep_every(sd_notify::watchdog_enabled().map(|limit| limit * 2 / 3), status, begin, back, tell).await;
 }
 
 async fn keep_every(

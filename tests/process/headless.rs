@@ -1,6 +1,6 @@
 //! The remote without a display, driven by words: what a finger would do, and each change of page as a line.
 
-use crate::common::{Headless, Simulator, audit, said};
+use crate::common::{Headless, Simulator, audit, remote, said};
 
 #[test]
 fn a_held_word_brings_one_dose_and_its_pages_come_in_order() {
@@ -72,4 +72,22 @@ fn a_revoked_remote_is_told_apart_and_pairs_anew_or_never() {
     assert!(remote.ends_with("quit"));
     pump.types("remotes");
     pump.line_with("No remote is paired");
+}
+
+#[test]
+fn without_a_display_no_story_asks_a_pump_over_the_air_for_a_dose() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut pump = Simulator::start(dir.path());
+    pump.opens_its_window();
+    let data_dir = dir.path().join("remote");
+    let socket = pump.socket.to_str().unwrap().to_owned();
+    let mut paired = Headless::start(&["--socket", &socket, "--pair", &pump.secret], &data_dir);
+    paired.line_with("page READY");
+    assert!(paired.ends_with("quit"));
+    let refused = remote(&["--bluetooth"], &data_dir).output().unwrap();
+    let words = said(&refused);
+    // proves R-ASK-01
+    assert!(!refused.status.success() && words.contains("no control to hold"), "{words}");
+    let lines = said(&audit(&["lines", data_dir.join("record.db").to_str().unwrap()]));
+    assert!(!lines.contains("asked for"), "{lines}");
 }

@@ -16,7 +16,7 @@ use nix::{
 
 use crate::common::remote;
 
-/// A round is due every half of this.
+/// A round is due whenever two thirds of this are over.
 const WATCHDOG: Duration = Duration::from_millis(400);
 /// More than the program takes to draw, or to be fed again, on a machine that does other things as well.
 const SOON: Duration = Duration::from_secs(20);

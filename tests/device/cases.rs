@@ -1,0 +1,472 @@
+//! The life of one handheld, case by case. Each case stands on what the one before has left, as in a hand.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{Seek as _, SeekFrom, Write as _},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::{
+    display::{DOSE, Display, LOW, MY_DOSE, NO_DOSE, PUMP, hold, tap},
+    machine::{Machine, Parts},
+};
+
+/// A page that comes up by itself, in an emulated machine.
+const PAGE_MAX: Duration = Duration::from_mins(8);
+/// Anything that is done within the machine.
+const SOON: Duration = Duration::from_mins(4);
+/// The dose goes in for so many minutes: long enough for a restart and a power cut on the way.
+const DOSE_MIN: u64 = 2;
+/// How long the page stands, in seconds of the machine; a line of the shell has a hundred.
+const IDLE_S: u64 = 45;
+const LINES: &str = "audit-tool lines /var/lib/pump-remote/record.db";
+
+pub(crate) struct Story {
+    parts: Parts,
+    display: Display,
+    machine: Option<Machine>,
+    passed: u32,
+    failed: u32,
+    broken: bool,
+    /// Words of the cases that are wanted; all, if there are none.
+    wanted: Vec<String>,
+}
+
+impl Story {
+    pub(crate) fn new(parts: Parts, wanted: Vec<String>) -> Self {
+        let display = Display::new(&parts.dir);
+        Self { parts, display, machine: None, passed: 0, failed: 0, broken: false, wanted }
+    }
+
+    /// How many cases passed, and how many failed.
+    pub(crate) fn tell(mut self) -> (u32, u32) {
+        self.leads("a remote that was never paired says so on the display", Self::unpaired);
+        self.leads("paired, it comes to READY over its pump's link", Self::ready);
+        self.case("a touch that is too short asks for nothing", Self::too_short);
+        self.case("a page that stands wakes nobody more than once a second", Self::idle);
+        self.leads("a hold by touch: the dose goes in", Self::dose);
+        self.leads("loop and display stopped: the watchdog ends it, and the same question stands", Self::stopped);
+        self.leads("the plug pulled while it delivers: the same question, settled, in record and pump", Self::plug);
+        self.case("a hold in the lockout is refused and recorded", Self::refused);
+        self.case("the caregiver sees the reservoir, and a hold there asks for nothing", Self::caregiver);
+        self.case("the root is read-only; record, bond and journal lie on the data partition", Self::read_only);
+        self.case("Ctrl+Alt+Delete and a foreign keyboard do nothing", Self::keys);
+        self.case("bluetoothd dead: it is back, and the page never left", Self::daemon);
+        self.case("the weekly check reads the record in its sandbox", Self::audit);
+        self.case("a full data partition: refused in words, and well again once there is room", Self::full);
+        self.case("the service can't read others' files, reach the network or start a shell", Self::sandbox);
+        self.leads("killed again and again: the fault page, and back when it is started", Self::limit);
+        self.leads("a clock chip that says 1970: the pages come, the doubted time is hidden", Self::old_clock);
+        self.leads("a corrupted data partition: the fault page", Self::corrupted);
+        (self.passed, self.failed)
+    }
+
+    fn case(&mut self, name: &str, case: fn(&mut Self) -> anyhow::Result<()>) {
+        if self.wanted.is_empty() || self.wanted.iter().any(|word| name.contains(word)) {
+            self.judge(name, case);
+        }
+    }
+
+    fn judge(&mut self, name: &str, case: fn(&mut Self) -> anyhow::Result<()>) {
+        if self.broken {
+            self.failed += 1;
+            println!("FAIL  {name}\n      not reached");
+            return;
+        }
+        let begun = Instant::now();
+        match case(self) {
+            Ok(()) => {
+                self.passed += 1;
+                println!("pass  {name}  ({} s)", begun.elapsed().as_secs());
+            }
+            Err(error) => {
+                self.failed += 1;
+                println!("FAIL  {name}  ({} s)", begun.elapsed().as_secs());
+                format!("{error:#}").lines().for_each(|line| println!("      {line}"));
+                self.explain();
+            }
+        }
+    }
+
+    /// A case without which the next ones mean nothing.
+    fn leads(&mut self, name: &str, case: fn(&mut Self) -> anyhow::Result<()>) {
+        let failed = self.failed;
+        self.judge(name, case);
+        self.broken |= self.failed > failed;
+    }
+
+    /// What the machine says of itself after a failure.
+    fn explain(&mut self) {
+        let Some(machine) = &mut self.machine else { return };
+        // Whoever fails here has said why already.
+        let _ = self.display.keep(machine, "failed");
+        let asked = "systemctl --no-pager --failed; systemctl --no-pager status pump-remote.service pump-remote-fault.service bench-pump.service | head -n 60; journalctl -b --no-pager -p 4 | tail -n 25";
+        if let Ok((said, _)) = machine.run(asked) {
+            said.lines().for_each(|line| println!("      | {line}"));
+        }
+    }
+
+    fn machine(&mut self) -> anyhow::Result<(&Display, &mut Machine)> {
+        Ok((&self.display, self.machine.as_mut().context("no machine runs")?))
+    }
+
+    fn boot(&mut self, clock: &str) -> anyhow::Result<()> {
+        self.machine = None;
+        self.machine = Some(Machine::boot(&self.parts, clock)?);
+        Ok(())
+    }
+
+    fn shows(&mut self, wanted: &[&'static str], within: Duration) -> anyhow::Result<&'static str> {
+        let (display, machine) = self.machine()?;
+        display.shows(machine, wanted, within)
+    }
+
+    fn keep(&mut self, name: &str) -> anyhow::Result<()> {
+        self.display.keep(self.machine.as_mut().context("no machine runs")?, name)
+    }
+
+    /// Types at the pump's console, and waits for its answer.
+    fn pump(&mut self, line: &str, answer: &str) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        machine.says(&format!(
+            "before=$(wc -c </run/bench/said); echo '{line}' >/run/bench/console; \
+             for i in $(seq 100); do tail -c +$((before + 1)) /run/bench/said | grep -q '{answer}' && exit 0; sleep 0.2; done; \
+             tail /run/bench/said; exit 1"
+        ))?;
+        Ok(())
+    }
+
+    /// How many lines of the record have these words.
+    fn recorded(&mut self, words: &str) -> anyhow::Result<u32> {
+        let (_, machine) = self.machine()?;
+        let count = machine.says(&format!("{LINES} >/run/bench/lines && grep -c '{words}' /run/bench/lines; true"))?;
+        count.parse().with_context(|| format!("the record can't be read: {count}"))
+    }
+
+    fn unpaired(&mut self) -> anyhow::Result<()> {
+        self.boot("base=utc")?;
+        self.shows(&["no pump is paired"], PAGE_MAX)?;
+        self.keep("never-paired")?;
+        let (_, machine) = self.machine()?;
+        let status = machine.says("systemctl show -P StatusText pump-remote.service")?;
+        ensure!(status.contains("fault page"), "the status says {status:?}");
+        let (said, there) = machine.run("test -e /run/pump-remote/sound")?;
+        ensure!(!there, "a fault page is no sound start: {said}");
+        Ok(())
+    }
+
+    fn ready(&mut self) -> anyhow::Result<()> {
+        self.pump(&format!("program duration={DOSE_MIN} lockout=60 allotment=48 limit=4000"), "in force")?;
+        self.pump("magnet", "pairing window is open")?;
+        let (_, machine) = self.machine()?;
+        machine.says(
+            "systemctl stop pump-remote.service; secret=$(sed -n 's/^Implant card secret: //p' /run/bench/said | tail -n 1); \
+             runuser -u pump-remote -- pump-remote --headless --config /etc/pump-remote/pump-remote.toml --pair \"$secret\" \
+             </dev/null >/run/bench/paired 2>&1; cat /run/bench/paired; grep -q '^Paired with pump' /run/bench/paired",
+        )?;
+        machine.says("systemctl start pump-remote.service")?;
+        machine.says("test -e /run/pump-remote/sound")?;
+        self.shows(&["ready"], PAGE_MAX)?;
+        self.keep("ready")
+    }
+
+    fn too_short(&mut self) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        tap(machine, DOSE)?;
+        sleep(Duration::from_secs(3));
+        self.shows(&["ready"], SOON)?;
+        let asked = self.recorded("a full hold")?;
+        ensure!(asked == 0, "{asked} holds were recorded");
+        Ok(())
+    }
+
+    fn dose(&mut self) -> anyhow::Result<()> {
+        let (display, machine) = self.machine()?;
+        hold(display, machine, DOSE, &["delivering", "going in", "stop"])?;
+        self.keep("delivering")?;
+        let asked = self.recorded("a full hold asked for 50 mcg")?;
+        ensure!(asked == 1, "{asked} holds were recorded");
+        self.pump("status", "bolus")
+    }
+
+    fn stopped(&mut self) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        let pid = machine.says("systemctl show -P MainPID pump-remote.service")?;
+        machine.says(&format!("kill -STOP {pid}"))?;
+        machine.until(
+            &format!("new=$(systemctl show -P MainPID pump-remote.service); test $new != {pid} && test $new != 0"),
+            PAGE_MAX,
+        )?;
+        machine.says("journalctl -b --no-pager -u pump-remote.service | grep -i 'watchdog timeout'")?;
+        let (_, fault) = machine.run("systemctl -q is-active pump-remote-fault.service")?;
+        ensure!(!fault, "one restart is no reason for the fault page");
+        self.shows(&["delivering", "going in"], PAGE_MAX)?;
+        self.keep("delivering-again")?;
+        let asked = self.recorded("a full hold asked for")?;
+        ensure!(asked == 1, "{asked} holds were recorded");
+        Ok(())
+    }
+
+    fn plug(&mut self) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        machine.says("mkdir -p /var/lib/bluetooth/00:00:00:00:00:01 && sync; cat /proc/sys/kernel/random/boot_id >/data/boot && sync")?;
+        self.machine.take().context("no machine runs")?.pull_the_plug()?;
+        self.boot("base=utc")?;
+        self.shows(&["delivering", "going in", "given"], PAGE_MAX)?;
+        self.keep("after-the-plug")?;
+        self.figures()?;
+        self.shows(&["given"], Duration::from_secs(DOSE_MIN * 60) + PAGE_MAX)?;
+        self.keep("given")?;
+        let (asked, given) = (self.recorded("a full hold asked for")?, self.recorded("GIVEN: 50 mcg")?);
+        ensure!((asked, given) == (1, 1), "{asked} asked for and {given} given, in the record");
+        self.pump("history 100", "Remote\\|remote")?;
+        let (_, machine) = self.machine()?;
+        let history = machine.says("tail -n 40 /run/bench/said")?;
+        ensure!(history.contains("50"), "the pump's history: {history}");
+        machine.says("audit-tool verify /var/lib/pump-remote/record.db").map(drop)
+    }
+
+    /// How long the machine took to its first page, by its own clock.
+    fn figures(&mut self) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        let told = machine.says(
+            "for at in ExecMainStartTimestampMonotonic ActiveEnterTimestampMonotonic; do systemctl show -P $at pump-remote.service; done",
+        )?;
+        let at: Vec<u64> = told.lines().filter_map(|line| line.trim().parse().ok()).collect();
+        let [begun, drawn] = at[..] else { bail!("no times: {told}") };
+        println!(
+            "      (machine time: kernel to first page {} ms, start of the program to first page {} ms)",
+            drawn / 1000,
+            (drawn - begun) / 1000
+        );
+        Ok(())
+    }
+
+    fn idle(&mut self) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        // Voluntary switches of all threads are their wake-ups; ticks are hundredths of a second.
+        let told = machine.says(&format!(
+            "pid=$(systemctl show -P MainPID pump-remote.service); \
+             woken() {{ cat /proc/$pid/task/*/status | awk '/^voluntary/ {{ sum += $2 }} END {{ print sum }}'; }}; \
+             ticks() {{ awk '{{ print $14 + $15 }}' /proc/$pid/stat; }}; \
+             sleep 5; w=$(woken); t=$(ticks); sleep {IDLE_S}; echo $(($(woken) - w)) $(($(ticks) - t))"
+        ))?;
+        let counts: Vec<u64> = told.split_whitespace().filter_map(|count| count.parse().ok()).collect();
+        let [woken, ticks] = counts[..] else { bail!("no counts: {told}") };
+        println!("      ({woken} wake-ups and {ticks} hundredths of a second of work in {IDLE_S} s)");
+        ensure!(woken <= IDLE_S, "{woken} wake-ups in {IDLE_S} s");
+        Ok(())
+    }
+
+    fn refused(&mut self) -> anyhow::Result<()> {
+        let (display, machine) = self.machine()?;
+        // The outcome is read and left.
+        tap(machine, LOW)?;
+        tap(machine, MY_DOSE)?;
+        display.shows(machine, &["wait"], SOON)?;
+        machine.finger(NO_DOSE, true)?;
+        let told = machine
+            .until(&format!("{LINES} >/run/bench/lines && grep 'a full hold was refused here' /run/bench/lines"), SOON);
+        machine.finger(NO_DOSE, false)?;
+        told?;
+        self.keep("refused")?;
+        let given = self.recorded("a full hold asked for")?;
+        ensure!(given == 1, "a refused hold asks for nothing");
+        Ok(())
+    }
+
+    fn caregiver(&mut self) -> anyhow::Result<()> {
+        let (display, machine) = self.machine()?;
+        tap(machine, PUMP)?;
+        display.shows(machine, &["estimated", "refill"], SOON)?;
+        let words = display.words(machine)?;
+        ensure!(words.contains("ml"), "no volume on the caregiver's page:\n{words}");
+        machine.finger(DOSE, true)?;
+        sleep(Duration::from_secs(5));
+        machine.finger(DOSE, false)?;
+        self.keep("caregiver")?;
+        let asked = self.recorded("a full hold asked for")?;
+        ensure!(asked == 1, "a caregiver's page asked for a dose");
+        let (_, machine) = self.machine()?;
+        tap(machine, MY_DOSE)
+    }
+
+    fn read_only(&mut self) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        machine.says("findmnt -no OPTIONS / | grep -qw ro")?;
+        for place in ["/written", "/usr/written", "/etc/written"] {
+            let (_, written) = machine.run(&format!("touch {place}"))?;
+            ensure!(!written, "{place} could be written");
+        }
+        for place in ["/var/lib/pump-remote", "/var/lib/bluetooth", "/var/log/journal"] {
+            let source = machine.says(&format!("findmnt -no SOURCE {place}"))?;
+            ensure!(source.starts_with("/dev/vdb["), "{place} lies on {source}");
+        }
+        machine.says("test -d /var/lib/bluetooth/00:00:00:00:00:01")?;
+        machine.says("test $(cat /data/boot) != $(cat /proc/sys/kernel/random/boot_id)")?;
+        machine.says("test $(journalctl -D /var/log/journal --no-pager --list-boots | wc -l) -ge 2")?;
+        let owner =
+            machine.says("stat -c '%U %a' /var/lib/pump-remote /data/pump-remote /var/lib/pump-remote/record.db")?;
+        ensure!(owner.lines().all(|line| line == "pump-remote 700" || line == "pump-remote 600"), "{owner}");
+        Ok(())
+    }
+
+    fn keys(&mut self) -> anyhow::Result<()> {
+        let (display, machine) = self.machine()?;
+        let before =
+            machine.says("cat /proc/sys/kernel/random/boot_id; systemctl show -P MainPID pump-remote.service")?;
+        // The control: the kernel does hear the keyboard.
+        machine.says(
+            "for e in /sys/class/input/event*; do grep -q Keyboard $e/device/name && k=/dev/input/${e##*/}; done; \
+             (timeout 20 head -c 24 $k >/run/bench/keys) & sleep 1; stat -c '%G' $k >/run/bench/group; udevadm info -q property $k >/run/bench/keyboard",
+        )?;
+        for keys in
+            [["ctrl", "alt", "delete"], ["ctrl", "alt", "backspace"], ["ctrl", "alt", "f2"], ["alt", "sysrq", "u"]]
+        {
+            for _ in 0..8 {
+                machine.keys(&keys)?;
+            }
+        }
+        for key in ["ret", "spc", "tab", "esc", "power"] {
+            machine.keys(&[key])?;
+        }
+        sleep(Duration::from_secs(5));
+        let heard = machine.says("stat -c %s /run/bench/keys")?;
+        ensure!(heard == "24", "the kernel heard nothing of the keyboard: the case proves nothing");
+        machine.says("grep -q LIBINPUT_IGNORE_DEVICE=1 /run/bench/keyboard")?;
+        let after =
+            machine.says("cat /proc/sys/kernel/random/boot_id; systemctl show -P MainPID pump-remote.service")?;
+        ensure!(before == after, "before {before}, after {after}");
+        machine.says("findmnt -no OPTIONS /data | grep -qw rw")?;
+        display.shows(machine, &["wait"], SOON).map(drop)
+    }
+
+    fn daemon(&mut self) -> anyhow::Result<()> {
+        let (display, machine) = self.machine()?;
+        let pid = machine.says("systemctl start bluetooth.service; systemctl show -P MainPID bluetooth.service")?;
+        let ours = machine.says("systemctl show -P MainPID pump-remote.service")?;
+        machine.says(&format!("test {pid} != 0 && kill -KILL {pid}"))?;
+        machine.until(
+            &format!("new=$(systemctl show -P MainPID bluetooth.service); test $new != {pid} && test $new != 0"),
+            SOON,
+        )?;
+        display.shows(machine, &["wait"], SOON)?;
+        let still = machine.says("systemctl show -P MainPID pump-remote.service")?;
+        ensure!(ours == still, "the remote was restarted");
+        Ok(())
+    }
+
+    fn audit(&mut self) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        machine.says("systemctl is-enabled pump-remote-audit.timer")?;
+        machine.says("systemctl start pump-remote-audit.service")?;
+        machine.says("journalctl -b --no-pager -u pump-remote-audit.service | grep -i 'records'").map(drop)
+    }
+
+    fn full(&mut self) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        machine.run("dd if=/dev/zero of=/data/filler bs=64k 2>/dev/null; dd if=/dev/zero of=/data/filler2 bs=512 2>/dev/null; sync")?;
+        machine.says("test $(df --output=avail /data | tail -n 1) -lt 8")?;
+        let (display, machine) = self.machine()?;
+        machine.finger(NO_DOSE, true)?;
+        sleep(Duration::from_secs(4));
+        machine.finger(NO_DOSE, false)?;
+        // SQLite may have room in the file that it has; more attempts fill it.
+        let begun = Instant::now();
+        let shown = loop {
+            let words = display.words(machine)?;
+            if ["not available", "record", "storage", "memory card"].iter().any(|wanted| words.contains(wanted)) {
+                break Ok(());
+            }
+            if begun.elapsed() > PAGE_MAX {
+                break Err(words);
+            }
+            machine.finger(NO_DOSE, true)?;
+            sleep(Duration::from_secs(3));
+            machine.finger(NO_DOSE, false)?;
+        };
+        let kept = self.keep("full");
+        let (display, machine) = self.machine()?;
+        machine.says("rm -f /data/filler /data/filler2; sync")?;
+        kept?;
+        if let Err(words) = shown {
+            bail!("a full partition is not told:\n{words}");
+        }
+        machine.says("systemctl -q is-active pump-remote.service")?;
+        display.shows(machine, &["wait", "ready"], PAGE_MAX)?;
+        machine.says("audit-tool verify /var/lib/pump-remote/record.db").map(drop)
+    }
+
+    fn sandbox(&mut self) -> anyhow::Result<()> {
+        let (display, machine) = self.machine()?;
+        // The probe stands in the program's place, in the same unit.
+        machine.says(
+            "mkdir -p /run/systemd/system/pump-remote.service.d && printf '[Service]\\nType=exec\\nRestart=no\\n\
+             BindReadOnlyPaths=/bench/probe:/usr/bin/pump-remote\\n' >/run/systemd/system/pump-remote.service.d/probe.conf && \
+             systemctl daemon-reload && systemctl stop pump-remote.service && rm -f /var/lib/pump-remote/probe && \
+             systemctl start pump-remote.service",
+        )?;
+        let found = machine.until("cat /var/lib/pump-remote/probe", SOON);
+        machine.says(
+            "rm -r /run/systemd/system/pump-remote.service.d && rm -f /var/lib/pump-remote/probe; systemctl daemon-reload; \
+             systemctl reset-failed; systemctl restart pump-remote.service",
+        )?;
+        let found = found?;
+        // The control: outside, nearly all of it can be done.
+        let outside = machine.says("rm -f /run/probe; /bench/probe; cat /run/probe")?;
+        let could = |said: &str| said.lines().filter(|line| line.starts_with("could ")).count();
+        ensure!(could(&outside) >= 14, "root outside of the sandbox can't do enough for a control:\n{outside}");
+        ensure!(found.contains("may its own display"), "the sandbox keeps the display away:\n{found}");
+        ensure!(found.lines().count() == outside.lines().count() && could(&found) == 0, "in the sandbox:\n{found}");
+        display.shows(machine, &["wait", "ready"], PAGE_MAX).map(drop)
+    }
+
+    fn limit(&mut self) -> anyhow::Result<()> {
+        let (display, machine) = self.machine()?;
+        machine.says("systemctl reset-failed pump-remote.service")?;
+        machine.until(
+            "systemctl kill -s KILL pump-remote.service; sleep 1; systemctl -q is-failed pump-remote.service",
+            PAGE_MAX,
+        )?;
+        machine.until("systemctl -q is-active pump-remote-fault.service", SOON)?;
+        display.shows(machine, &["could not be started"], PAGE_MAX)?;
+        self.keep("fault")?;
+        let (display, machine) = self.machine()?;
+        machine.says("systemctl reset-failed pump-remote.service; systemctl start pump-remote.service")?;
+        display.shows(machine, &["wait", "ready"], PAGE_MAX)?;
+        let (_, fault) = machine.run("systemctl -q is-active pump-remote-fault.service")?;
+        ensure!(!fault, "the fault page still runs");
+        Ok(())
+    }
+
+    fn old_clock(&mut self) -> anyhow::Result<()> {
+        self.machine.take().context("no machine runs")?.shut_down()?;
+        self.boot("base=1970-01-01T00:00:10")?;
+        self.shows(&["wait", "ready", "not available"], PAGE_MAX)?;
+        self.keep("1970")?;
+        let (display, machine) = self.machine()?;
+        let year = machine.says("date +%F; hwclock --show --utc 2>/dev/null || cat /sys/class/rtc/rtc0/date")?;
+        println!("      (the machine says {})", year.replace('\n', ", "));
+        let words = display.words(machine)?;
+        let first = words.lines().next().unwrap_or_default();
+        ensure!(!first.contains(':'), "a clock time stands in the first line: {first:?}");
+        Ok(())
+    }
+
+    fn corrupted(&mut self) -> anyhow::Result<()> {
+        self.machine.take().context("no machine runs")?.shut_down()?;
+        let mut data: File = OpenOptions::new().write(true).open(&self.parts.data)?;
+        let len = data.metadata()?.len();
+        for at in (0..len).step_by(1 << 20) {
+            data.seek(SeekFrom::Start(at))?;
+            data.write_all(&[0xa5; 64 * 1024])?;
+        }
+        drop(data);
+        self.boot("base=utc")?;
+        self.shows(&["could not be started"], PAGE_MAX)?;
+        self.keep("corrupted")
+    }
+}

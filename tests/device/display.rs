@@ -1,0 +1,123 @@
+//! What a person sees of the machine, and does to it: words read off pictures of its display, and a finger.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+
+use crate::machine::Machine;
+
+/// Where things are on the pages at 720 × 1280, in pixels; `src/design/pictures` shows them.
+pub(crate) const DOSE: (u32, u32) = (360, 835);
+/// The same control while no dose is offered.
+pub(crate) const NO_DOSE: (u32, u32) = (538, 968);
+pub(crate) const MY_DOSE: (u32, u32) = (72, 1205);
+pub(crate) const PUMP: (u32, u32) = (216, 1205);
+/// A page's OK, and the help of the fault page, stand low in the middle.
+pub(crate) const LOW: (u32, u32) = (360, 1010);
+
+/// The display's pictures, numbered.
+pub(crate) struct Display {
+    dir: PathBuf,
+    number: u32,
+}
+
+impl Display {
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), number: 0 }
+    }
+
+    /// The words on the display now, in small letters, in lines.
+    pub(crate) fn words(&self, machine: &mut Machine) -> anyhow::Result<String> {
+        let (seen, small) = (self.dir.join("now.ppm"), self.dir.join("now.pgm"));
+        machine.picture(&seen, "ppm")?;
+        fs::write(&small, halved(&fs::read(&seen)?)?)?;
+        // As one block of text: it misses words on fields of colour otherwise.
+        let read = Command::new("tesseract").arg(&small).args(["-", "--psm", "6", "-l", "eng"]).output();
+        let read = read.context("tesseract can't be started")?;
+        ensure!(read.status.success(), "tesseract: {}", String::from_utf8_lossy(&read.stderr));
+        let words = String::from_utf8_lossy(&read.stdout).to_lowercase();
+        Ok(words.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Waits until one of these stands on the display; which.
+    pub(crate) fn shows<'a>(
+        &self,
+        machine: &mut Machine,
+        wanted: &[&'a str],
+        within: Duration,
+    ) -> anyhow::Result<&'a str> {
+        let begun = Instant::now();
+        loop {
+            let words = self.words(machine)?;
+            if let Some(found) = wanted.iter().find(|wanted| words.contains(&wanted.to_lowercase())) {
+                return Ok(found);
+            }
+            ensure!(begun.elapsed() < within, "none of {wanted:?} on the display within {within:?}, but:\n{words}");
+            sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Keeps the picture that stands now.
+    pub(crate) fn keep(&mut self, machine: &mut Machine, name: &str) -> anyhow::Result<()> {
+        self.number += 1;
+        machine.picture(&self.dir.join(format!("{:02}-{name}.png", self.number)), "png")
+    }
+}
+
+/// Holds until one of these stands on the display, and lifts.
+pub(crate) fn hold<'a>(
+    display: &Display,
+    machine: &mut Machine,
+    at: (u32, u32),
+    until: &[&'a str],
+) -> anyhow::Result<&'a str> {
+    machine.finger(at, true)?;
+    // A hold is 1.5 s of the machine's own time, which may pass slowly; a key held for a minute is stuck.
+    let shown = display.shows(machine, until, Duration::from_mins(4));
+    machine.finger(at, false)?;
+    shown
+}
+
+/// Touches shortly.
+pub(crate) fn tap(machine: &mut Machine, at: (u32, u32)) -> anyhow::Result<()> {
+    machine.finger(at, true)?;
+    sleep(Duration::from_millis(300));
+    machine.finger(at, false)
+}
+
+/// A picture in half its size and in grey: the words of state are too large for a reader of books.
+fn halved(ppm: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut at = 0;
+    let mut number = || {
+        while ppm.get(at).is_some_and(u8::is_ascii_whitespace) {
+            at += 1;
+        }
+        let from = at;
+        while ppm.get(at).is_some_and(|byte| !byte.is_ascii_whitespace()) {
+            at += 1;
+        }
+        std::str::from_utf8(&ppm[from..at]).unwrap_or_default().to_owned()
+    };
+    ensure!(number() == "P6", "no picture");
+    let (width, height): (usize, usize) = (number().parse()?, number().parse()?);
+    ensure!(number() == "255", "an unusual picture");
+    let pixels = ppm.get(at + 1..at + 1 + width * height * 3).context("a picture that was cut")?;
+    let grey = |x: usize, y: usize| {
+        let pixel = &pixels[(y * width + x) * 3..][..3];
+        (u32::from(pixel[0]) * 3 + u32::from(pixel[1]) * 6 + u32::from(pixel[2])) / 10
+    };
+    let mut small = format!("P5 {} {} 255\n", width / 2, height / 2).into_bytes();
+    for y in (0..height / 2 * 2).step_by(2) {
+        for x in (0..width / 2 * 2).step_by(2) {
+            let sum = grey(x, y) + grey(x + 1, y) + grey(x, y + 1) + grey(x + 1, y + 1);
+            small.push(u8::try_from(sum / 4).unwrap_or(u8::MAX));
+        }
+    }
+    Ok(small)
+}
