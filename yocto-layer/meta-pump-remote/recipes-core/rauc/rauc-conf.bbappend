@@ -8,10 +8,7 @@ PACKAGE_ARCH:pump-remote-os = "${MACHINE_ARCH}"
 do_install:append:pump-remote-os() {
     sed -i -e 's/@MACHINE@/${MACHINE}/' -e 's/@VERSION@/${DISTRO_VERSION}/' \
         -e 's/@DISK_ID@/${PUMP_REMOTE_DISK_ID}/' -e 's/@KEYRING@/${RAUC_KEYRING_FILE}/' ${D}${nonarch_libdir}/rauc/system.conf
-    # Where RAUC had it before wrynose; pump-remote-good.service looks for it there.
-    install -d ${D}${sysconfdir}/rauc
-    ln -s ${nonarch_libdir}/rauc/system.conf ${D}${sysconfdir}/rauc/system.conf
     install -D -m 0644 ${UNPACKDIR}/data.conf ${D}${systemd_system_unitdir}/rauc.service.d/data.conf
 }
 
-FILES:${PN}:append:pump-remote-os = " ${sysconfdir}/rauc ${systemd_system_unitdir}/rauc.service.d"
+FILES:${PN}:append:pump-remote-os = " ${systemd_system_unitdir}/rauc.service.d"
