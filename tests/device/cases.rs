@@ -462,7 +462,7 @@ impl Story {
         let len = data.metadata()?.len();
         for at in (0..len).step_by(1 << 20) {
             data.seek(SeekFrom::Start(at))?;
-            data.write_all(&[0xa5; 64 * 1024])?;
+            data.write_all(&[0xa5; 8 * 1024])?;
         }
         drop(data);
         self.boot("base=utc")?;

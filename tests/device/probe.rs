@@ -2,6 +2,7 @@
 //! and what. Outside of the sandbox, as root, nearly all of it can be done: that is the control.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File, OpenOptions},
     net::{TcpListener, UdpSocket},
     process::Command,
@@ -51,9 +52,10 @@ fn main() {
             .is_ok(),
         ),
     ];
+    // Writing to a string doesn't fail.
     let mut said = String::new();
     for (what, could) in tries {
-        said.push_str(&format!("{} {what}\n", if could { "could" } else { "refused" }));
+        let _ = writeln!(said, "{} {what}", if could { "could" } else { "refused" });
     }
     // What it may do, so that a sandbox in which nothing works at all isn't praised.
     let own = std::env::var("STATE_DIRECTORY").unwrap_or_else(|_| "/run".to_owned());
@@ -61,7 +63,7 @@ fn main() {
         card.file_name().to_string_lossy().starts_with("card")
             && OpenOptions::new().read(true).write(true).open(card.path()).is_ok()
     });
-    said.push_str(&format!("{} its own display\n", if display { "may" } else { "may not" }));
+    let _ = writeln!(said, "{} its own display", if display { "may" } else { "may not" });
     if fs::write(format!("{own}/probe"), &said).is_err() {
         eprint!("{said}");
     }
