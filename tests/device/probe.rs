@@ -52,6 +52,7 @@ fn main() {
             .is_ok(),
         ),
     ];
+    // Writing to a string doesn't fail.
     let mut said = String::new();
     for (what, could) in tries {
         let _ = writeln!(said, "{} {what}", if could { "could" } else { "refused" });
