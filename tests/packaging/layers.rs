@@ -47,7 +47,9 @@ fn recipes() -> Vec<PathBuf> {
     for layer in LAYERS {
         files(&at(layer), &mut found);
     }
-    found.retain(|path| path.extension().is_some_and(|extension| ["bb", "bbappend", "inc"].iter().any(|known| extension == *known)));
+    found.retain(|path| {
+        path.extension().is_some_and(|extension| ["bb", "bbappend", "inc"].iter().any(|known| extension == *known))
+    });
     found.sort();
     assert!(found.len() >= 14, "only {} recipes found", found.len());
     found
@@ -90,7 +92,9 @@ fn every_file_that_a_recipe_names_is_there() {
             named += 1;
             assert!(below.iter().any(|path| path.ends_with(word)), "{}: {word} is not there", recipe.display());
         }
-        for word in text.lines().filter_map(|line| line.strip_prefix("require ")).filter(|word| !word.starts_with("conf/")) {
+        for word in
+            text.lines().filter_map(|line| line.strip_prefix("require ")).filter(|word| !word.starts_with("conf/"))
+        {
             named += 1;
             assert!(dir.join(word).is_file(), "{}: {word} is not there", recipe.display());
         }
@@ -100,11 +104,14 @@ fn every_file_that_a_recipe_names_is_there() {
 
 #[test]
 fn every_line_of_an_append_is_for_our_machines_or_our_distribution() {
-    for recipe in recipes().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "bbappend")) {
+    for recipe in recipes().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "bbappend"))
+    {
         let text = fs::read_to_string(&recipe).expect("a recipe is text");
         for line in text.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic())) {
             // A variable that nobody else knows harms nobody.
-            let ours = [":pump-remote-", "PUMP_REMOTE_"].iter().any(|mark| line.split('=').next().unwrap_or(line).contains(mark));
+            let ours = [":pump-remote-", "PUMP_REMOTE_"]
+                .iter()
+                .any(|mark| line.split('=').next().unwrap_or(line).contains(mark));
             assert!(ours, "{}: {line}: changes everybody's build", recipe.display());
         }
     }
@@ -116,7 +123,11 @@ fn every_user_and_group_has_a_number_that_is_its_own() {
     for line in text(PASSWD).lines().filter(|line| !line.starts_with('#')) {
         let fields: Vec<_> = line.split(':').collect();
         assert_eq!(fields.len(), 7, "{PASSWD}: {line}");
-        assert_eq!(groups.get(fields[0]).map(u32::to_string).as_deref(), Some(fields[3]), "{line}: its group is another's");
+        assert_eq!(
+            groups.get(fields[0]).map(u32::to_string).as_deref(),
+            Some(fields[3]),
+            "{line}: its group is another's"
+        );
     }
     for user in USERS {
         assert!(users.contains_key(user), "{user} has no number");
@@ -143,8 +154,14 @@ fn the_image_has_the_users_and_groups_of_the_units() {
         assert!(recipe.contains(&format!("--system {name}")), "{RECIPE} makes no group {name}");
         if *kind == "u" {
             let (home, shell) = (fields[fields.len() - 2], fields[fields.len() - 1]);
-            let row = users.lines().find(|row| row.starts_with(&format!("{name}:"))).unwrap_or_else(|| panic!("{name} has no number"));
-            assert!(row.ends_with(&format!(":{home}:{shell}")), "{PASSWD}: {row}; the units' table says {home} and {shell}");
+            let row = users
+                .lines()
+                .find(|row| row.starts_with(&format!("{name}:")))
+                .unwrap_or_else(|| panic!("{name} has no number"));
+            assert!(
+                row.ends_with(&format!(":{home}:{shell}")),
+                "{PASSWD}: {row}; the units' table says {home} and {shell}"
+            );
         }
     }
     assert!(checked >= 3, "only {checked} users and groups in the units' table");
@@ -152,7 +169,10 @@ fn the_image_has_the_users_and_groups_of_the_units() {
     for unit in ["systemd/pump-remote.service", "systemd/pump-remote-fault.service"] {
         for line in text(unit).lines().filter_map(|line| line.strip_prefix("SupplementaryGroups=")) {
             for group in line.split_whitespace() {
-                assert!(groups.contains_key(group) || BASE_GROUPS.contains(&group), "{unit}: the image has no group {group}");
+                assert!(
+                    groups.contains_key(group) || BASE_GROUPS.contains(&group),
+                    "{unit}: the image has no group {group}"
+                );
             }
         }
     }
@@ -174,13 +194,20 @@ fn the_units_that_the_recipe_enables_are_there() {
 fn parts() -> Vec<(usize, String)> {
     let card = text(CARD);
     let label = |line: &str| line.split("--label ").nth(1).and_then(|rest| rest.split(' ').next()).map(String::from);
-    card.lines().filter(|line| line.starts_with("part ")).enumerate().map(|(at, line)| (at + 1, label(line).expect("a label"))).collect()
+    card.lines()
+        .filter(|line| line.starts_with("part "))
+        .enumerate()
+        .map(|(at, line)| (at + 1, label(line).expect("a label")))
+        .collect()
 }
 
 #[test]
 fn card_boot_script_and_update_mean_the_same_slots() {
     let parts = parts();
-    assert_eq!(parts.iter().map(|(_, label)| label.as_str()).collect::<Vec<_>>(), ["boot", "rootfs-a", "rootfs-b", "data"]);
+    assert_eq!(
+        parts.iter().map(|(_, label)| label.as_str()).collect::<Vec<_>>(),
+        ["boot", "rootfs-a", "rootfs-b", "data"]
+    );
 
     let (slots, boot) = (text(SLOTS), text(BOOT));
     for (at, name) in [(2, "A"), (3, "B")] {
@@ -195,7 +222,9 @@ fn card_boot_script_and_update_mean_the_same_slots() {
     assert!(text(CARD).contains("--ptable msdos --diskid 0x${PUMP_REMOTE_DISK_ID}"), "{CARD}");
     assert_eq!(value(BOARD, "PUMP_REMOTE_DISK_ID"), value(DISTRO, "PUMP_REMOTE_DISK_ID"));
 
-    for line in ["bundle-formats=-plain", "check-purpose=codesign", "min-bundle-version=@VERSION@", "data-directory=/data/rauc"] {
+    for line in
+        ["bundle-formats=-plain", "check-purpose=codesign", "min-bundle-version=@VERSION@", "data-directory=/data/rauc"]
+    {
         assert!(slots.lines().any(|known| known == line), "{SLOTS}: no {line}");
     }
 }
@@ -207,8 +236,15 @@ fn the_data_partition_is_the_one_that_is_mounted() {
     let label = &parts()[3].1;
     let rule = rules.lines().find(|line| line.contains(&format!("ENV{{ID_FS_LABEL}}==\"{label}\"")));
     let rule = rule.unwrap_or_else(|| panic!("no rule knows the label {label}"));
-    let link = rule.split("SYMLINK+=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a rule that names the partition");
-    assert!(mount.lines().any(|line| line == format!("What=/dev/{link}")), "data.mount mounts another than /dev/{link}");
+    let link = rule
+        .split("SYMLINK+=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .expect("a rule that names the partition");
+    assert!(
+        mount.lines().any(|line| line == format!("What=/dev/{link}")),
+        "data.mount mounts another than /dev/{link}"
+    );
     for dir in ["pump-remote", "bluetooth", "journal", "rauc"] {
         assert!(text(RECIPE).contains(&format!("${{D}}/data/{dir}")), "{RECIPE}: a new card has no /data/{dir}");
     }
@@ -236,7 +272,8 @@ fn u_boot_and_the_system_keep_the_attempts_in_the_same_place() {
 #[test]
 fn the_overlays_that_a_board_asks_for_are_on_its_card() {
     let overlays = text(BOARD);
-    let mut asked = vec![value(BOARD, "PUMP_REMOTE_DISPLAY"), value(BOARD, "PUMP_REMOTE_NO_WIFI"), value(BOARD, "PUMP_REMOTE_RTC")];
+    let mut asked =
+        vec![value(BOARD, "PUMP_REMOTE_DISPLAY"), value(BOARD, "PUMP_REMOTE_NO_WIFI"), value(BOARD, "PUMP_REMOTE_RTC")];
     for machine in ["pi4", "pi5", "zero2w"] {
         let file = format!("yocto-layer/meta-pump-remote-bsp/conf/machine/pump-remote-{machine}.conf");
         for line in text(&file).lines().filter(|line| line.starts_with("PUMP_REMOTE_")) {
