@@ -416,7 +416,8 @@ mod tests {
     }
 
     /// Whether a dose that starts in so many minutes fits, judged as the prescription's text says it: each window that any of it can
-    /// lie in, basal minute by minute, each dose in full as long as any of it is in.
+    /// lie in, basal minute by minute, each dose in full as long as any of it is in. The windows that begin within one minute hold
+    /// the same doses, and evenly more or less basal: the first and the last of them are the fullest.
     fn fits_by_the_text(prescription: &Prescription, ago: &[u64], minute: i64, start: i64) -> bool {
         let programmed = prescription.programmed();
         let signed = |millis: Millis| i64::try_from(millis.get()).expect("days") / 60_000;
@@ -426,17 +427,18 @@ mod tests {
             let of_day = u16::try_from((minute + at).rem_euclid(1440)).expect("a minute of the day");
             i128::from(prescription.basal_at(of_day).nanograms_per_hour()) * 60_000
         };
+        let dose = i128::from(programmed.demand_dose.nanograms()) * NANOGRAM;
         let mut basal: i128 = (start - length..start).map(basal_of).sum();
         for from in start - length..start + duration {
-            // The dose's first drop is in every window that ends behind its start; its last in every one that begins before its end.
-            let inside =
-                |ended: i64| i128::from(ended > from) * i128::from(programmed.demand_dose.nanograms()) * NANOGRAM;
-            let doses: i128 = ago.iter().map(|ago| inside(4 - i64::try_from(*ago).expect("days"))).sum();
-            let new = i128::from(from > start - length || from + length > start) * inside(i64::MAX);
-            if new > 0 && basal + doses + new > limit {
+            let inside = |ago: &&u64| 4 - i64::try_from(**ago).expect("days") > from;
+            let doses = (ago.iter().filter(inside).map(|_| dose)).sum::<i128>() + dose;
+            let a_millisecond = (basal_of(from + length) - basal_of(from)) / 60_000;
+            // The dose's first drop is in no window that ends with its start.
+            let whole = (from > start - length).then_some(0);
+            if whole.into_iter().chain([1, 59_999]).any(|behind| basal + behind * a_millisecond + doses > limit) {
                 return false;
             }
-            basal += basal_of(from + length) - basal_of(from);
+            basal += 60_000 * a_millisecond;
         }
         true
     }
