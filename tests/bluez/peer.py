@@ -44,9 +44,10 @@ async def host(name, address):
     transport = await open_hci_socket_transport(CONTROLLER)
     device = Device.with_hci(name, hci.Address(address), transport.source, transport.sink)
     device.keystore = keys.MemoryKeyStore()
-    device.pairing_config_factory = lambda _: PairingConfig(
-        sc=True, mitm=False, bonding=True, delegate=PairingDelegate(PairingDelegate.NO_OUTPUT_NO_INPUT)
-    )
+    # Its address stays: it has no identity beside it to be told of.
+    only_keys = PairingDelegate.KeyDistribution.DISTRIBUTE_ENCRYPTION_KEY
+    delegate = PairingDelegate(PairingDelegate.NO_OUTPUT_NO_INPUT, only_keys, only_keys)
+    device.pairing_config_factory = lambda _: PairingConfig(sc=True, mitm=False, bonding=True, delegate=delegate)
     await device.power_on()
     return device
 

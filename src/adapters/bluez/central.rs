@@ -23,7 +23,7 @@ use crate::adapters::{Dial, FRAGMENTS_WAITING_MAX, Fragments};
 /// How long one attempt looks for a pump that doesn't answer: four intervals of a slow advertiser's 2.5 s, and a little.
 const CONNECT_MAX: Duration = Duration::from_secs(12);
 /// How long the peer's table may take to be read: BlueZ keeps none, so a few dozen exchanges each time.
-const RESOLVE_MAX: Duration = Duration::from_secs(12);
+pub(super) const RESOLVE_MAX: Duration = Duration::from_secs(12);
 /// How long the link before may take to be let go of.
 const LET_GO_MAX: Duration = Duration::from_secs(8);
 /// How often a connection that our own side cut while it was being made is tried again within one attempt.

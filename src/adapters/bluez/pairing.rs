@@ -8,15 +8,15 @@
 use std::time::Duration;
 
 use bluer::{
-    Adapter, AdapterEvent, Address, Device, DiscoveryFilter, DiscoveryTransport, Uuid,
+    Adapter, AdapterEvent, Address, Device, DeviceEvent, DiscoveryFilter, DiscoveryTransport, Uuid,
     agent::{Agent, AgentHandle},
 };
-use tokio_stream::StreamExt as _;
+use tokio_stream::{Stream, StreamExt as _};
 
 use super::{
     LinkError, PumpAddress,
     bus::{ANSWER_MAX, Bus, within},
-    central::{Central, connect, let_go, offers_service},
+    central::{Central, RESOLVE_MAX, connect, let_go, offers_service},
     service::SERVICE,
 };
 
@@ -53,10 +53,20 @@ pub async fn bond(adapter: Option<&str>) -> Result<Central, LinkError> {
 }
 
 /// Connects first: while BlueZ waits for a bond with a device that is not connected it does nothing else, on no adapter, and a
-/// pump under the same daemon could no longer let itself be found.
+/// pump under the same daemon could no longer let itself be found. And lets it read the table: whoever asks for a bond before
+/// that gets the bond and never an answer.
 async fn connected_and_bonded(device: &Device) -> Result<(), LinkError> {
+    let changes = within("tell of a device", ANSWER_MAX, device.events()).await?;
     connect(device).await?;
+    within("read the pump's table", RESOLVE_MAX, resolved(device, changes)).await?;
     within("bond with the pump", BOND_MAX, device.pair()).await
+}
+
+/// Returns once the device's table is read.
+async fn resolved(device: &Device, changes: impl Stream<Item = DeviceEvent>) -> bluer::Result<()> {
+    tokio::pin!(changes);
+    while !device.is_services_resolved().await? && changes.next().await.is_some() {}
+    Ok(())
 }
 
 /// An agent that can neither show nor ask: the radios then agree without a person, which the secret makes good.
