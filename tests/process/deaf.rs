@@ -33,7 +33,7 @@ fn beginning() -> Beginning {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_runningwaits_for_nobody_and_takes_every_input_within_its_bound() {
+async fn the_loop_waits_for_nobody_and_takes_every_input_within_its_bound() {
     let clock = Clock::real();
     let remote = Remote::restore(beginning(), clock.now());
     let (ports, ends) = Ports::new(remote.screen(clock.now()), PathBuf::from("/nowhere/record.db"), clock);
@@ -63,7 +63,7 @@ async fn the_runningwaits_for_nobody_and_takes_every_input_within_its_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_round_goes_on_from_the_runningonly_once_it_has_turned() {
+async fn a_round_goes_on_from_the_loop_only_once_it_has_turned() {
     let clock = Clock::real();
     let remote = Remote::restore(beginning(), clock.now());
     let (ports, mut ends) = Ports::new(remote.screen(clock.now()), PathBuf::from("/nowhere/record.db"), clock);
