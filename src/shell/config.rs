@@ -40,18 +40,23 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct CardConfig {
     /// Whose remote this is.
-    pub patient: String,
+    pub patient: CardLine,
     /// The clinic's name.
-    pub clinic: String,
+    pub clinic: CardLine,
     /// The clinic's number.
-    pub phone: String,
+    pub phone: CardLine,
     /// The number for an ambulance.
-    pub emergency: String,
+    pub emergency: CardLine,
     /// The pump's model.
-    pub model: String,
+    pub model: CardLine,
     /// When it was implanted, as the clinic writes it.
-    pub implanted: String,
+    pub implanted: CardLine,
 }
+
+/// A line of the card: at most [`CardLine::LEN_MAX`] characters, each of which the display's type has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct CardLine(String);
 
 /// How the pump is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -237,6 +242,37 @@ impl Config {
     }
 }
 
+impl CardLine {
+    /// As many fit on the smallest display beside everything else that the card says.
+    pub const LEN_MAX: usize = 60;
+
+    /// The line.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the display's type has this letter, so that no box stands in a name.
+    pub fn has_letter(letter: char) -> bool {
+        let lacks = "\u{AD}µĈĉĔĕĜĝĤĥĨĩĬĭĴĵĸĿŀŉŊŋŌōŎŏŖŗŜŝŦŧŨũŬŭſ";
+        matches!(letter, ' '..='~' | '\u{A0}'..='\u{17F}' | '–' | '—' | '‘' | '’' | '“' | '”')
+            && !lacks.contains(letter)
+    }
+}
+
+impl TryFrom<String> for CardLine {
+    type Error = String;
+    fn try_from(line: String) -> Result<Self, String> {
+        let len = line.chars().count();
+        if len > Self::LEN_MAX {
+            return Err(format!("a line of {len} characters; at most {} have room on the card", Self::LEN_MAX));
+        }
+        match line.chars().find(|letter| !Self::has_letter(*letter)) {
+            Some(letter) => Err(format!("the display has no letter {letter:?}; write it in Latin letters")),
+            None => Ok(Self(line)),
+        }
+    }
+}
+
 impl Default for Bluetooth {
     fn default() -> Self {
         Self::On(false)
@@ -417,6 +453,16 @@ mod tests {
         let path = dir.path().join("config.toml");
         fs::write(&path, "").unwrap();
         assert_eq!(Config::read(&path).unwrap().0, Config::default());
+    }
+
+    #[test]
+    fn a_name_that_would_not_fit_or_would_be_boxes_is_refused() {
+        let error = refused(&format!("[card]\npatient = \"{}\"\n", "x".repeat(200)));
+        assert!(error.contains("line 2") && error.contains("200 characters; at most 60"), "{error}");
+        let error = refused("[card]\nclinic = \"東京\"\n");
+        assert!(error.contains("line 2") && error.contains("no letter '東'; write it in Latin letters"), "{error}");
+        assert!(CardLine::try_from("Łukasz Ångström–Müller’s".to_owned()).is_ok());
+        assert!(CardLine::try_from("two\nlines".to_owned()).is_err(), "one line");
     }
 
     #[test]

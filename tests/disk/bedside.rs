@@ -12,13 +12,13 @@ use pump_protocol::{
     history::{HistoryEvent, Origin},
     message::{AuditHead, Command, Nonce, Role},
     quantity::Millis,
-    wire::{decode, encode},
+    wire::{Text, decode, encode},
 };
 use pump_remote::adapters::sqlite::{Verification, View};
 use simulated_pump::{Pump, Setup};
 
 use crate::{
-    OURS,
+    OURS, SERIAL,
     told::{KeptDigest, Told, Walked, hex},
 };
 
@@ -85,8 +85,9 @@ pub struct Counts {
 impl Default for Bedside {
     /// A pump that has given nothing yet.
     fn default() -> Self {
+        let serial = Text::new(SERIAL).expect("a short constant text fits");
         Self {
-            pump: Pump::new(Setup::hurried()),
+            pump: Pump::new(Setup { serial, ..Setup::hurried() }),
             pump_at_ms: None,
             grants: 0,
             durable: None,

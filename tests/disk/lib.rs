@@ -23,11 +23,13 @@ use pump_remote::adapters::sqlite::Opening;
 
 /// The writer's key, as the pump knows it.
 pub const OURS: KeyFingerprint = KeyFingerprint([1; 8]);
+/// The pump's serial number: that of the records which are kept from older versions.
+pub const SERIAL: &str = "SIM-0001";
 /// The record's place in its directory.
 pub const RECORD: &str = "record.db";
 
 /// What a record is opened with: always the same pump and the same key, and a new name for a new one.
 pub fn opening(new_id: [u8; 16]) -> anyhow::Result<Opening> {
     let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
-    Ok(Opening { serial: Text::new("SIM-000042")?, key, new_id: RecordId(new_id) })
+    Ok(Opening { serial: Text::new(SERIAL)?, key, new_id: RecordId(new_id) })
 }

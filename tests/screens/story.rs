@@ -26,7 +26,7 @@ use pump_protocol::{
     wire::Text,
 };
 
-use pump_remote::shell::config::CardConfig;
+use pump_remote::shell::config::{CardConfig, CardLine};
 
 pub(crate) const DOSE: Dose = Dose::from_micrograms(50);
 
@@ -284,15 +284,16 @@ fn therapy(steps: u16) -> Screen {
     })))))
 }
 
-/// A card with everything on it, and a long name.
+/// A card with everything on it, its names as long as they may be.
 pub(crate) fn card() -> CardConfig {
+    let line = |line: &str| CardLine::try_from(line.to_owned()).expect("fits");
     CardConfig {
-        patient: "Maximiliane Charlotte de la Fontaine-Oberndorfer".into(),
-        clinic: "University Hospital, Department of Pain Medicine".into(),
-        phone: "+49 30 123 456 789".into(),
-        emergency: "112".into(),
-        model: "SynchroFlow 40 mL".into(),
-        implanted: "2025-03-14".into(),
+        patient: line("Maximiliane Charlotte Wilhelmine de la Fontaine-Oberndorffer"),
+        clinic: line("University Hospital of the Region, Department of Pain Relief"),
+        phone: line("+49 30 123 456 789"),
+        emergency: line("112"),
+        model: line("SynchroFlow 40 mL"),
+        implanted: line("2025-03-14"),
     }
 }
 

@@ -131,12 +131,12 @@ impl Window {
     /// Whose remote this is, whom to call, what is implanted.
     pub fn introduce(&self, card: &CardConfig) {
         let shown = self.app.global::<Card>();
-        shown.set_patient((&card.patient).into());
-        shown.set_clinic((&card.clinic).into());
-        shown.set_phone((&card.phone).into());
-        shown.set_emergency((&card.emergency).into());
-        shown.set_model((&card.model).into());
-        shown.set_implanted((&card.implanted).into());
+        shown.set_patient(card.patient.as_str().into());
+        shown.set_clinic(card.clinic.as_str().into());
+        shown.set_phone(card.phone.as_str().into());
+        shown.set_emergency(card.emergency.as_str().into());
+        shown.set_model(card.model.as_str().into());
+        shown.set_implanted(card.implanted.as_str().into());
     }
 
     /// Shows this screen, and redraws what is different.
