@@ -7,7 +7,7 @@
 use std::{
     ffi::OsStr,
     fs,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -186,6 +186,11 @@ impl Program {
     fn proc(&self, what: &str) -> anyhow::Result<String> {
         let id = self.child.id().with_context(|| format!("the {} has ended", self.name))?;
         Ok(format!("/proc/{id}/{what}"))
+    }
+
+    /// How it ended by itself; `None` while it runs.
+    pub(crate) fn crashed(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        self.child.try_wait().with_context(|| format!("nobody knows of the {}", self.name))
     }
 
     /// Its process.

@@ -1,6 +1,6 @@
 //! The true stack: the bus, `bluetoothd`, and three emulated controllers that hear each other.
 
-use std::{fs, time::Duration};
+use std::{fs, process::ExitStatus, time::Duration};
 
 use anyhow::Context as _;
 use bluer::{Adapter, AdapterEvent, Session};
@@ -57,7 +57,7 @@ impl Stack {
 
     /// Undoes what a case has left: a dead daemon, a controller that is off.
     pub(crate) async fn stand_up(&mut self) -> anyhow::Result<()> {
-        if self.bluetoothd.is_none() {
+        if self.bluetoothd.is_none() || self.daemon_crashed()?.is_some() {
             self.start_bluetoothd().await?;
         }
         for adapter in [self.remotes().await?, self.pumps().await?] {
@@ -67,6 +67,11 @@ impl Stack {
             tokio::time::timeout(DAEMON_MAX, until_powered(&adapter, true)).await.context("an adapter stays off")??;
         }
         Ok(())
+    }
+
+    /// How `bluetoothd` ended without anybody's doing; `None` while it runs, or when it was killed.
+    pub(crate) fn daemon_crashed(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        self.bluetoothd.as_mut().map_or(Ok(None), Program::crashed)
     }
 
     /// Kills `bluetoothd`, as if it had crashed.
