@@ -182,6 +182,7 @@ fn details(line: &mut String, face: &Face) {
         | Face::Alarms
         | Face::Emergency { .. }
         | Face::Reading(_)
+        | Face::Pairing(_)
         | Face::Fault(_) => Ok(()),
     };
 }
