@@ -8,6 +8,7 @@ pub mod battery;
 pub mod bluez;
 pub mod clock;
 pub mod entropy;
+mod fixtures;
 pub mod gpio;
 pub mod keys;
 pub mod lock;

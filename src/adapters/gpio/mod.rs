@@ -13,7 +13,6 @@
 mod button;
 #[cfg(all(target_os = "linux", feature = "raspberry-pi"))]
 mod chardev;
-#[cfg(test)]
 mod double;
 mod play;
 #[cfg(all(target_os = "linux", feature = "raspberry-pi"))]
@@ -254,15 +253,20 @@ impl Board for NotBuilt {
 
 #[cfg(test)]
 mod tests {
+    use pump_core::annunciation::Priority;
+
     use super::{double::Scripted, *};
-    use crate::shell::config::Config;
+    use crate::{
+        adapters::fixtures::{quiet, signalled},
+        shell::config::Config,
+    };
 
     fn pins(text: &str) -> PinsConfig {
         toml::from_str::<Config>(text).unwrap().pins
     }
 
     fn wires() -> (Wires, mpsc::Receiver<Input>, watch::Sender<Screen>) {
-        let (screen, screens) = watch::channel(double::quiet());
+        let (screen, screens) = watch::channel(quiet());
         let (inputs, heard) = mpsc::channel(4);
         let wishes = watch::channel(Wishes { ready_cue: true, quiet: None }).1;
         (Wires { intents: mpsc::channel(4).0, inputs, screens, wishes }, heard, screen)
@@ -299,7 +303,7 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(1)).await;
         // proves R-DEV-08
         assert_eq!(board.lit(), [], "nothing stands, nothing plays");
-        screen.send_replace(double::alarmed());
+        screen.send_replace(signalled(Priority::High));
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert_eq!(board.lit(), [Part::Red, Part::Buzzer, Part::Vibration]);
         assert!(heard.try_recv().is_err(), "nothing is wrong with any of them");
@@ -312,7 +316,7 @@ mod tests {
         let wired = wire(&mut board, Part::Buzzer, double::pin(Part::Buzzer), &wires);
         assert_eq!(*wired.condition.borrow(), Some(Condition::Works));
         board.breaks(Part::Buzzer);
-        screen.send_replace(double::alarmed());
+        screen.send_replace(signalled(Priority::High));
         assert_eq!(heard.recv().await, Some(Input::Trouble { which: Trouble::ToneFailed, holds: true }));
         assert_eq!(*wired.condition.borrow(), Some(Condition::Broken), "and the next self-test finds it");
     }
@@ -325,7 +329,7 @@ mod tests {
             assert!(wire(&mut board, part, double::pin(part), &wires).missing.is_none());
         }
         board.breaks(Part::Red);
-        screen.send_replace(double::alarmed());
+        screen.send_replace(signalled(Priority::High));
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert_eq!(board.lit(), [Part::Buzzer]);
         assert!(heard.try_recv().is_err(), "alarms can be heard");
