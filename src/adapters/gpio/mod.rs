@@ -28,7 +28,6 @@ use pump_core::{
     screen::{Intent, Screen},
     selftest::Condition,
 };
-use pump_protocol::clock::Uptime;
 use thiserror::Error;
 use tokio::{
     sync::{mpsc, watch},
@@ -36,6 +35,7 @@ use tokio::{
 };
 
 use self::{play::FLASH_LEAST, rhythm::Rhythm};
+use super::uptime_since;
 use crate::shell::config::{Part, Pin, PinsConfig};
 
 /// Contacts bounce for a few milliseconds; a level counts once this has passed since the edge.
@@ -180,10 +180,7 @@ async fn kept_playing(part: Part, output: Box<dyn Output>, wires: Wires, conditi
     };
     let (began, mut cues, wishes) = (Instant::now(), Cues::default(), wires.wishes);
     // keeps R-ASK-19, R-ANS-21
-    let rhythm = |screen: &Screen| {
-        let uptime = Uptime::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
-        rhythm_of(part, screen, cues.heed(screen, *wishes.borrow(), uptime))
-    };
+    let rhythm = |screen: &Screen| rhythm_of(part, screen, cues.heed(screen, *wishes.borrow(), uptime_since(began)));
     let played = play::play(output, wires.screens, rhythm, least).await;
     if let Err(error) = played {
         tracing::error!(part = part.name(), %error, "a part can't be driven any more");

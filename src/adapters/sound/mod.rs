@@ -20,11 +20,12 @@ use pump_core::{
     cues::{Cues, Wishes},
     screen::Screen,
 };
-use pump_protocol::clock::Uptime;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
+
+use super::uptime_since;
 
 /// Plays samples, at [`synthesizer::RATE_HZ`] and in one channel.
 pub trait Voice {
@@ -41,10 +42,12 @@ pub async fn play(mut voice: impl Voice, mut screens: watch::Receiver<Screen>, w
     let mut told: Option<&'static Burst> = None;
     let mut next = Next::Nothing;
     loop {
-        let uptime = Uptime::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
         let (alarm, cue) = {
             let screen = screens.borrow_and_update();
-            (screen.signals.and_then(|signals| signals.sound), cues.heed(&screen, *wishes.borrow(), uptime))
+            (
+                screen.signals.and_then(|signals| signals.sound),
+                cues.heed(&screen, *wishes.borrow(), uptime_since(began)),
+            )
         };
         if alarm != told {
             told = alarm;
