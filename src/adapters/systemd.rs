@@ -22,8 +22,10 @@ pub type Round = u64;
 /// The display has drawn its first page.
 pub const FIRST_PAGE: Round = 0;
 
-/// The status while the pages stand, and while nothing but a fault can be shown.
+/// The status while the pages stand, while no pump is paired, and while nothing but a fault can be shown.
 pub const PAGES: &str = "the pages stand";
+/// The same, for the first run.
+pub const FIRST_RUN: &str = "the first run's pages stand: no pump is paired";
 /// The same, for the fault page.
 pub const FAULT: &str = "the fault page stands: the remote can't work";
 

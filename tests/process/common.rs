@@ -84,6 +84,10 @@ impl Headless {
         writeln!(self.stdin, "{word}").expect("listens");
     }
 
+    pub(crate) fn types_digits(&mut self, digits: &[u32]) {
+        digits.iter().for_each(|digit| self.types(&format!("digit {digit}")));
+    }
+
     /// Reads up to the line that begins like this.
     pub(crate) fn line_with(&mut self, beginning: &str) -> String {
         loop {

@@ -91,3 +91,46 @@ fn without_a_display_no_story_asks_a_pump_over_the_air_for_a_dose() {
     let lines = said(&audit(&["lines", data_dir.join("record.db").to_str().unwrap()]));
     assert!(!lines.contains("asked for"), "{lines}");
 }
+
+#[test]
+fn a_card_typed_in_the_first_run_pairs_and_the_remote_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut pump = Simulator::start(dir.path());
+    let data_dir = dir.path().join("remote");
+    let socket = pump.socket.to_str().unwrap().to_owned();
+    let digits: Vec<u32> = pump.secret.chars().filter_map(|character| character.to_digit(10)).collect();
+    let mut remote = Headless::start(&["--socket", &socket], &data_dir);
+    remote.line_with("page PAIRING step=not-paired");
+    remote.types("proceed");
+    remote.line_with("page PAIRING step=card group=1 typed=0 wrong=false");
+    remote.types_digits(&digits[..5]);
+    remote.types_digits(&[(digits[5] + 1) % 10]);
+    remote.line_with("page PAIRING step=card group=1 typed=0 wrong=true");
+    remote.types_digits(&digits);
+    remote.line_with("page PAIRING step=window");
+
+    // The window is shut, and nothing is kept of the attempt.
+    remote.types("proceed");
+    remote.line_with("page PAIRING step=failed why=Disagreed");
+    pump.types("remotes");
+    pump.line_with("No remote is paired");
+    assert!(!data_dir.join("record.db").exists(), "there is no pump that a record could be of");
+
+    pump.opens_its_window();
+    remote.types("proceed");
+    let paired = remote.line_with("page PAIRING step=paired");
+    // proves R-LNK-26
+    assert!(paired.contains("serial=SIM-"), "{paired}");
+    remote.types("proceed");
+    remote.line_with("link up");
+    remote.line_with("page READY mcg=50");
+    assert!(remote.ends_with("quit"));
+    let record = data_dir.join("record.db");
+    assert!(audit(&["verify", record.to_str().unwrap()]).status.success());
+    let lines = said(&audit(&["lines", record.to_str().unwrap()]));
+    assert!(lines.contains("paired"), "{lines}");
+
+    let mut again = Headless::start(&["--socket", &socket], &data_dir);
+    again.line_with("page READY");
+    assert!(again.ends_with("quit"));
+}

@@ -4,7 +4,10 @@
 //! - The record is verified since its last checkpoint, and the open question restored, before there is a first screen.
 //! - A record that can't be opened is left as it is; the caller shows a fault page, or says why and ends.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use pump_core::{
@@ -13,11 +16,15 @@ use pump_core::{
     screen::{Intent, Screen},
     selftest::Asking,
 };
-use pump_protocol::{clock::BootId, message::Role, session::CardSecret, wire::Text};
+use pump_protocol::{
+    clock::BootId,
+    message::Role,
+    session::{CardSecret, PairedPump},
+    wire::Text,
+};
 use pump_remote::{
     adapters::{
-        Dial,
-        bluez::{self, Central, PumpAddress},
+        bluez::{self, Central, LinkError, PumpAddress},
         clock::Clock,
         entropy::{OsEntropy, random},
         keys::{device_key, pins::SessionKeys},
@@ -28,12 +35,14 @@ use pump_remote::{
         systemd::Round,
     },
     shell::{
-        self, Ports, link,
+        self, Ports,
+        link::{self, PairingError},
         recorder::{self, Room},
         self_test::TestOrder,
     },
 };
 use simulated_pump::Setup;
+use thiserror::Error;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -52,20 +61,48 @@ const PUMP: &str = "pump.state";
 pub(crate) enum Which {
     /// One simulated in this process.
     InProcess,
-    /// One that listens on this socket; paired first, if its card's secret is given.
-    Socket {
-        /// Where.
-        path: PathBuf,
-        /// Its card's secret.
-        pair: Option<CardSecret>,
-    },
-    /// One that is bonded over Bluetooth; paired first, if its card's secret is given.
-    Bluetooth {
-        /// BlueZ's name of the adapter; its default one if not named.
-        adapter: Option<String>,
-        /// Its card's secret.
-        pair: Option<CardSecret>,
-    },
+    /// One that listens on this socket.
+    Socket(PathBuf),
+    /// One that is bonded over Bluetooth, by BlueZ's name of the adapter; its default one if not named.
+    Bluetooth(Option<String>),
+}
+
+/// Everything that is there before a pump is paired and a record opened.
+pub(crate) struct Prepared {
+    data_dir: PathBuf,
+    keys: SessionKeys,
+    clock: Clock,
+    way: Way,
+    /// The pump that was paired when this began.
+    before: Option<PairedPump>,
+    /// Whether this remote tests itself; a clock that lapses runs ahead of everything that could be measured.
+    self_test: Option<Asking>,
+    /// Keeps other instances out.
+    lock: Lock,
+}
+
+/// The way to the pump.
+enum Way {
+    InProcess(SharedHost),
+    Socket(Socket),
+    Bluetooth { adapter: Option<String>, central: Central },
+}
+
+/// Why no pump was paired.
+#[derive(Debug, Error)]
+pub(crate) enum NotPaired {
+    /// The radios did not bond.
+    #[error(transparent)]
+    Radio(#[from] LinkError),
+    /// The pump did not agree, or was lost.
+    #[error(transparent)]
+    Session(#[from] PairingError),
+    /// Where the pump is on the air can't be kept.
+    #[error("where the pump is on the air can't be kept ({0}): pair once more")]
+    Address(#[from] io::Error),
+    /// The one in this process needs no card.
+    #[error("the pump in this process is paired by itself: --pair is for one on a --socket or over --bluetooth")]
+    InProcess,
 }
 
 /// A remote that runs.
@@ -100,93 +137,114 @@ pub(crate) struct Running {
     _lock: Lock,
 }
 
-/// Starts everything. An error leaves a record as it was found; keys made and a pairing done on the way to it stand.
-///
-/// `configuration` is the digest of the file that was read, if there is one.
-pub(crate) async fn start(
-    data_dir: &Path,
-    which: Which,
-    configuration: Option<[u8; 32]>,
-    speed: u32,
-    lapses: bool,
-) -> anyhow::Result<Running> {
-    let lock = Lock::take(&data_dir.join(INSTANCE_LOCK))?;
-    let key = device_key(data_dir, &Zeroizing::new(random()))?;
-    let clock = if lapses || speed > 1 { Clock::lapsing(speed, BootId(random())) } else { Clock::real() };
-    let mut keys = SessionKeys::open(data_dir, &mut OsEntropy)?;
-    let before = keys.pins.confirmed.clone();
-    let mut over_the_air = None;
-    let (serial, host) = match &which {
-        Which::InProcess => {
-            let host = simulated_pump_of(data_dir, &mut keys, &clock).await?;
-            (host.with(|host| host.pump().serial().clone()), Some(host))
-        }
-        Which::Socket { path, pair } => {
-            if let Some(card) = pair {
-                pair_with(&mut Socket::new(path.clone()), card, &mut keys, &clock).await?;
+impl Prepared {
+    /// Takes the data directory for this instance, and makes the keys that are not there yet.
+    pub(crate) async fn open(data_dir: &Path, which: Which, speed: u32, lapses: bool) -> anyhow::Result<Self> {
+        let lock = Lock::take(&data_dir.join(INSTANCE_LOCK))?;
+        let clock = if lapses || speed > 1 { Clock::lapsing(speed, BootId(random())) } else { Clock::real() };
+        let mut keys = SessionKeys::open(data_dir, &mut OsEntropy)?;
+        let before = keys.pins.confirmed.clone();
+        let way = match which {
+            Which::InProcess => Way::InProcess(simulated_pump_of(data_dir, &mut keys, &clock).await?),
+            Which::Socket(path) => Way::Socket(Socket::new(path)),
+            Which::Bluetooth(adapter) => {
+                bluez::check::warn(Path::new(bluez::check::MAIN_CONF));
+                let central = Central::new(adapter.clone(), PumpAddress::read(data_dir)?);
+                Way::Bluetooth { adapter, central }
             }
-            (serial_of(&keys)?, None)
-        }
-        Which::Bluetooth { adapter, pair } => {
-            bluez::check::warn(Path::new(bluez::check::MAIN_CONF));
-            let central = over_the_air.insert(Central::new(adapter.clone(), PumpAddress::read(data_dir)?));
-            if let Some(card) = pair {
+        };
+        let self_test = (!lapses && speed == 1).then_some(Asking::IfChanged);
+        Ok(Self { data_dir: data_dir.to_owned(), keys, clock, way, before, self_test, lock })
+    }
+
+    /// Whether it is known which pump the record is of. A pairing that was cut before the pump had said so is done once more.
+    pub(crate) const fn paired(&self) -> bool {
+        matches!(self.way, Way::InProcess(_)) || self.keys.serial.is_some()
+    }
+
+    /// Its clocks.
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Pairs with the pump whose card this is and whose window is open; `found` is told once its radio has agreed.
+    pub(crate) async fn pair(&mut self, card: &CardSecret, found: impl FnOnce() + Send) -> Result<Text<16>, NotPaired> {
+        let Self { way, keys, clock, data_dir, .. } = self;
+        match way {
+            Way::InProcess(_) => Err(NotPaired::InProcess),
+            Way::Socket(socket) => {
+                found();
+                Ok(link::pair(socket, keys, card, clock, &mut OsEntropy).await?)
+            }
+            Way::Bluetooth { adapter, central } => {
                 *central = bluez::bond(adapter.as_deref()).await?;
-                let paired = pair_with(central, card, &mut keys, &clock).await;
+                found();
+                let paired = link::pair(central, keys, card, clock, &mut OsEntropy).await;
                 // A pairing that was cut at its last word is finished over the next link, which must find the pump.
                 if let Some(pump) = central.pump().filter(|_| paired.is_ok() || keys.pins.provisional.is_some()) {
                     pump.store(data_dir)?;
                 }
-                paired?;
+                Ok(paired?)
             }
-            (serial_of(&keys)?, None)
         }
-    };
-    let record = data_dir.join(RECORD);
-    let opened = Store::open(&record, Opening { serial, key, new_id: RecordId(random()) }).await?;
-    let paired_now = keys.pins.confirmed != before;
-    // A clock that lapses runs ahead of everything that could be measured.
-    let self_test = (!lapses && speed == 1).then_some(Asking::IfChanged);
-    let remote = Remote::restore(beginning(&opened, &keys, paired_now, configuration, self_test)?, clock.now());
-    let first = remote.screen(clock.now());
-    let (ports, ends) = Ports::new(first.clone(), record.clone(), clock.clone());
-    let (events, orders) = (ends.link_events, ends.link_orders);
-    let radio = over_the_air.is_some();
-    match (which, &host, over_the_air) {
-        (Which::Socket { path, .. }, ..) => {
-            tokio::spawn(link::keep(Socket::new(path), keys, clock.clone(), OsEntropy, orders, events));
-        }
-        (Which::Bluetooth { .. }, _, Some(central)) => {
-            tokio::spawn(link::keep(central, keys, clock.clone(), OsEntropy, orders, events));
-        }
-        (Which::InProcess, Some(host), _) => {
-            let dial = InProcess::new(host.clone(), clock.clone());
-            tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, events));
-        }
-        (Which::Bluetooth { .. } | Which::InProcess, ..) => anyhow::bail!("there is no way to the pump"),
     }
-    tokio::spawn(recorder::verify(record.clone(), ends.answering.clone()));
-    let inputs = ends.answering.clone();
-    let recorder = recorder::serve(opened.store, ends.record_orders, ends.answering, clock.clone(), Room::OF_A_CARD);
-    let ended = tokio::spawn(run(remote, ports, tokio::spawn(recorder), host.clone(), clock.clone()));
-    let (screens, intents, test_orders, close) = (ends.screens, ends.intents, Some(ends.test_orders), ends.close);
-    let (rounds, turned) = (ends.rounds, ends.turned);
-    Ok(Running {
-        first,
-        screens,
-        intents,
-        inputs,
-        test_orders,
-        close,
-        rounds,
-        turned,
-        ended,
-        radio,
-        clock,
-        host,
-        record,
-        _lock: lock,
-    })
+
+    /// Starts everything. An error leaves a record as it was found; keys made and a pairing done on the way to it stand.
+    ///
+    /// `configuration` is the digest of the file that was read, if there is one.
+    pub(crate) async fn start(self, configuration: Option<[u8; 32]>) -> anyhow::Result<Running> {
+        let Self { data_dir, keys, clock, way, before, self_test, lock } = self;
+        let serial = match &way {
+            Way::InProcess(host) => host.with(|host| host.pump().serial().clone()),
+            Way::Socket(_) | Way::Bluetooth { .. } => serial_of(&keys)?,
+        };
+        let key = device_key(&data_dir, &Zeroizing::new(random()))?;
+        let record = data_dir.join(RECORD);
+        let opened = Store::open(&record, Opening { serial, key, new_id: RecordId(random()) }).await?;
+        let paired_now = keys.pins.confirmed != before;
+        let remote = Remote::restore(beginning(&opened, &keys, paired_now, configuration, self_test)?, clock.now());
+        let first = remote.screen(clock.now());
+        let (ports, ends) = Ports::new(first.clone(), record.clone(), clock.clone());
+        let (events, orders) = (ends.link_events, ends.link_orders);
+        let radio = matches!(way, Way::Bluetooth { .. });
+        let mut host = None;
+        match way {
+            Way::Socket(socket) => {
+                tokio::spawn(link::keep(socket, keys, clock.clone(), OsEntropy, orders, events));
+            }
+            Way::Bluetooth { central, .. } => {
+                tokio::spawn(link::keep(central, keys, clock.clone(), OsEntropy, orders, events));
+            }
+            Way::InProcess(pump) => {
+                let dial = InProcess::new(pump.clone(), clock.clone());
+                host = Some(pump);
+                tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, events));
+            }
+        }
+        tokio::spawn(recorder::verify(record.clone(), ends.answering.clone()));
+        let inputs = ends.answering.clone();
+        let recorder =
+            recorder::serve(opened.store, ends.record_orders, ends.answering, clock.clone(), Room::OF_A_CARD);
+        let ended = tokio::spawn(run(remote, ports, tokio::spawn(recorder), host.clone(), clock.clone()));
+        let (screens, intents, test_orders, close) = (ends.screens, ends.intents, Some(ends.test_orders), ends.close);
+        let (rounds, turned) = (ends.rounds, ends.turned);
+        Ok(Running {
+            first,
+            screens,
+            intents,
+            inputs,
+            test_orders,
+            close,
+            rounds,
+            turned,
+            ended,
+            radio,
+            clock,
+            host,
+            record,
+            _lock: lock,
+        })
+    }
 }
 
 /// Runs the loop to its end, and then what must outlive it.
@@ -243,18 +301,6 @@ async fn simulated_pump_of(data_dir: &Path, keys: &mut SessionKeys, clock: &Cloc
         link::pair(&mut dial, keys, &card, clock, &mut OsEntropy).await?;
     }
     Ok(host)
-}
-
-/// Pairs with the pump at the other end.
-async fn pair_with(
-    dial: &mut impl Dial,
-    card: &CardSecret,
-    keys: &mut SessionKeys,
-    clock: &Clock,
-) -> anyhow::Result<()> {
-    let serial = link::pair(dial, keys, card, clock, &mut OsEntropy).await?;
-    println!("Paired with pump {serial}.");
-    Ok(())
 }
 
 /// The serial number of the pump that this remote is paired with.

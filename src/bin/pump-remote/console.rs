@@ -6,7 +6,8 @@
 //! # Lines
 //! - `link up` and `link down`.
 //! - `page NAME`, with `ml=`, `mcg=`, `delivery=`, `stop=` and `reason=` where the page has them, and `alarms=` for the
-//!   conditions that stand, most urgent first. One line for each change of any of it.
+//!   conditions that stand, most urgent first. One line for each change of any of it. `page PAIRING` has its `step=` and what
+//!   belongs to that.
 
 use std::{
     fmt::Write as _,
@@ -17,22 +18,33 @@ use std::{
 };
 
 use anyhow::Context as _;
-use pump_core::screen::{
-    Caregiver, Control, DeliveryView, Face, Intent, Level, LinkHealth, NotGiven, Screen, Source, Stop, Visit,
+use pump_core::{
+    pairing::PairingView,
+    screen::{
+        Caregiver, Control, DeliveryView, Face, Intent, Level, LinkHealth, NotGiven, Screen, Source, Stop, Visit,
+    },
+    selftest::Condition,
 };
 use pump_protocol::quantity::Dose;
 use pump_remote::{
-    adapters::systemd::{self, FIRST_PAGE},
+    adapters::systemd::{self, FIRST_PAGE, Round},
     shell::hand_over,
 };
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    signal::unix::{SignalKind, signal},
+    io::{AsyncBufReadExt, BufReader, Lines, Stdin},
+    runtime::Handle,
+    signal::unix::{Signal, SignalKind, signal},
     sync::{Mutex, mpsc, watch},
     time::{Instant, sleep},
 };
 
-use crate::compose::Running;
+use crate::{
+    bench::from_the_beginning,
+    compose::Running,
+    first_run::FirstRun,
+    hardware::start_bench,
+    window::{Home, Stage},
+};
 
 /// How often a finger's level is told: as the display does it.
 const LEVEL_EVERY: Duration = Duration::from_millis(50);
@@ -41,48 +53,107 @@ const DOSE_HELD: Duration = Duration::from_millis(1_700);
 /// How long Stop is held.
 const STOP_HELD: Duration = Duration::from_millis(700);
 
-/// Runs until told to quit, or to end.
-pub(crate) async fn serve(running: Running) -> anyhow::Result<()> {
-    let Running { mut screens, intents, close, turned, rounds, ended, .. } = running;
-    let mut words = BufReader::new(tokio::io::stdin()).lines();
-    let mut terminated = signal(SignalKind::terminate())?;
-    let (finger, mut said) = (Finger::default(), Said::default());
-    said.say(&screens.borrow_and_update())?;
-    let (shown, back) = watch::channel(FIRST_PAGE);
-    tokio::spawn(systemd::keep(systemd::PAGES, rounds, back));
-    // In this task, so that lines which nobody reads keep rounds from coming back.
-    let mut passing = pin!(systemd::pass_back(turned, shown, async || ()));
-    loop {
-        tokio::select! {
-            changed = screens.changed() => {
-                if changed.is_err() {
-                    break;
-                }
-                said.say(&screens.borrow_and_update())?;
+/// Runs until told to quit, or to end; the first run before the remote, where no pump is paired.
+pub(crate) async fn serve(stage: Stage, home: Home) -> anyhow::Result<()> {
+    let mut console = Console {
+        words: BufReader::new(tokio::io::stdin()).lines(),
+        terminated: signal(SignalKind::terminate())?,
+        finger: Finger::default(),
+        said: Said::default(),
+    };
+    let mut running = match stage {
+        Stage::FirstRun(FirstRun { screens, intents, rounds, turned, paired }) => {
+            let passing = pass_rounds(systemd::FIRST_RUN, rounds, turned);
+            if console.follow(screens, &intents, passing).await? == Ended::Told {
+                return Ok(());
             }
-            word = words.next_line() => match word.context("standard input can't be read")?.as_deref().map(str::trim) {
-                None | Some("quit") => break,
-                Some("hold") => press(&finger, &intents, Control::Dose, DOSE_HELD),
-                Some("stop") => press(&finger, &intents, Control::Stop, STOP_HELD),
-                Some("look") => hand_over(&intents, Intent::Visit(Visit::Caregiver)),
-                Some("back") => {
-                    hand_over(&intents, Intent::Seen);
-                    hand_over(&intents, Intent::Visit(Visit::Patient));
-                }
-                Some("wake") => hand_over(&intents, Intent::Wake),
-                Some(word) => match word.strip_prefix("digit ").map(str::parse) {
-                    Some(Ok(digit @ 0..=9)) => hand_over(&intents, Intent::Digit(digit)),
-                    Some(_) | None => eprintln!("pump-remote: no such word; hold, stop, look, back, wake, digit 0 to 9 and quit are"),
-                },
-            },
-            () = &mut passing => break,
-            _ = terminated.recv() => break,
+            let Some(prepared) = paired.await? else { return Ok(()) };
+            prepared.start(home.configuration).await?
         }
-    }
+        Stage::Running(running) => running,
+    };
+    start_bench(&Handle::current(), &home, &mut running, Vec::new(), from_the_beginning(Condition::Absent));
+    let Running { screens, intents, close, turned, rounds, ended, .. } = running;
+    let passing = pass_rounds(systemd::PAGES, rounds, turned);
+    console.follow(screens, &intents, passing).await?;
     systemd::stopping();
     // Already gone: the loop has ended by itself.
     let _ = close.send(());
     ended.await.context("the remote did not end in good order")
+}
+
+/// Keeps the watchdog fed, in the task that says the lines: those which nobody reads keep rounds from coming back.
+async fn pass_rounds(status: &'static str, begin: watch::Sender<Round>, turned: watch::Receiver<Round>) {
+    let (shown, back) = watch::channel(FIRST_PAGE);
+    tokio::spawn(systemd::keep(status, begin, back));
+    systemd::pass_back(turned, shown, async || ()).await;
+}
+
+/// What is typed and what is said.
+struct Console {
+    words: Lines<BufReader<Stdin>>,
+    terminated: Signal,
+    finger: Finger,
+    said: Said,
+}
+
+/// Why nothing more is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// Whoever makes the screens has ended.
+    ByItself,
+    /// Somebody said so.
+    Told,
+}
+
+impl Console {
+    async fn follow(
+        &mut self,
+        mut screens: watch::Receiver<Screen>,
+        intents: &mpsc::Sender<Intent>,
+        passing: impl Future<Output = ()>,
+    ) -> anyhow::Result<Ended> {
+        self.said.say(&screens.borrow_and_update())?;
+        let mut passing = pin!(passing);
+        loop {
+            tokio::select! {
+                changed = screens.changed() => {
+                    if changed.is_err() {
+                        return Ok(Ended::ByItself);
+                    }
+                    self.said.say(&screens.borrow_and_update())?;
+                }
+                word = self.words.next_line() => {
+                    match word.context("standard input can't be read")?.as_deref().map(str::trim) {
+                        None | Some("quit") => return Ok(Ended::Told),
+                        Some(word) => self.obey(word, intents),
+                    }
+                }
+                () = &mut passing => return Ok(Ended::ByItself),
+                _ = self.terminated.recv() => return Ok(Ended::Told),
+            }
+        }
+    }
+
+    fn obey(&self, word: &str, intents: &mpsc::Sender<Intent>) {
+        match word {
+            "hold" => press(&self.finger, intents, Control::Dose, DOSE_HELD),
+            "stop" => press(&self.finger, intents, Control::Stop, STOP_HELD),
+            "look" => hand_over(intents, Intent::Visit(Visit::Caregiver)),
+            "back" => {
+                hand_over(intents, Intent::Seen);
+                hand_over(intents, Intent::Visit(Visit::Patient));
+            }
+            "wake" => hand_over(intents, Intent::Wake),
+            "proceed" => hand_over(intents, Intent::Proceed),
+            word => match word.strip_prefix("digit ").map(str::parse) {
+                Some(Ok(digit @ 0..=9)) => hand_over(intents, Intent::Digit(digit)),
+                Some(_) | None => eprintln!(
+                    "pump-remote: no such word; hold, stop, look, back, wake, proceed, digit 0 to 9 and quit are"
+                ),
+            },
+        }
+    }
 }
 
 /// There is one: it must be lifted from a control before it is laid on another.
@@ -174,6 +245,7 @@ fn details(line: &mut String, face: &Face) {
         Face::NotGiven(NotGiven::Expired) => write!(line, " reason=Expired"),
         Face::NotGiven(NotGiven::Interrupted) => write!(line, " reason=Interrupted"),
         Face::NotGiven(NotGiven::DoseDiffers { .. }) => write!(line, " reason=DoseDiffers"),
+        Face::Pairing(view) => pairing(line, view),
         Face::NotGiven(NotGiven::StoppedInTime) => write!(line, " reason=StoppedInTime"),
         Face::Caregiver(seen) => caregiver(line, seen),
         Face::Checking
@@ -182,9 +254,22 @@ fn details(line: &mut String, face: &Face) {
         | Face::Alarms
         | Face::Emergency { .. }
         | Face::Reading(_)
-        | Face::Pairing(_)
         | Face::Fault(_) => Ok(()),
     };
+}
+
+/// Without the digits that are typed.
+fn pairing(line: &mut String, view: &PairingView) -> std::fmt::Result {
+    match view {
+        PairingView::NotPaired => write!(line, " step=not-paired"),
+        PairingView::Card { group, typed, wrong } => {
+            write!(line, " step=card group={group} typed={} wrong={wrong}", typed.digits().len())
+        }
+        PairingView::Window => write!(line, " step=window"),
+        PairingView::Asking { found } => write!(line, " step=asking found={found}"),
+        PairingView::Failed(why) => write!(line, " step=failed why={why:?}"),
+        PairingView::Paired { serial } => write!(line, " step=paired serial={serial}"),
+    }
 }
 
 fn caregiver(line: &mut String, seen: &Caregiver) -> std::fmt::Result {

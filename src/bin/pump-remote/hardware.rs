@@ -1,8 +1,11 @@
 //! What is wired to this machine: started for a remote that runs, and said in words with what the absence of the rest disables.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use pump_core::{cues::Wishes, screen::Face};
+use pump_core::{
+    cues::Wishes,
+    screen::{Face, Screen},
+};
 use pump_remote::{
     adapters::{
         backlight::{self, Backlight},
@@ -14,24 +17,33 @@ use pump_remote::{
     shell::config::{BatteryConfig, Config, Part},
 };
 use tokio::{
-    runtime::Runtime,
+    runtime::Handle,
     sync::{mpsc, watch},
-    time::Instant,
 };
 
 use crate::{
     bench::{Bench, Known},
     compose::Running,
-    window::{fault_screen, has_display},
+    window::{Home, Watched, has_display},
 };
 
+/// Starts what there is around a remote that runs.
+pub(crate) fn wire(runtime: &Handle, home: &Home, running: &mut Running, watched: Watched) {
+    let Watched { display, touched, wishes } = watched;
+    let wired = start_parts(runtime, &home.config, running, wishes.clone());
+    if let Some(name) = &home.config.window.backlight {
+        match Backlight::open(Path::new(backlight::CLASS), name) {
+            Ok(light) => {
+                runtime.spawn(backlight::follow(light, running.screens.clone(), touched, wishes));
+            }
+            Err(error) => eprintln!("pump-remote: no backlight {name} ({error}); the display stays as bright as it is"),
+        }
+    }
+    start_bench(runtime, home, running, wired, display);
+}
+
 /// What the configuration says is wired.
-pub(crate) fn start_parts(
-    runtime: &Runtime,
-    config: &Config,
-    running: &Running,
-    wishes: watch::Receiver<Wishes>,
-) -> Vec<Wired> {
+fn start_parts(runtime: &Handle, config: &Config, running: &Running, wishes: watch::Receiver<Wishes>) -> Vec<Wired> {
     let _guard = runtime.enter();
     let wires = Wires {
         intents: running.intents.clone(),
@@ -48,36 +60,11 @@ pub(crate) fn start_parts(
     wired
 }
 
-/// What follows from touches: the backlight, if the configuration names one.
-pub(crate) fn start_backlight(
-    runtime: &Runtime,
-    config: &Config,
-    running: &Running,
-    wishes: watch::Receiver<Wishes>,
-) -> watch::Sender<Instant> {
-    let (touch, touched) = watch::channel(Instant::now());
-    if let Some(name) = &config.window.backlight {
-        match Backlight::open(Path::new(backlight::CLASS), name) {
-            Ok(light) => {
-                runtime.spawn(backlight::follow(light, running.screens.clone(), touched, wishes));
-            }
-            Err(error) => eprintln!("pump-remote: no backlight {name} ({error}); the display stays as bright as it is"),
-        }
-    }
-    touch
-}
-
 /// Whatever measures what the self-test wants.
-pub(crate) fn start_bench(
-    runtime: &Runtime,
-    config: &Config,
-    running: &mut Running,
-    wired: Vec<Wired>,
-    display: Known,
-    data_dir: PathBuf,
-) {
+pub(crate) fn start_bench(runtime: &Handle, home: &Home, running: &mut Running, wired: Vec<Wired>, display: Known) {
     let Some(orders) = running.test_orders.take() else { return };
-    let bench = Bench { data_dir, wired, battery: config.battery, display, radio: running.radio };
+    let (data_dir, battery) = (home.data_dir.clone(), home.config.battery);
+    let bench = Bench { data_dir, wired, battery, display, radio: running.radio };
     runtime.spawn(bench.serve(orders, running.inputs.clone()));
 }
 
@@ -112,7 +99,7 @@ pub(crate) async fn say_hardware(config: &Config) {
 }
 
 fn say_parts(config: &Config) {
-    let (_, screens) = watch::channel(fault_screen(Face::Checking));
+    let (_, screens) = watch::channel(Screen::alone(Face::Checking));
     let wishes = watch::channel(Wishes { ready_cue: false, quiet: None }).1;
     // Kept to the end: what fails is told to somebody.
     let (inputs, _told) = mpsc::channel(Part::ALL.len());

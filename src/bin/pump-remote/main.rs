@@ -3,6 +3,7 @@
 mod bench;
 mod compose;
 mod console;
+mod first_run;
 mod hardware;
 mod story;
 mod window;
@@ -14,7 +15,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Parser;
-use pump_core::{cues::Wishes, selftest::Condition};
+use pump_core::selftest::Condition;
 use pump_protocol::session::CardSecret;
 use pump_remote::{
     adapters::slint::Looks,
@@ -23,16 +24,14 @@ use pump_remote::{
         log,
     },
 };
-use tokio::{runtime::Runtime, sync::watch};
+use tokio::runtime::Runtime;
 
 use self::{
-    compose::Which,
-    hardware::{say_hardware, start_backlight, start_bench, start_parts},
-    window::{Watched, has_display, panels, show, show_fault},
+    compose::{Prepared, Which},
+    first_run::FirstRun,
+    hardware::{say_hardware, start_bench},
+    window::{Home, Stage, has_display, panels, show, show_fault},
 };
-
-/// What the person chose on the page of settings: its place in the data directory.
-const LOOKS: &str = "looks.toml";
 
 /// A patient's remote for an implanted intrathecal pump. Not a medical device.
 #[derive(Debug, Parser)]
@@ -54,7 +53,7 @@ struct Arguments {
     #[arg(long, value_name = "SECRET", conflicts_with = "demo")]
     pair: Option<String>,
     /// Show nothing and do nothing by itself: take words on standard input, say each change of page on standard output.
-    /// Words: hold, stop, look, back, wake, digit 0 to 9, quit. For benches; a patient has fingers
+    /// Words: hold, stop, look, back, wake, proceed, digit 0 to 9, quit. For benches; a patient has fingers
     #[arg(long, conflicts_with = "demo")]
     headless: bool,
     /// How much faster waiting passes with a simulated pump; give the pump-simulator the same
@@ -102,54 +101,56 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         return story::play(&runtime, panel, &out);
     }
     let out = std::env::temp_dir().join("pump-remote-demo");
-    let pair = arguments.pair.as_deref().map(CardSecret::parse).transpose()?;
-    let which = match reached_by(arguments.socket, arguments.bluetooth, &config) {
-        Reached::Socket(path) => Which::Socket { path, pair },
-        Reached::Bluetooth(adapter) => Which::Bluetooth { adapter, pair },
-        Reached::InProcess if pair.is_some() => {
-            anyhow::bail!("--pair is for a pump on a --socket or over --bluetooth; the one in this process is paired")
-        }
-        Reached::InProcess if !arguments.headless && !has_display() => {
-            println!("There is no display here: playing the story headless, in a fresh record.");
-            return story::play(&runtime, panel, &out);
-        }
-        Reached::InProcess => Which::InProcess,
-    };
+    let card = arguments.pair.as_deref().map(CardSecret::parse).transpose()?;
+    let which = reached_by(arguments.socket, arguments.bluetooth, &config);
+    if matches!(which, Which::InProcess) && card.is_none() && !arguments.headless && !has_display() {
+        println!("There is no display here: playing the story headless, in a fresh record.");
+        return story::play(&runtime, panel, &out);
+    }
     let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
-    let bluetooth = matches!(which, Which::Bluetooth { .. });
+    let bluetooth = matches!(which, Which::Bluetooth(_));
     let speed = arguments.speed.unwrap_or(config.pump.speed);
-    match runtime.block_on(compose::start(&data_dir, which, configuration, speed.get(), false)) {
-        Ok(mut running) if arguments.headless => {
-            let display = bench::from_the_beginning(Condition::Absent);
-            start_bench(&runtime, &config, &mut running, Vec::new(), display, data_dir);
-            runtime.block_on(console::serve(running))
+    let watching = has_display() && !arguments.headless;
+    let home = Home { config, configuration, data_dir };
+    let begun = runtime.block_on(async {
+        let mut prepared = Prepared::open(&home.data_dir, which, speed.get(), false).await?;
+        if let Some(card) = card {
+            println!("Paired with pump {}.", prepared.pair(&card, || {}).await?);
         }
+        if (watching || arguments.headless) && !prepared.paired() {
+            return Ok(Stage::FirstRun(FirstRun::begin(runtime.handle(), prepared)));
+        }
+        prepared.start(configuration).await.map(Stage::Running)
+    });
+    match begun {
+        Ok(stage) if watching => show(&runtime, stage, window, home),
+        Ok(stage) if arguments.headless => runtime.block_on(console::serve(stage, home)),
+        Ok(Stage::FirstRun(_)) => anyhow::bail!("there is neither a display nor a console to pair by"),
         // keeps R-ASK-01
         // The story asks for a dose, and no finger has held: not on a pump that may be in somebody.
-        Ok(_) if !has_display() && bluetooth => {
+        Ok(Stage::Running(_)) if bluetooth => {
             anyhow::bail!("there is no display here, and so no control to hold; --headless takes words")
         }
-        Ok(mut running) if !has_display() => {
-            let display = bench::from_the_beginning(Condition::Absent);
-            start_bench(&runtime, &config, &mut running, Vec::new(), display, data_dir.clone());
-            println!("There is no display here: playing one dose headless, in the record in {}.", data_dir.display());
+        Ok(Stage::Running(mut running)) => {
+            start_bench(
+                runtime.handle(),
+                &home,
+                &mut running,
+                Vec::new(),
+                bench::from_the_beginning(Condition::Absent),
+            );
+            println!(
+                "There is no display here: playing one dose headless, in the record in {}.",
+                home.data_dir.display()
+            );
             story::play_with(&runtime, running, panel, &out)
         }
-        Ok(mut running) => {
-            let (wish, wishes) = watch::channel(Wishes { ready_cue: true, quiet: None });
-            let wired = start_parts(&runtime, &config, &running, wishes);
-            let (seen, display) = watch::channel(None);
-            let looks = data_dir.join(LOOKS);
-            start_bench(&runtime, &config, &mut running, wired, display, data_dir);
-            let touched = start_backlight(&runtime, &config, &running, wish.subscribe());
-            show(&runtime, running, window, &config.card, looks, Watched { seen, touched, wish })
-        }
-        Err(error) if arguments.headless || !has_display() => Err(error),
-        Err(error) => {
+        Err(error) if watching => {
             eprintln!("pump-remote: {error:#}");
-            let looks = Looks::read(&data_dir.join(LOOKS)).0;
-            show_fault(&runtime, format!("{error:#}"), window, &config.card, looks)
+            let looks = Looks::read(&home.looks()).0;
+            show_fault(&runtime, format!("{error:#}"), window, &home.config.card, looks)
         }
+        Err(error) => Err(error),
     }
 }
 
@@ -169,22 +170,15 @@ fn tasks() -> anyhow::Result<Runtime> {
     tasks.context("no tasks can be run")
 }
 
-/// How the pump is reached.
-enum Reached {
-    InProcess,
-    Socket(PathBuf),
-    Bluetooth(Option<String>),
-}
-
-/// The command line's way to the pump, or else the configuration's.
-fn reached_by(socket: Option<PathBuf>, bluetooth: Option<String>, config: &Config) -> Reached {
+/// The pump: by the command line, or else by the configuration.
+fn reached_by(socket: Option<PathBuf>, bluetooth: Option<String>, config: &Config) -> Which {
     match (socket, bluetooth, &config.pump) {
-        (Some(path), _, _) => Reached::Socket(path),
-        (None, Some(adapter), _) => Reached::Bluetooth(Some(adapter).filter(|adapter| !adapter.is_empty())),
-        (None, None, PumpConfig { socket: Some(path), .. }) => Reached::Socket(path.clone()),
-        (None, None, PumpConfig { bluetooth: Bluetooth::Adapter(name), .. }) => Reached::Bluetooth(Some(name.clone())),
-        (None, None, PumpConfig { bluetooth: Bluetooth::On(true), .. }) => Reached::Bluetooth(None),
-        (None, None, PumpConfig { bluetooth: Bluetooth::On(false), .. }) => Reached::InProcess,
+        (Some(path), _, _) => Which::Socket(path),
+        (None, Some(adapter), _) => Which::Bluetooth(Some(adapter).filter(|adapter| !adapter.is_empty())),
+        (None, None, PumpConfig { socket: Some(path), .. }) => Which::Socket(path.clone()),
+        (None, None, PumpConfig { bluetooth: Bluetooth::Adapter(name), .. }) => Which::Bluetooth(Some(name.clone())),
+        (None, None, PumpConfig { bluetooth: Bluetooth::On(true), .. }) => Which::Bluetooth(None),
+        (None, None, PumpConfig { bluetooth: Bluetooth::On(false), .. }) => Which::InProcess,
     }
 }
 
@@ -208,7 +202,7 @@ fn data_dir(named: Option<PathBuf>, which: &Which) -> anyhow::Result<PathBuf> {
     let dir = dirs.context("there is no home directory: name a place with --data-dir")?.data_dir().to_owned();
     Ok(match which {
         Which::InProcess => dir.join("simulated"),
-        Which::Socket { .. } => dir.join("socket"),
-        Which::Bluetooth { .. } => dir.join("bluetooth"),
+        Which::Socket(_) => dir.join("socket"),
+        Which::Bluetooth(_) => dir.join("bluetooth"),
     })
 }

@@ -1,12 +1,16 @@
 //! The window with the remote's pages, or with the one page that is left when there is no remote.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    path::PathBuf,
+    rc::Rc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use pump_core::{
-    audit::event::WallDoubt,
     cues::Wishes,
-    screen::{Face, Fault, Intent, LinkHealth, Screen, Visit},
+    screen::{Face, Fault, Intent, Screen, Visit},
     selftest::Condition,
 };
 use pump_remote::{
@@ -15,27 +19,66 @@ use pump_remote::{
         systemd::{self, FIRST_PAGE, Round},
     },
     shell::{
-        config::{CardConfig, Display},
+        config::{CardConfig, Config, Display},
         hand_over,
     },
 };
 use tokio::{
-    runtime::Runtime,
+    runtime::{Handle, Runtime},
     signal::unix::{SignalKind, signal},
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
     time::Instant,
 };
 
-use crate::compose::Running;
+use crate::{
+    bench::{Known, from_the_beginning},
+    compose::Running,
+    first_run::FirstRun,
+    hardware::wire,
+};
+
+/// What the person chose on the page of settings: its place in the data directory.
+const LOOKS: &str = "looks.toml";
+
+/// What the window begins with.
+pub(crate) enum Stage {
+    /// No pump is paired.
+    FirstRun(FirstRun),
+    /// The remote runs.
+    Running(Running),
+}
+
+/// What there is around the window.
+pub(crate) struct Home {
+    /// What the file says.
+    pub(crate) config: Config,
+    /// The file's digest, if there is one.
+    pub(crate) configuration: Option<[u8; 32]>,
+    /// Where everything is kept.
+    pub(crate) data_dir: PathBuf,
+}
 
 /// What others learn from the window.
 pub(crate) struct Watched {
-    /// That it is open.
-    pub(crate) seen: watch::Sender<Option<Condition>>,
-    /// That somebody touched it.
-    pub(crate) touched: watch::Sender<Instant>,
+    /// Whether it is open.
+    pub(crate) display: Known,
+    /// When somebody touched it.
+    pub(crate) touched: watch::Receiver<Instant>,
     /// What the person wishes to hear.
-    pub(crate) wish: watch::Sender<Wishes>,
+    pub(crate) wishes: watch::Receiver<Wishes>,
+}
+
+/// What is left to be done when the window has closed.
+#[derive(Default)]
+enum Ending {
+    /// There was no machine.
+    #[default]
+    Nothing,
+    /// The machine is to be closed, and its end awaited.
+    Close(oneshot::Sender<()>, JoinHandle<()>),
+    /// The machine could not be started.
+    Failed(anyhow::Error),
 }
 
 /// The display that the pages are laid out for, and what they are shown on.
@@ -56,56 +99,131 @@ pub(crate) fn has_display() -> bool {
     cfg!(feature = "desktop") && (named("DISPLAY") || named("WAYLAND_DISPLAY"))
 }
 
-/// Shows the remote until its window is closed or the program is told to end.
-pub(crate) fn show(
-    runtime: &Runtime,
-    running: Running,
-    panel: Panel,
-    card: &CardConfig,
-    looks_file: PathBuf,
-    watched: Watched,
-) -> anyhow::Result<()> {
-    let Running { mut screens, intents, close, turned, rounds, ended, .. } = running;
+/// Shows the remote until its window is closed or the program is told to end; before that the first run, where there is no pump.
+/// The window stays the same one: on a device's display there can be no second.
+pub(crate) fn show(runtime: &Runtime, stage: Stage, panel: Panel, home: Home) -> anyhow::Result<()> {
+    let looks_file = home.looks();
     let (looks, unread) = Looks::read(&looks_file);
     if let Some(error) = unread {
         tracing::warn!(%error, "the chosen looks can't be read; the usual ones are shown");
     }
-    hand_over(&intents, Intent::Quiet(looks.quiet.hours()));
-    let Watched { seen, touched, wish } = watched;
-    wish.send_replace(looks.wishes());
-    start_sound(runtime, screens.clone(), wish.subscribe());
-    let keep = move |looks: Looks| {
-        // Where nothing can be heard nobody listens to wishes.
-        let _ = wish.send(looks.wishes());
-        if let Err(error) = looks.store(&looks_file) {
-            tracing::warn!(%error, "the chosen looks can't be kept; they last until the program ends");
+    let (first, intents) = match &stage {
+        Stage::FirstRun(first_run) => (first_run.screens.borrow().clone(), first_run.intents.clone()),
+        Stage::Running(running) => (running.screens.borrow().clone(), running.intents.clone()),
+    };
+    let listener = Rc::new(RefCell::new(intents));
+    let (wish, wishes) = watch::channel(looks.wishes());
+    let (touch, touched) = watch::channel(Instant::now());
+    let chosen = Rc::new(Cell::new(looks));
+    let keep = {
+        let chosen = Rc::clone(&chosen);
+        move |looks: Looks| {
+            chosen.set(looks);
+            // Where nothing can be heard nobody listens to wishes.
+            let _ = wish.send(looks.wishes());
+            if let Err(error) = looks.store(&looks_file) {
+                tracing::warn!(%error, "the chosen looks can't be kept; they last until the program ends");
+            }
         }
     };
-    let intend = move |intent| {
-        if intent == Intent::Wake {
-            touched.send_replace(Instant::now());
+    let intend = {
+        let listener = Rc::clone(&listener);
+        move |intent| {
+            if intent == Intent::Wake {
+                touch.send_replace(Instant::now());
+            }
+            hand_over(&listener.borrow(), intent);
         }
-        hand_over(&intents, intent);
     };
     let window = Window::choosing(intend, keep).context("no window can be opened")?;
-    let mut window = open(window, looks, card, panel, &screens.borrow_and_update().clone())?;
-    pass_rounds(runtime, systemd::PAGES, rounds, turned)?;
-    beside_the_pages(async move {
-        Window::drawn().await;
-        // The window is open and its loop turns; whether anybody can see it is asked of people.
-        seen.send_replace(Some(Condition::Works));
-        while screens.changed().await.is_ok() {
-            window.apply(&screens.borrow_and_update().clone());
-        }
-        // The loop has ended: nothing may stand here as if it were true.
-        let _ = slint::quit_event_loop();
-    })?;
+    let window = open(window, looks, &home.config.card, panel, &first)?;
+    let ending = Rc::new(RefCell::new(Ending::Nothing));
+    let pages = Pages { runtime: runtime.handle().clone(), window, listener, chosen, home, ending: Rc::clone(&ending) };
+    beside_the_pages(pages.turn(stage, touched, wishes))?;
     runtime.spawn(end_when_told());
     Window::run().context("the window ended")?;
     systemd::stopping();
-    // Already gone: the loop has ended by itself.
-    let _ = close.send(());
-    runtime.block_on(ended).context("the remote did not end in good order")
+    match ending.take() {
+        Ending::Nothing => Ok(()),
+        Ending::Close(close, ended) => {
+            // Already gone: the loop has ended by itself.
+            let _ = close.send(());
+            runtime.block_on(ended).context("the remote did not end in good order")
+        }
+        Ending::Failed(error) => Err(error),
+    }
+}
+
+impl Home {
+    /// Where what the person chose on the page of settings is kept.
+    pub(crate) fn looks(&self) -> PathBuf {
+        self.data_dir.join(LOOKS)
+    }
+}
+
+/// The open window, and whom it tells what people do.
+struct Pages {
+    runtime: Handle,
+    window: Window,
+    listener: Rc<RefCell<mpsc::Sender<Intent>>>,
+    chosen: Rc<Cell<Looks>>,
+    home: Home,
+    ending: Rc<RefCell<Ending>>,
+}
+
+impl Pages {
+    /// Shows the first run and then the remote, each until it ends.
+    async fn turn(mut self, stage: Stage, touched: watch::Receiver<Instant>, wishes: watch::Receiver<Wishes>) {
+        Window::drawn().await;
+        // The window is open and its loop turns; whether anybody can see it is asked of people.
+        let display = from_the_beginning(Condition::Works);
+        let running = match stage {
+            Stage::FirstRun(first_run) => self.first_run(first_run).await,
+            Stage::Running(running) => Ok(Some(running)),
+        };
+        match running {
+            Ok(Some(running)) => self.remote(running, Watched { display, touched, wishes }).await,
+            Ok(None) => {}
+            Err(error) => {
+                self.ending.replace(Ending::Failed(error));
+            }
+        }
+        // The loop has ended: nothing may stand here as if it were true.
+        let _ = slint::quit_event_loop();
+    }
+
+    /// Until a pump is paired; then its remote is started. Nothing, if the pairing ended by itself.
+    async fn first_run(&mut self, first_run: FirstRun) -> anyhow::Result<Option<Running>> {
+        let FirstRun { screens, intents: _, rounds, turned, paired } = first_run;
+        pass_rounds(&self.runtime, systemd::FIRST_RUN, rounds, turned)?;
+        self.follow(screens).await;
+        let Some(prepared) = paired.await? else { return Ok(None) };
+        // On a thread of its own: opening a record is not to be moved from one to another.
+        let (runtime, configuration) = (self.runtime.clone(), self.home.configuration);
+        let starting = self.runtime.spawn_blocking(move || runtime.block_on(prepared.start(configuration)));
+        starting.await?.map(Some)
+    }
+
+    async fn remote(&mut self, mut running: Running, watched: Watched) {
+        self.listener.replace(running.intents.clone());
+        hand_over(&running.intents, Intent::Quiet(self.chosen.get().quiet.hours()));
+        start_sound(&self.runtime, running.screens.clone(), watched.wishes.clone());
+        wire(&self.runtime, &self.home, &mut running, watched);
+        let Running { screens, close, turned, rounds, ended, .. } = running;
+        self.ending.replace(Ending::Close(close, ended));
+        if let Err(error) = pass_rounds(&self.runtime, systemd::PAGES, rounds, turned) {
+            tracing::error!(%error, "nobody is told that the pages stand");
+        }
+        self.follow(screens).await;
+    }
+
+    /// Shows every screen until whoever makes them ends.
+    async fn follow(&mut self, mut screens: watch::Receiver<Screen>) {
+        self.window.apply(&screens.borrow_and_update().clone());
+        while screens.changed().await.is_ok() {
+            self.window.apply(&screens.borrow_and_update().clone());
+        }
+    }
 }
 
 /// A page that says what is wrong, until its window is closed; the way to the emergency page works here too.
@@ -122,16 +240,16 @@ pub(crate) fn show_fault(
             let _ = told.send(to);
         }
     };
-    let fault = fault_screen(Face::Fault(Fault::Record { detail }));
+    let fault = Screen::alone(Face::Fault(Fault::Record { detail }));
     let window = Window::new(tell).context("no window can be opened")?;
     let mut window = open(window, looks, card, panel, &fault)?;
     // There is no loop here: rounds go to the display alone.
     let (rounds, turned) = watch::channel(FIRST_PAGE);
-    pass_rounds(runtime, systemd::FAULT, rounds, turned)?;
+    pass_rounds(runtime.handle(), systemd::FAULT, rounds, turned)?;
     beside_the_pages(async move {
         while let Some(visit) = visits.recv().await {
             match visit {
-                Visit::Emergency => window.apply(&fault_screen(Face::Emergency { drug: None, stop: None })),
+                Visit::Emergency => window.apply(&Screen::alone(Face::Emergency { drug: None, stop: None })),
                 // Nothing else can be shown truthfully.
                 _ => window.apply(&fault),
             }
@@ -158,7 +276,7 @@ fn open(mut window: Window, looks: Looks, card: &CardConfig, panel: Panel, first
 
 /// Keeps the watchdog fed for as long as the rounds that have turned in the loop are passed back by the thread that draws.
 fn pass_rounds(
-    runtime: &Runtime,
+    runtime: &Handle,
     status: &'static str,
     begin: watch::Sender<Round>,
     turned: watch::Receiver<Round>,
@@ -174,29 +292,16 @@ fn beside_the_pages(work: impl Future<Output = ()> + 'static) -> anyhow::Result<
     Ok(())
 }
 
-pub(crate) fn fault_screen(face: Face) -> Screen {
-    Screen {
-        face,
-        hold: None,
-        clock: Err(WallDoubt::NotSet),
-        link: LinkHealth::OutOfReach,
-        heard_min_ago: None,
-        alarms: Vec::new(),
-        signals: None,
-        notice: None,
-    }
-}
-
 /// Alarms and cues through the speaker, where there is one.
 #[cfg(all(target_os = "linux", feature = "sound"))]
-fn start_sound(runtime: &Runtime, screens: watch::Receiver<Screen>, wishes: watch::Receiver<Wishes>) {
+fn start_sound(runtime: &Handle, screens: watch::Receiver<Screen>, wishes: watch::Receiver<Wishes>) {
     use pump_remote::adapters::sound;
 
     runtime.spawn(sound::play(sound::speaker::Speaker::default(), screens, wishes));
 }
 
 #[cfg(not(all(target_os = "linux", feature = "sound")))]
-fn start_sound(_: &Runtime, _: watch::Receiver<Screen>, _: watch::Receiver<Wishes>) {}
+fn start_sound(_: &Handle, _: watch::Receiver<Screen>, _: watch::Receiver<Wishes>) {}
 
 /// Ends the window's event loop on SIGTERM or SIGINT; the rest follows from that.
 async fn end_when_told() {
