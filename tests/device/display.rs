@@ -21,6 +21,15 @@ pub(crate) const PUMP: (u32, u32) = (216, 1205);
 /// A page's OK, and the help of the fault page, stand low in the middle.
 pub(crate) const LOW: (u32, u32) = (360, 1010);
 
+/// The way on, at the foot of the first run's pages.
+pub(crate) const PROCEED: (u32, u32) = (459, 1183);
+
+/// The key of this digit: a keypad stands low on its page, 19.2 by 15.5 mm from key to key, 294 pixels an inch.
+pub(crate) const fn key(digit: u32) -> (u32, u32) {
+    let (column, row) = if digit == 0 { (1, 3) } else { ((digit - 1) % 3, (digit - 1) / 3) };
+    (138 + 222 * column, 644 + 179 * row)
+}
+
 /// The display's pictures, numbered.
 pub(crate) struct Display {
     dir: PathBuf,
