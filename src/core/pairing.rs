@@ -147,6 +147,7 @@ impl Pairing {
         Self { step: Step::NotPaired, emergency: false, touched: now.uptime, order: None }
     }
 
+    // keeps R-LNK-26
     /// Takes in what happens.
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
@@ -173,6 +174,7 @@ impl Pairing {
         self.order.take()
     }
 
+    // keeps R-LNK-27
     /// When to say [`Input::Tick`] at the latest.
     pub fn poll_timeout(&self) -> Option<Uptime> {
         let keeps = matches!(self.step, Step::Card { .. } | Step::Window(_) | Step::Failed { .. });
@@ -545,6 +547,7 @@ mod tests {
         pairing.types(&printed()[..4]);
         let all = format!("{pairing:?} {:?} {:?} {:?}", pairing.screen(), typed(), asking());
         assert!(all.contains("Digits(..)") && all.contains("Typed(..)") && all.contains("CardSecret(..)"), "{all}");
+        // proves R-LNK-27
         assert!(!all.contains(&printed()[..4].iter().map(u8::to_string).collect::<String>()), "{all}");
     }
 }

@@ -6,10 +6,12 @@ use i_slint_backend_testing::ElementHandle;
 use i_slint_core::{input::TouchPhase, lengths::LogicalPoint, platform::InternalEvent};
 use pump_core::{
     annunciation::AlarmCondition,
+    pairing::{PairingView, Refusal, Typed},
     screen::{Control, Face, Hold, Intent, Level, Reading, Screen, Source, Stop, Visit},
     selftest::{CHECKS, Finding, Question},
+    therapy::reason::Reason,
 };
-use pump_protocol::{clock::Uptime, quantity::Millis};
+use pump_protocol::{clock::Uptime, quantity::Millis, wire::Text};
 use pump_remote::adapters::slint::{ClockStyle, Colours, Language, Looks, Panel, TextSize};
 use slint::{ComponentHandle, LogicalPosition, platform::WindowEvent};
 
@@ -271,7 +273,7 @@ fn help_is_one_tap_away_on_every_page() {
         let at = LogicalPosition::new(help.x + help.width / 2.0, help.y + help.height / 2.0);
         display.down(at);
         display.up(at);
-        // proves R-DSP-13
+        // proves R-DSP-13, R-ANS-22
         assert_eq!(display.heard(), [Intent::Visit(Visit::Emergency)], "{page}");
     }
 }
@@ -343,6 +345,46 @@ fn tap(display: &Display, label: &str) {
     let at = middle(&found.expect(label));
     display.down(at);
     display.up(at);
+}
+
+#[test]
+fn what_helps_is_one_tap_from_a_pump_out_of_reach() {
+    let mut display = shown(&story::not_available(&[Reason::OutOfReach]));
+    tap(&display, "What helps");
+    assert_eq!(display.heard(), [Intent::Visit(Visit::LinkSteps)]);
+    display.apply(&story::screen(Face::Reading(Reading::LinkSteps)));
+    let all = display.everything();
+    for step in ["1. ", "2. ", "3. ", "4. "] {
+        // proves R-LNK-23
+        assert!(all.iter().any(|it| it.kind == "Sentence" && it.label.starts_with(step)), "{step} in {all:?}");
+    }
+}
+
+#[test]
+fn the_first_run_goes_on_and_back_by_taps() {
+    let pairing = |view| story::screen(Face::Pairing(view));
+    let mut display = shown(&pairing(PairingView::NotPaired));
+    tap(&display, "Begin");
+    assert_eq!(display.heard(), [Intent::Proceed]);
+    display.apply(&pairing(PairingView::Card { group: 1, typed: Typed::of(&[4]), wrong: false }));
+    for label in ["7", "Erase", "Cancel"] {
+        tap(&display, label);
+    }
+    assert_eq!(display.heard(), [Intent::Digit(7), Intent::EraseDigit, Intent::Seen]);
+    display.apply(&pairing(PairingView::Window));
+    tap(&display, "Back");
+    tap(&display, "Pair");
+    // proves R-LNK-26
+    assert_eq!(display.heard(), [Intent::Seen, Intent::Proceed]);
+    display.apply(&pairing(PairingView::Asking { found: true }));
+    assert!(ElementHandle::find_by_accessible_label(display.window.component(), "Pair").next().is_none(), "it asks");
+    display.apply(&pairing(PairingView::Failed(Refusal::Disagreed)));
+    tap(&display, "Type again");
+    tap(&display, "Try again");
+    assert_eq!(display.heard(), [Intent::Seen, Intent::Proceed]);
+    display.apply(&pairing(PairingView::Paired { serial: Text::new("SIM-000042").expect("fits") }));
+    tap(&display, "OK");
+    assert_eq!(display.heard(), [Intent::Proceed]);
 }
 
 #[test]

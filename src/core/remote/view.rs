@@ -67,6 +67,7 @@ impl Remote {
                 Face::Reading(Reading::Therapy(self.kept.prescription.as_ref().map(therapy).map(Box::new)))
             }
             Visit::Implant => Face::Reading(Reading::Implant(self.kept.pump.clone())),
+            // keeps R-LNK-23
             Visit::LinkSteps => Face::Reading(Reading::LinkSteps),
             Visit::Settings => Face::Reading(Reading::Settings),
             Visit::SelfTest => Face::Reading(Reading::SelfTest(self.test_view())),
@@ -280,7 +281,7 @@ impl Remote {
         }
     }
 
-    // keeps R-DSP-13, R-REQ-16
+    // keeps R-DSP-13, R-ANS-22, R-REQ-16
     fn emergency(&self, now: Now) -> Face {
         let drug = self.kept.prescription.as_ref().map(|known| known.programmed().drug.clone());
         let stop = match self.kept.request.as_ref().and_then(|request| self.open_face(request, now)) {
