@@ -45,13 +45,15 @@ fn with_made_up() -> std::path::PathBuf {
 fn made_up(catalogue: &str) -> String {
     let mut message = String::new();
     let lines = catalogue.lines().map(|line| {
-        if let Some(id) = line.strip_prefix("msgid \"") {
+        if let Some(id) = line.strip_prefix("msgid \"").or_else(|| line.strip_prefix("msgid_plural \"")) {
             id.trim_end_matches('"').clone_into(&mut message);
         }
-        if line.starts_with("msgstr \"") && !message.is_empty() {
-            format!("msgstr \"{}\"", foreign(&message))
-        } else {
-            line.to_owned()
+        match line.split_once(" \"") {
+            // One and many are both made from the English of many.
+            Some((key @ ("msgstr" | "msgstr[0]" | "msgstr[1]"), _)) if !message.is_empty() => {
+                format!("{key} \"{}\"", foreign(&message))
+            }
+            _ => line.to_owned(),
         }
     });
     lines.collect::<Vec<_>>().join("\n")

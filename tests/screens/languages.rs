@@ -13,7 +13,7 @@ use pump_remote::{
 
 use crate::{display::Display, story};
 
-/// A message: its context, if it needs one, and its English.
+/// A message: its context, if it needs one, and its English, for one and for many where that differs.
 type Message = (String, String);
 
 fn ui() -> PathBuf {
@@ -42,16 +42,24 @@ fn messages(text: &str) -> Vec<Message> {
         .skip(1)
         .map(|rest| {
             let (first, rest) = rest.split_once('"').expect("a string that ends");
-            let context = rest.trim_start().strip_prefix("=> \"").and_then(|rest| rest.split_once('"'));
-            context.map_or_else(|| (String::new(), first.to_owned()), |(id, _)| (first.to_owned(), id.to_owned()))
+            let then = |sign: &str| rest.trim_start().strip_prefix(sign).and_then(|rest| rest.split_once('"'));
+            match (then("=> \""), then("| \"")) {
+                (Some((id, _)), _) => (first.to_owned(), id.to_owned()),
+                (None, Some((many, _))) => (String::new(), one_and_many(first, many)),
+                (None, None) => (String::new(), first.to_owned()),
+            }
         })
         .collect()
+}
+
+fn one_and_many(one: &str, many: &str) -> String {
+    format!("{one} | {many}")
 }
 
 fn catalogue(language: &str) -> BTreeMap<Message, String> {
     let path = ui().join("lang").join(language).join("LC_MESSAGES/pump-ui.po");
     let text = fs::read_to_string(path).expect("a catalogue");
-    let (mut context, mut id, mut all) = (String::new(), String::new(), BTreeMap::new());
+    let (mut context, mut id, mut one, mut all) = (String::new(), String::new(), String::new(), BTreeMap::new());
     let quoted = |line: &str, key: &str| {
         line.strip_prefix(key).map(|rest| rest.trim().trim_start_matches('"').trim_end_matches('"').to_owned())
     };
@@ -60,6 +68,13 @@ fn catalogue(language: &str) -> BTreeMap<Message, String> {
             context = found;
         } else if let Some(found) = quoted(line, "msgid ") {
             id = found;
+        } else if let Some(many) = quoted(line, "msgid_plural ") {
+            id = one_and_many(&id, &many);
+        } else if let Some(found) = quoted(line, "msgstr[0] ") {
+            one = found;
+        } else if let Some(many) = quoted(line, "msgstr[1] ") {
+            let before = all.insert((String::new(), std::mem::take(&mut id)), one_and_many(&one, &many));
+            assert_eq!(before, None, "{language}: twice: {line}");
         } else if let Some(found) = quoted(line, "msgstr ").filter(|_| !id.is_empty()) {
             let before = all.insert((std::mem::take(&mut context), std::mem::take(&mut id)), found);
             assert_eq!(before, None, "{language}: twice: {line}");

@@ -6,9 +6,10 @@ use pump_core::{annunciation::AlarmCondition, screen::Face, therapy::change::Cha
 use pump_protocol::{
     message::DenyReason,
     quantity::{Dose, Millis, Volume},
+    wire::Text,
 };
-use pump_remote::adapters::slint::{Colours, Looks, Panel};
-use pump_ui::{Alarms, Changes, NotGivenCode, Reasons, Request, Theme, Words};
+use pump_remote::adapters::slint::{Colours, Language, Looks, Panel};
+use pump_ui::{Ago, Alarms, Changes, Helping, NotGivenCode, Reasons, Request, Theme, Words};
 use slint::{ComponentHandle, Model};
 
 use crate::{display::Display, pages::luminance, story};
@@ -163,4 +164,31 @@ fn every_ink_stands_out_in_every_look() {
             assert!(contrast >= least, "{colours:?}: {ink} on {ground}: {contrast:.1} to 1");
         }
     }
+}
+
+#[test]
+fn one_is_told_apart_from_many() {
+    let display = Display::new(Panel::FIVE_INCH);
+    let words = display.window.component().global::<Words>();
+    for (language, none, one, many) in [
+        (Language::English, "for 0 minutes", "for 1 minute", "12 days ago"),
+        (Language::German, "seit 0 Minuten", "seit 1 Minute", "vor 12 Tagen"),
+        (Language::French, "pendant 0 minute", "pendant 1 minute", "il y a 12 jours"),
+        (Language::Spanish, "durante 0 minutos", "durante 1 minuto", "hace 12 días"),
+        (Language::Portuguese, "durante 0 minutos", "durante 1 minuto", "há 12 dias"),
+    ] {
+        display.window.dress(Looks { language, ..Looks::default() });
+        let long = |count: &str| words.invoke_for_long(Ago::Minutes, count.into());
+        // proves R-DSP-09
+        assert_eq!([long("0").as_str(), &long("1"), &words.invoke_ago(Ago::Days, "12".into())], [none, one, many]);
+    }
+}
+
+#[test]
+fn a_name_that_the_type_can_not_write_shows_marks_and_no_boxes() {
+    let mut display = Display::new(Panel::FIVE_INCH);
+    display.apply(&story::screen(Face::Emergency { drug: Text::new("モルヒネ 2 mg/mL").ok(), stop: None }));
+    let told = display.window.component().global::<Helping>().get_drug();
+    // proves R-DSP-06
+    assert_eq!(told.as_str(), "???? 2 mg/mL");
 }

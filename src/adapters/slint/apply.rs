@@ -108,11 +108,11 @@ impl Models {
             Face::Caregiver(caregiver) => self.caregiver(app, caregiver, &screen.alarms, how),
             Face::History { days, loading } => self.history(app, days, *loading, screen.clock.ok()),
             Face::Emergency { drug, stop: _ } => {
-                app.global::<Helping>().set_drug(drug.as_ref().map(format::count).unwrap_or_default());
+                app.global::<Helping>().set_drug(drug.as_ref().map(format::name).unwrap_or_default());
             }
             Face::Reading(Reading::Therapy(therapy)) => self.therapy(app, therapy.as_deref(), how),
             Face::Reading(Reading::Implant(serial)) => {
-                app.global::<Card>().set_serial(serial.as_ref().map(format::count).unwrap_or_default());
+                app.global::<Card>().set_serial(serial.as_ref().map(format::name).unwrap_or_default());
             }
             Face::Reading(Reading::SelfTest(test)) => self.self_test(app, test),
             // Whole in themselves.
@@ -199,7 +199,7 @@ impl Models {
         let card = app.global::<TherapyCard>();
         card.set_known(therapy.is_some());
         let Some(therapy) = therapy else { return };
-        card.set_drug(format::count(&therapy.drug));
+        card.set_drug(format::name(&therapy.drug));
         card.set_concentration(how.amount(therapy.concentration));
         card.set_dose(how.amount(therapy.demand_dose));
         card.set_allotment(format::count(therapy.allotment));
@@ -238,7 +238,7 @@ impl Models {
                 digits.extend(typed.digits().iter().map(format::count));
             }
             PairingView::Failed(why) => shown.set_refusal(codes::refusal(*why)),
-            PairingView::Paired { serial } => shown.set_serial(format::count(serial)),
+            PairingView::Paired { serial } => shown.set_serial(format::name(serial)),
             PairingView::NotPaired | PairingView::Window | PairingView::Asking { .. } => {}
         }
         refill(&self.typed, digits);
@@ -302,7 +302,7 @@ fn change_row(change: &Change, how: Writing) -> ChangeRow {
             let code = if from == to { ChangeCode::BasalHours } else { ChangeCode::Basal };
             row(code, how.amount(from), how.amount(to))
         }
-        Change::Drug { from, to } => row(ChangeCode::Drug, format::count(from), format::count(to)),
+        Change::Drug { from, to } => row(ChangeCode::Drug, format::name(from), format::name(to)),
         Change::Concentration { from, to } => row(ChangeCode::Concentration, how.amount(from), how.amount(to)),
         Change::PatientCode { asked: true } => alone(ChangeCode::CodeAsked),
         Change::PatientCode { asked: false } => alone(ChangeCode::CodeNotAsked),

@@ -17,6 +17,7 @@ use pump_ui::{Ago, Span};
 use slint::SharedString;
 
 use super::looks::{ClockStyle, Looks};
+use crate::shell::config::CardLine;
 
 const NO_BREAK: &str = "\u{a0}";
 
@@ -91,6 +92,12 @@ pub(super) fn words_apart(text: &str) -> SharedString {
 /// A count.
 pub(super) fn count(count: impl Display) -> SharedString {
     count.to_string().into()
+}
+
+/// A name from the pump, with a question mark for each letter that the display's type lacks: no box, and no other type's letter.
+pub(super) fn name(name: impl Display) -> SharedString {
+    let legible = |letter| if CardLine::has_letter(letter) { letter } else { '?' };
+    name.to_string().chars().map(legible).collect::<String>().into()
 }
 
 // keeps R-DSP-08
