@@ -3,7 +3,7 @@
 //! # Promises
 //! - What must be seen is bright: an alarm that nobody has acknowledged, a request under way, a finger on a control.
 //! - At night it wakes dim and brightens slowly.
-//! - Nobody there: dim after a minute, dark after two. A touch wakes it; what it touched counts as ever.
+//! - Nobody there: dim after a minute, and dark when the machine says so. A touch wakes it.
 //! - A backlight that can't be set is said once, and the display stays as it is.
 
 use std::{
@@ -25,8 +25,6 @@ use tokio::{
 pub const CLASS: &str = "/sys/class/backlight";
 /// How long it is bright after the last touch.
 const BRIGHT_FOR: Duration = Duration::from_mins(1);
-/// How long after the last touch it is dark.
-const DARK_AFTER: Duration = Duration::from_mins(2);
 /// In thousandths of the brightest.
 const BRIGHT: u32 = 1_000;
 /// A page that can be read in a dark room and blinds nobody in it. Not verified with people.
@@ -73,7 +71,7 @@ pub async fn follow(
         let now = Instant::now();
         let night = {
             let screen = screens.borrow_and_update();
-            glow.see(must_be_seen(&screen), *touched.borrow_and_update(), now);
+            glow.see(must_be_seen(&screen), screen.dark, *touched.borrow_and_update(), now);
             quiet(screen.clock.ok(), wishes.borrow().quiet)
         };
         let (permille, until) = glow.at(now, night);
@@ -118,20 +116,21 @@ struct Glow {
     woken: Instant,
     last: Instant,
     must: bool,
+    dark: bool,
 }
 
 impl Glow {
     fn new(now: Instant) -> Self {
-        Self { woken: now, last: now, must: false }
+        Self { woken: now, last: now, must: false, dark: false }
     }
 
-    fn see(&mut self, must: bool, touched: Instant, now: Instant) {
+    fn see(&mut self, must: bool, dark: bool, touched: Instant, now: Instant) {
         // What had to be seen until now counts from now.
         let last = if must || self.must { now } else { self.last.max(touched) };
         if !self.must && last.saturating_duration_since(self.last) >= BRIGHT_FOR {
             self.woken = last;
         }
-        (self.last, self.must) = (last, must);
+        (self.last, self.must, self.dark) = (last, must, dark);
     }
 
     /// In thousandths, and until when.
@@ -141,11 +140,9 @@ impl Glow {
         if self.must {
             return (BRIGHT, None);
         }
-        if idle >= DARK_AFTER {
-            return (0, None);
-        }
+        // A touch that the machine has yet to hear of wakes it at once.
         if idle >= BRIGHT_FOR {
-            return (DIM, Some(self.last + DARK_AFTER));
+            return (if self.dark { 0 } else { DIM }, None);
         }
         let fades = self.last + BRIGHT_FOR;
         if !night {
@@ -205,6 +202,12 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(secs * 1_000 + 1)).await;
         }
 
+        /// The machine says so.
+        async fn goes_dark(&self) {
+            self.screen.send_modify(|screen| screen.dark = true);
+            self.pass(0).await;
+        }
+
         /// Of 500.
         fn glows(&self) -> u32 {
             fs::read_to_string(self.class.path().join("10-0045/brightness")).unwrap().parse().unwrap()
@@ -217,17 +220,18 @@ mod tests {
         assert_eq!(room.glows(), 500);
         room.pass(60).await;
         assert_eq!(room.glows(), 30);
-        room.pass(60).await;
+        room.goes_dark().await;
         assert_eq!(room.glows(), 0);
         room.touch.send_replace(Instant::now());
         room.pass(0).await;
-        assert_eq!(room.glows(), 500);
+        assert_eq!(room.glows(), 500, "before the machine has heard of it");
     }
 
     #[tokio::test(start_paused = true)]
     async fn at_night_it_wakes_dim_and_brightens_slowly() {
         let room = Room::at(Some(3 * 60)).await;
         room.pass(200).await;
+        room.goes_dark().await;
         assert_eq!(room.glows(), 0);
         room.touch.send_replace(Instant::now());
         let mut seen = Vec::new();
@@ -254,7 +258,7 @@ mod tests {
         room.pass(50).await;
         assert_eq!(room.glows(), 200, "as long as after a touch");
         room.pass(71).await;
-        assert_eq!(room.glows(), 0);
+        assert_eq!(room.glows(), 30);
     }
 
     #[tokio::test(start_paused = true)]
@@ -262,6 +266,7 @@ mod tests {
         let room = Room::at(None).await;
         assert_eq!(room.glows(), 500);
         room.pass(130).await;
+        room.goes_dark().await;
         assert_eq!(room.glows(), 0);
         let Room { class, screen, touch: _touch, _wish } = room;
         drop(screen);

@@ -28,6 +28,7 @@ pub(crate) fn page(face: Face) -> Screen {
         alarms: Vec::new(),
         signals: None,
         notice: None,
+        dark: false,
     }
 }
 

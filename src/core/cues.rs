@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use crate::{
         audit::event::WallDoubt,
-        screen::{LinkHealth, Offer, Wait},
+        screen::{Offer, Wait},
     };
 
     const EVENING: Option<QuietHours> = QuietHours::new(22 * 60, 7 * 60);
@@ -134,16 +134,7 @@ mod tests {
 
     fn screen(face: Face, notice: Option<Notice>, minute: Option<i64>) -> Screen {
         let wall = |minute: i64| WallTime { unix_ms: minute * 60_000, utc_offset_min: 0 };
-        Screen {
-            face,
-            hold: None,
-            clock: minute.map(wall).ok_or(WallDoubt::NotSet),
-            link: LinkHealth::Near,
-            heard_min_ago: Some(0),
-            alarms: Vec::new(),
-            signals: None,
-            notice,
-        }
+        Screen { clock: minute.map(wall).ok_or(WallDoubt::NotSet), notice, ..Screen::alone(face) }
     }
 
     fn wait() -> Face {

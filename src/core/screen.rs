@@ -43,6 +43,8 @@ pub struct Screen {
     pub signals: Option<Signals>,
     /// Something to be told once, above whatever page is shown.
     pub notice: Option<Notice>,
+    /// Whether the display is dark: what stands on it is not kept up to the second.
+    pub dark: bool,
 }
 
 impl Screen {
@@ -57,6 +59,7 @@ impl Screen {
             alarms: Vec::new(),
             signals: None,
             notice: None,
+            dark: false,
         }
     }
 }

@@ -19,7 +19,7 @@ use pump_protocol::{
     wire::Text,
 };
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::adapters::{
     Dial, Fragments,
@@ -150,18 +150,20 @@ pub async fn pair<E: Entropy + Send>(
     Ok(hello.serial)
 }
 
-/// Keeps a session for as long as the shell listens.
+/// Keeps a session for as long as the shell listens, but for the times when none is wanted.
 pub async fn keep<E: Entropy + Send>(
     mut dial: impl Dial,
     mut keys: SessionKeys,
     clock: Clock,
     mut entropy: E,
     mut orders: mpsc::Receiver<LinkOrder>,
+    mut wanted: watch::Receiver<bool>,
     events: mpsc::Sender<LinkEvent>,
 ) {
     let mut number = SessionNo::default();
     let mut wait = BACKOFF_FIRST;
-    while !events.is_closed() {
+    // Ends with the shell.
+    while wanted.wait_for(|wanted| *wanted).await.is_ok() && !events.is_closed() {
         let mut stood = Duration::ZERO;
         match open(&mut dial, &mut keys, &clock, &mut entropy).await {
             Ok(mut talk) => {
@@ -170,7 +172,7 @@ pub async fn keep<E: Entropy + Send>(
                 if events.send(LinkEvent::Up(number)).await.is_err() {
                     return;
                 }
-                let why = talk.carry(number, &mut orders, &events).await;
+                let why = talk.carry(number, &mut orders, &mut wanted, &events).await;
                 stood = Duration::from(clock.now().uptime.since(began));
                 tracing::info!(%why, "session ended");
                 if events.send(LinkEvent::Down(number, loss(why))).await.is_err() {
@@ -179,7 +181,7 @@ pub async fn keep<E: Entropy + Send>(
             }
             Err(error) => tracing::debug!(%error, "no session"),
         }
-        if stood >= STOOD_WELL {
+        if stood >= STOOD_WELL || !*wanted.borrow() {
             wait = BACKOFF_FIRST;
         }
         tokio::select! {
@@ -259,6 +261,7 @@ impl<'a, E: Entropy + Send> Talk<'a, E> {
         &mut self,
         number: SessionNo,
         orders: &mut mpsc::Receiver<LinkOrder>,
+        wanted: &mut watch::Receiver<bool>,
         events: &mpsc::Sender<LinkEvent>,
     ) -> SessionFailed {
         loop {
@@ -276,6 +279,10 @@ impl<'a, E: Entropy + Send> Talk<'a, E> {
                     // For a session that is over.
                     Some(LinkOrder::Say(..) | LinkOrder::Hangup(_)) => continue,
                     None => return SessionFailed::HungUp,
+                },
+                // keeps R-LNK-20
+                rest = wanted.wait_for(|wanted| !*wanted) => match rest {
+                    Ok(_) | Err(_) => return SessionFailed::HungUp,
                 },
                 fragment = self.link.from.recv() => match fragment {
                     Some(fragment) => self.take(&fragment).await,

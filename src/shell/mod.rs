@@ -53,6 +53,8 @@ pub struct Ports {
     pub link_events: mpsc::Receiver<LinkEvent>,
     /// What the link is told.
     pub link_orders: mpsc::Sender<LinkOrder>,
+    /// Whether the link is to make sessions.
+    pub wanted: watch::Sender<bool>,
     /// What the record and its readers answer.
     pub answers: mpsc::Receiver<Input>,
     /// For readers to answer by.
@@ -84,6 +86,8 @@ pub struct Ends {
     pub link_events: mpsc::Sender<LinkEvent>,
     /// What the link is told.
     pub link_orders: mpsc::Receiver<LinkOrder>,
+    /// Whether it is to make sessions.
+    pub link_wanted: watch::Receiver<bool>,
     /// For what the record and its readers answer.
     pub answering: mpsc::Sender<Input>,
     /// What the record is told.
@@ -105,6 +109,7 @@ impl Ports {
         let (intents, intent) = mpsc::channel(WAITING_MAX);
         let (link_event, link_events) = mpsc::channel(WAITING_MAX);
         let (link_orders, link_order) = mpsc::channel(WAITING_MAX);
+        let (wanted, link_wanted) = watch::channel(true);
         let (answering, answers) = mpsc::channel(WAITING_MAX);
         let (record_orders, record_order) = mpsc::channel(1);
         let (test_orders, test_order) = mpsc::channel(4);
@@ -116,6 +121,7 @@ impl Ports {
             screens,
             link_events: link_event,
             link_orders: link_order,
+            link_wanted,
             answering: answering.clone(),
             record_orders: record_order,
             test_orders: test_order,
@@ -128,6 +134,7 @@ impl Ports {
             screens: screen,
             link_events,
             link_orders,
+            wanted,
             answers,
             answering,
             record_orders,
@@ -254,6 +261,13 @@ impl Shell {
                 if let Some(session) = self.session.take() {
                     self.order(LinkOrder::Hangup(session));
                 }
+            }
+            Output::Rest => {
+                self.session = None;
+                self.ports.wanted.send_replace(false);
+            }
+            Output::Reach => {
+                self.ports.wanted.send_replace(true);
             }
             Output::ReadDays => {
                 // Without a date there is no "today": the page goes on saying that it is being read.

@@ -129,7 +129,15 @@ async fn start(dir: &Path) -> anyhow::Result<Running> {
     let remote = Remote::restore(beginning, clock.now());
     let (ports, ends) = Ports::new(remote.screen(clock.now()), record.clone(), clock.clone());
     let Ends { intents, screens, link_events, link_orders, answering, record_orders, close, .. } = ends;
-    tokio::spawn(link::keep(Socket::new(socket), keys, clock.clone(), OsEntropy, link_orders, link_events));
+    tokio::spawn(link::keep(
+        Socket::new(socket),
+        keys,
+        clock.clone(),
+        OsEntropy,
+        link_orders,
+        ends.link_wanted,
+        link_events,
+    ));
     tokio::spawn(recorder::serve(opened.store, record_orders, answering.clone(), clock, Room::OF_A_CARD));
     tokio::spawn(recorder::verify(record, answering));
     tokio::spawn(shell::run(remote, ports));

@@ -28,6 +28,7 @@ fn screen(face: Face) -> Screen {
         alarms: Vec::new(),
         signals: None,
         notice: None,
+        dark: false,
     }
 }
 

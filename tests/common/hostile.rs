@@ -148,12 +148,12 @@ impl<'a> Bench<'a> {
                     self.to_store = true;
                 }
                 Some(Output::Transmit(command)) => self.asked.push(command),
-                Some(Output::Hangup) => {
+                Some(Output::Hangup | Output::Rest) => {
                     self.asked.clear();
                     self.linked = false;
                 }
                 Some(Output::ReadDays) => self.days_asked = true,
-                Some(Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
+                Some(Output::Reach | Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
             }
         }
         assert_eq!(self.remote.poll_output(), None, "{}: more than {OUTPUTS_MAX} outputs", self.name);

@@ -131,6 +131,8 @@ pub struct World {
     pub pump: Pump,
     /// Whether the radio reaches.
     pub in_reach: bool,
+    /// The remote wants no link.
+    pub rests: bool,
     /// How long an answer is under way.
     pub latency: Millis,
     /// What the pump lets our key do.
@@ -139,6 +141,8 @@ pub struct World {
     pub bonded: bool,
     /// Whom the self-test asks at the next start; none begins unless somebody is named, or nobody.
     pub self_test: Option<Asking>,
+    /// How long after the last touch the display goes dark, from the next start on.
+    pub dark_after: Option<Millis>,
     /// How often the remote wanted itself measured, and how often it wanted kept that a person has confirmed it.
     pub wanted: [usize; 2],
     /// How often a self-test ended without a fault that blocks.
@@ -209,10 +213,12 @@ impl World {
             remote: Remote::restore(beginning(&kept, AuditHead::default(), true), now),
             pump: Pump::new(setup),
             in_reach: true,
+            rests: false,
             latency: Millis::ZERO,
             role: Role::Patient,
             bonded: true,
             self_test: None,
+            dark_after: None,
             wanted: [0; 2],
             found_fit: 0,
             drift_ppm: 0,
@@ -348,7 +354,7 @@ impl World {
         while self.now.uptime < end {
             let asked = self.wanted();
             let wanted = asked.map_or(end, |at| at.max(self.now.uptime.after(late)));
-            let reconnect = if self.in_reach && !self.connected { self.reconnect_at } else { end };
+            let reconnect = if self.in_reach && !self.rests && !self.connected { self.reconnect_at } else { end };
             let answer = self.inbound.front().map_or(end, |(at, _)| *at);
             let pump_news = self.now.uptime.after(self.pump_news(end.since(self.now.uptime)).max(late));
             let next = wanted.min(reconnect).min(answer).min(pump_news).min(end);
@@ -557,9 +563,14 @@ impl World {
         self.reconnect_at = uptime.after(RECONNECTS_AFTER);
         let open_before = self.kept.request.as_ref().map(|request| request.id);
         self.remote = Remote::restore(
-            Beginning { self_test: self.self_test, ..beginning(&self.kept, self.head(), self.bonded) },
+            Beginning {
+                self_test: self.self_test,
+                dark_after: self.dark_after,
+                ..beginning(&self.kept, self.head(), self.bonded)
+            },
             self.now,
         );
+        self.rests = false;
         self.wants = None;
         let open_after = self.remote.request().map(|request| request.id);
         // proves R-REQ-10
@@ -582,7 +593,7 @@ impl World {
         let drifted_ms = self.drifted_ppm_ms.div_euclid(1_000_000);
         self.drifted_ppm_ms -= drifted_ms * 1_000_000;
         self.pump_passes(Millis::new(span.get().saturating_add_signed(drifted_ms)));
-        if self.in_reach && !self.connected && self.now.uptime >= self.reconnect_at {
+        if self.in_reach && !self.rests && !self.connected && self.now.uptime >= self.reconnect_at {
             match self.sealed.as_mut().map_or(Ok(()), |sealed| sealed.open(self.now.uptime)) {
                 Ok(()) => {
                     self.connected = self.pump.session_opened(OURS);
@@ -662,6 +673,14 @@ impl World {
                     Output::Store(batch) => self.asked_to_store(batch),
                     Output::Transmit(command) => self.carry(&command),
                     Output::Hangup => self.disconnect(),
+                    Output::Rest => {
+                        self.disconnect();
+                        self.rests = true;
+                    }
+                    Output::Reach => {
+                        self.rests = false;
+                        self.reconnect_at = self.now.uptime.after(RECONNECTS_AFTER);
+                    }
                     Output::ReadDays => self.turn(Input::Days(Vec::new())),
                     // What is measured here is what a test says.
                     Output::Measure => self.wanted[0] += 1,

@@ -176,11 +176,15 @@ impl Story {
         let (display, machine) = self.machine()?;
         let secret = machine.says("sed -n 's/^Implant card secret: //p' /run/bench/said | tail -n 1")?;
         tap(machine, PROCEED)?;
-        display.shows(machine, &["group 1 of 8"], SOON)?;
+        display.shows(machine, &["type group 1"], SOON)?;
         let groups: Vec<&str> = secret.trim().split('-').collect();
         for (nth, group) in groups.iter().enumerate() {
-            let next = format!("group {} of 8", nth + 2);
-            type_group(display, machine, group, if nth + 1 < groups.len() { &next } else { "hold the magnet" })?;
+            // A bold 8 is read as an ampersand.
+            let next = ["1", "2", "3", "4", "5", "6", "7", "&"]
+                .map(|nth| format!("type group {nth}"))
+                .into_iter()
+                .nth(nth + 1);
+            type_group(display, machine, group, next.as_deref().unwrap_or("hold the magnet"))?;
         }
         self.keep("window")?;
         // Its window is shut: the page says so, and the digits needn't be typed again.

@@ -802,7 +802,8 @@ impl State {
                     self.batch = Some(batch);
                 }
                 Some(Output::Transmit(command)) => self.leaves(command)?,
-                Some(Output::Hangup) => self.link_is_gone(),
+                // A display that never goes dark lets no link rest.
+                Some(Output::Hangup | Output::Rest | Output::Reach) => self.link_is_gone(),
                 Some(Output::ReadDays) => self.turn(Input::Days(Vec::new()))?,
                 Some(Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
             }

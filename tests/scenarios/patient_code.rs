@@ -174,7 +174,13 @@ fn the_right_code_asks_for_nothing_that_is_not_offered_any_more() {
     let kinds = std::iter::from_fn(|| remote.poll_output()).flat_map(|output| match output {
         Output::Store(batch) => batch.entries.iter().map(|entry| entry.kind).collect(),
         Output::Transmit(command) => vec![if matches!(command, Command::Prepare { .. }) { "PREPARE" } else { "other" }],
-        Output::Hangup | Output::ReadDays | Output::Measure | Output::KeepConfirmed | Output::Fit => vec![],
+        Output::Hangup
+        | Output::Rest
+        | Output::Reach
+        | Output::ReadDays
+        | Output::Measure
+        | Output::KeepConfirmed
+        | Output::Fit => vec![],
     });
     let kinds: Vec<_> = kinds.collect();
     assert!(kinds.contains(&"attempt_unconfirmed"), "{kinds:?}");

@@ -46,6 +46,7 @@ pub(crate) fn screen(face: Face) -> Screen {
         alarms: Vec::new(),
         signals: None,
         notice: None,
+        dark: false,
     }
 }
 

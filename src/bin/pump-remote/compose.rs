@@ -19,6 +19,7 @@ use pump_core::{
 use pump_protocol::{
     clock::BootId,
     message::Role,
+    quantity::Millis,
     session::{CardSecret, PairedPump},
     wire::Text,
 };
@@ -191,8 +192,13 @@ impl Prepared {
 
     /// Starts everything. An error leaves a record as it was found; keys made and a pairing done on the way to it stand.
     ///
-    /// `configuration` is the digest of the file that was read, if there is one.
-    pub(crate) async fn start(self, configuration: Option<[u8; 32]>) -> anyhow::Result<Running> {
+    /// `configuration` is the digest of the file that was read, if there is one; `dark_after` how long after the last touch the display
+    /// goes dark, where it does.
+    pub(crate) async fn start(
+        self,
+        configuration: Option<[u8; 32]>,
+        dark_after: Option<Millis>,
+    ) -> anyhow::Result<Running> {
         let Self { data_dir, keys, clock, way, before, self_test, lock } = self;
         let serial = match &way {
             Way::InProcess(host) => host.with(|host| host.pump().serial().clone()),
@@ -202,23 +208,24 @@ impl Prepared {
         let record = data_dir.join(RECORD);
         let opened = Store::open(&record, Opening { serial, key, new_id: RecordId(random()) }).await?;
         let paired_now = keys.pins.confirmed != before;
-        let remote = Remote::restore(beginning(&opened, &keys, paired_now, configuration, self_test)?, clock.now());
+        let beginning = Beginning { paired_now, configuration, self_test, dark_after, ..beginning(&opened, &keys)? };
+        let remote = Remote::restore(beginning, clock.now());
         let first = remote.screen(clock.now());
         let (ports, ends) = Ports::new(first.clone(), record.clone(), clock.clone());
-        let (events, orders) = (ends.link_events, ends.link_orders);
+        let (events, orders, wanted) = (ends.link_events, ends.link_orders, ends.link_wanted);
         let radio = matches!(way, Way::Bluetooth { .. });
         let mut host = None;
         match way {
             Way::Socket(socket) => {
-                tokio::spawn(link::keep(socket, keys, clock.clone(), OsEntropy, orders, events));
+                tokio::spawn(link::keep(socket, keys, clock.clone(), OsEntropy, orders, wanted, events));
             }
             Way::Bluetooth { central, .. } => {
-                tokio::spawn(link::keep(central, keys, clock.clone(), OsEntropy, orders, events));
+                tokio::spawn(link::keep(central, keys, clock.clone(), OsEntropy, orders, wanted, events));
             }
             Way::InProcess(pump) => {
                 let dial = InProcess::new(pump.clone(), clock.clone());
                 host = Some(pump);
-                tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, events));
+                tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, wanted, events));
             }
         }
         tokio::spawn(recorder::verify(record.clone(), ends.answering.clone()));
@@ -263,13 +270,7 @@ async fn run(remote: Remote, ports: Ports, recorder: JoinHandle<()>, host: Optio
 }
 
 /// What the machine begins with, from the record.
-fn beginning(
-    opened: &Opened,
-    keys: &SessionKeys,
-    paired_now: bool,
-    configuration: Option<[u8; 32]>,
-    self_test: Option<Asking>,
-) -> anyhow::Result<Beginning> {
+fn beginning(opened: &Opened, keys: &SessionKeys) -> anyhow::Result<Beginning> {
     let tail_good = match opened.tail {
         TailVerdict::Sound { .. } => true,
         TailVerdict::Bad(finding) => {
@@ -281,9 +282,8 @@ fn beginning(
         Some(bytes) => Kept::from_bytes(bytes).context("the record's last state can't be read by this program")?,
         None => Kept::default(),
     };
-    let key = keys.own.public().fingerprint();
-    let bonded = keys.paired();
-    Ok(Beginning { key, bonded, kept, head: opened.head, tail_good, paired_now, configuration, self_test })
+    let known = Beginning::bonded(keys.own.public().fingerprint(), kept, opened.head);
+    Ok(Beginning { bonded: keys.paired(), tail_good, ..known })
 }
 
 // keeps R-DEV-01

@@ -68,7 +68,7 @@ pub(crate) async fn serve(stage: Stage, home: Home) -> anyhow::Result<()> {
                 return Ok(());
             }
             let Some(prepared) = paired.await? else { return Ok(()) };
-            prepared.start(home.configuration).await?
+            prepared.start(home.configuration, None).await?
         }
         Stage::Running(running) => running,
     };

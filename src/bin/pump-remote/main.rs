@@ -120,7 +120,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         if (watching || arguments.headless) && !prepared.paired() {
             return Ok(Stage::FirstRun(FirstRun::begin(runtime.handle(), prepared)));
         }
-        prepared.start(configuration).await.map(Stage::Running)
+        prepared.start(configuration, home.dark_after()).await.map(Stage::Running)
     });
     match begun {
         Ok(stage) if watching => show(&runtime, stage, window, home),

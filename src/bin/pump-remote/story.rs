@@ -58,8 +58,8 @@ const PAGE: u16 = 256;
 /// Plays the story; pictures and record end up in `out`.
 pub(crate) fn play(runtime: &Runtime, panel: Panel, out: &Path) -> anyhow::Result<()> {
     let data_dir = fresh_data_dir(out)?;
-    let running =
-        runtime.block_on(async { Prepared::open(&data_dir, Which::InProcess, 1, true).await?.start(None).await })?;
+    let running = runtime
+        .block_on(async { Prepared::open(&data_dir, Which::InProcess, 1, true).await?.start(None, None).await })?;
     let host = running.host.clone().context("the story needs the pump in this process")?;
     let mut stage = Stage::set(runtime, panel, out, running)?;
     stage.tell(&host)?;

@@ -10,9 +10,11 @@ use std::{
 use anyhow::Context as _;
 use pump_core::{
     cues::Wishes,
+    remote::DARK_AFTER,
     screen::{Face, Fault, Intent, Screen, Visit},
     selftest::Condition,
 };
+use pump_protocol::quantity::Millis;
 use pump_remote::{
     adapters::{
         slint::{Looks, Panel, Window},
@@ -155,6 +157,11 @@ pub(crate) fn show(runtime: &Runtime, stage: Stage, panel: Panel, home: Home) ->
 }
 
 impl Home {
+    /// A display whose light is in our hands goes dark.
+    pub(crate) fn dark_after(&self) -> Option<Millis> {
+        self.config.window.backlight.as_ref().map(|_| DARK_AFTER)
+    }
+
     /// Where what the person chose on the page of settings is kept.
     pub(crate) fn looks(&self) -> PathBuf {
         self.data_dir.join(LOOKS)
@@ -199,8 +206,9 @@ impl Pages {
         self.follow(screens).await;
         let Some(prepared) = paired.await? else { return Ok(None) };
         // On a thread of its own: opening a record is not to be moved from one to another.
-        let (runtime, configuration) = (self.runtime.clone(), self.home.configuration);
-        let starting = self.runtime.spawn_blocking(move || runtime.block_on(prepared.start(configuration)));
+        let (runtime, configuration, dark_after) =
+            (self.runtime.clone(), self.home.configuration, self.home.dark_after());
+        let starting = self.runtime.spawn_blocking(move || runtime.block_on(prepared.start(configuration, dark_after)));
         starting.await?.map(Some)
     }
 

@@ -79,6 +79,16 @@ impl Conversation {
         self.report_asked = None;
     }
 
+    /// Everything that was asked is answered.
+    pub(super) fn owes_nothing(&self) -> bool {
+        self.unanswered.is_empty()
+    }
+
+    /// When the last report was asked for.
+    pub(super) const fn report_asked(&self) -> Option<Uptime> {
+        self.report_asked
+    }
+
     /// The question that this reply answers, and when it was asked. Questions before it will not be answered any more.
     pub(super) fn answered_by(&mut self, reply: &Reply) -> Option<(Command, Uptime, Vec<Command>)> {
         let index = self.unanswered.iter().position(|(command, _)| fits(command, reply))?;
@@ -137,6 +147,10 @@ impl Remote {
     pub(super) fn link_up(&mut self, now: Now) {
         if self.conversation.is_some() {
             self.link_down(LinkLoss::Disconnected, now);
+        }
+        // One that was on its way when the rest began: it is there now, and may stay until nothing is owed.
+        if self.light.link_up() {
+            self.outputs.push_back(Output::Reach);
         }
         self.link_since = now.uptime;
         self.foreign = false;
@@ -228,7 +242,7 @@ impl Remote {
         self.withdraw(why, now);
     }
 
-    fn next_command(&self, now: Now) -> Option<Command> {
+    pub(super) fn next_command(&self, now: Now) -> Option<Command> {
         let talk = self.conversation.as_ref()?;
         if self.foreign {
             return None;

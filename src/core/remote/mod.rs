@@ -17,6 +17,7 @@ mod alarms;
 mod clocks;
 mod code;
 mod conversation;
+mod dark;
 mod hearing;
 mod hold;
 mod importing;
@@ -38,9 +39,11 @@ use pump_protocol::{
 };
 
 use self::{
-    clocks::WallWatch, code::CodeEntry, conversation::Conversation, hold::HoldTracker, journal::Journal, kept::Ended,
+    clocks::WallWatch, code::CodeEntry, conversation::Conversation, dark::Light, hold::HoldTracker, journal::Journal,
+    kept::Ended,
 };
 pub use self::{
+    dark::DARK_AFTER,
     hold::{DOSE_HOLD, STOP_HOLD},
     kept::Kept,
 };
@@ -119,6 +122,10 @@ pub enum Output {
     Transmit(Command),
     /// End the session; the link reconnects by itself.
     Hangup,
+    /// End the session, and make no other.
+    Rest,
+    /// Make sessions again.
+    Reach,
     /// Read the history page's days, then say [`Input::Days`].
     ReadDays,
     /// Measure everything that the self-test wants, then say [`Input::Measured`] of each.
@@ -148,13 +155,15 @@ pub struct Beginning {
     pub configuration: Option<[u8; 32]>,
     /// Whom the self-test at the start asks; `None` for a machine without hardware, which tests nothing of itself.
     pub self_test: Option<Asking>,
+    /// How long after the last touch the display goes dark; `None` for one that never does.
+    pub dark_after: Option<Millis>,
 }
 
 impl Beginning {
     /// With a bond and a record that verifies, without a configuration and without hardware that it could test.
     pub const fn bonded(key: KeyFingerprint, kept: Kept, head: AuditHead) -> Self {
-        let (tail_good, paired_now, configuration, self_test) = (true, false, None, None);
-        Self { key, bonded: true, kept, head, tail_good, paired_now, configuration, self_test }
+        let (tail_good, paired_now, configuration, self_test, dark_after) = (true, false, None, None, None);
+        Self { key, bonded: true, kept, head, tail_good, paired_now, configuration, self_test, dark_after }
     }
 }
 
@@ -197,6 +206,7 @@ pub struct Remote {
     test_to_show: bool,
     days: Option<Vec<Day>>,
     awake_since: Uptime,
+    light: Light,
     notice: Option<(Notice, Uptime)>,
     /// When low alarms are not heard.
     quiet: Option<QuietHours>,
@@ -245,6 +255,7 @@ impl Remote {
             test_to_show: false,
             days: None,
             awake_since: now.uptime,
+            light: Light::new(beginning.dark_after, now.uptime),
             notice: None,
             quiet: None,
             outputs: VecDeque::new(),
@@ -276,7 +287,12 @@ impl Remote {
         self.watch_wall(now);
         let now = self.believed(now);
         match input {
-            Input::Intent(intent) => self.intend(intent, now),
+            Input::Intent(intent) => {
+                let dark = self.dark(now.uptime);
+                self.light.touched(dark, now.uptime);
+                self.intend(intent, now);
+                self.spoil_waking_touch(now.uptime);
+            }
             Input::LinkUp => self.link_up(now),
             Input::LinkDown(why) => self.link_down(why, now),
             Input::Heard(reply) => self.hear(reply, now),
@@ -315,6 +331,7 @@ impl Remote {
             (self.code_expires(), "the patient code lapses"),
             (self.kept.ended.filter(Ended::passes).map(|ended| ended.at.after(GIVEN_SHOWN)), "GIVEN has been shown"),
             (self.test_timeout(now.uptime), "the self-test takes too long"),
+            (self.light_timeout(now.uptime), "the display goes dark, or the link rests no longer"),
             (self.view_changes_at(now), "the page shows another second, minute or answer"),
         ];
         let named = deadlines.into_iter().filter_map(|(at, why)| Some((at?, why)));
@@ -337,6 +354,7 @@ impl Remote {
         self.pass_time(now);
         self.watch_alarms(now);
         self.converse(now);
+        self.watch_light(now);
         let Self { journal, kept, alarms, .. } = self;
         let to_keep = || {
             kept.alarms = alarms.kept();

@@ -27,7 +27,13 @@ fn drain(remote: &mut Remote) -> (Vec<&'static str>, Vec<Command>) {
         match output {
             Output::Store(batch) => kinds.extend(batch.entries.iter().map(|entry| entry.kind)),
             Output::Transmit(command) => sent.push(command),
-            Output::Hangup | Output::ReadDays | Output::Measure | Output::KeepConfirmed | Output::Fit => {}
+            Output::Hangup
+            | Output::Rest
+            | Output::Reach
+            | Output::ReadDays
+            | Output::Measure
+            | Output::KeepConfirmed
+            | Output::Fit => {}
         }
     }
     (kinds, sent)

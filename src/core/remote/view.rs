@@ -44,6 +44,7 @@ impl Remote {
             alarms: self.alarms_shown(),
             signals: self.signals(now),
             notice: self.notice.map(|(notice, _)| notice),
+            dark: self.dark(now.uptime),
         }
     }
 
@@ -109,6 +110,10 @@ impl Remote {
 
     /// When the display changes by time alone.
     pub(super) fn view_changes_at(&self, now: Now) -> Option<Uptime> {
+        // Nobody sees it.
+        if self.dark(now.uptime) {
+            return None;
+        }
         let after = |span: Millis| Some(now.uptime.after(span));
         let minute = |past: Millis| after(Millis::new(60_000 - past.get() % 60_000));
         let asked = self.word.as_ref().map(|word| word.clock.asked);

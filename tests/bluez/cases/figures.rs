@@ -19,7 +19,10 @@ use pump_remote::{
     },
     shell::link::{self, LinkEvent, LinkOrder, SessionNo},
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 use crate::{
     bare::{self, median},
@@ -94,6 +97,7 @@ pub(crate) async fn beside_bare(bench: &mut Bench) -> anyhow::Result<String> {
 struct Session {
     keeping: JoinHandle<()>,
     orders: mpsc::Sender<LinkOrder>,
+    _want: watch::Sender<bool>,
     events: mpsc::Receiver<LinkEvent>,
     number: SessionNo,
 }
@@ -105,9 +109,10 @@ impl Session {
         let keys = SessionKeys::open(&data_dir, &mut OsEntropy)?;
         let central = Central::new(Some(bench.stack.adapters[0].clone()), PumpAddress::read(&data_dir)?);
         let ((events, heard), (orders, ordered)) = (mpsc::channel(8), mpsc::channel(8));
+        let (want, wanted) = watch::channel(true);
         let begun = Instant::now();
-        let keeping = tokio::spawn(link::keep(central, keys, Clock::real(), OsEntropy, ordered, events));
-        let mut session = Self { keeping, orders, events: heard, number: SessionNo::default() };
+        let keeping = tokio::spawn(link::keep(central, keys, Clock::real(), OsEntropy, ordered, wanted, events));
+        let mut session = Self { keeping, orders, _want: want, events: heard, number: SessionNo::default() };
         let up = tokio::time::timeout(LINK_MAX, session.events.recv()).await.context("no session")?;
         let Some(LinkEvent::Up(number)) = up else { bail!("no session: {up:?}") };
         session.number = number;

@@ -14,7 +14,7 @@ use pump_remote::{
     adapters::{Dial, Fragments, bluez::Central, clock::Clock, entropy::OsEntropy, keys::pins::SessionKeys},
     shell::link,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     bench::{Bench, LINK_MAX, Pump, Remote, SOON},
@@ -39,9 +39,10 @@ pub(crate) async fn bonded_without_key(bench: &mut Bench) -> anyhow::Result<Stri
     ensure!(paired.is_err(), "a pairing without a window");
     let (events, mut heard) = mpsc::channel(8);
     let (_orders, ordered) = mpsc::channel(8);
+    let (_want, wanted) = watch::channel(true);
     let dialled = central.dialled.clone();
     let before_keeping = dialled.load(Ordering::Relaxed);
-    let keeping = tokio::spawn(link::keep(central, keys, clock, OsEntropy, ordered, events));
+    let keeping = tokio::spawn(link::keep(central, keys, clock, OsEntropy, ordered, wanted, events));
     let tried = async {
         while dialled.load(Ordering::Relaxed) < before_keeping + DIALS {
             tokio::select! {

@@ -1,0 +1,163 @@
+//! Nobody looks: the display is dark, the pump is left in peace, and nothing is forgotten.
+//!
+//! Pre:  READY, on a remote whose display goes dark.
+//! Step: nobody touches it; a wait ends; the pump is carried away; somebody touches it.
+//! Post: the pump was asked every 15 min, and when the wait ended; what must be seen stayed lit; a touch brings READY within 5 s.
+
+use pump_core::{
+    annunciation::AlarmCondition,
+    remote::{DARK_AFTER, Input},
+    screen::{Control, Face, Intent, Source},
+};
+use pump_protocol::{message::Command, quantity::Millis};
+use pump_tests::{CommandKind, Effect, Point, World};
+
+use crate::words::{give_one, is_ready, mins, prepares, secs};
+
+/// READY, on a remote whose display goes dark.
+fn lit() -> World {
+    let mut world = World::ready();
+    world.dark_after = Some(DARK_AFTER);
+    world.crash();
+    world.pass(secs(2));
+    assert!(is_ready(&world) && !world.screen().dark);
+    world
+}
+
+/// The same, two minutes later.
+fn dark() -> World {
+    let mut world = lit();
+    world.pass(DARK_AFTER);
+    assert!(world.screen().dark && world.rests, "{:?}", world.face());
+    world
+}
+
+fn touched(world: &mut World) {
+    world.say(Input::Intent(Intent::Wake));
+}
+
+fn hellos(world: &World) -> usize {
+    world.transmitted(|command| matches!(command, Command::Hello { .. }))
+}
+
+#[test]
+fn nobody_looks_and_the_pump_is_asked_every_quarter_of_an_hour() {
+    let mut world = dark();
+    let (asked, said) = (hellos(&world), world.transmitted(|_| true));
+    world.pass(mins(120));
+    // proves R-LNK-20
+    assert_eq!(hellos(&world) - asked, 7, "15 min and a second or two from one to the next");
+    let reports = world.transmitted(|_| true) - said;
+    assert!(reports <= 4 * 7, "{reports} commands in two hours");
+    assert!(world.screen().dark && world.rests);
+    assert_eq!(world.recorded(|event| matches!(event, pump_core::audit::event::Event::SessionLost { .. })), 0);
+}
+
+#[test]
+fn a_touch_ends_the_rest_and_ready_is_there_within_five_seconds() {
+    let mut world = dark();
+    world.pass(mins(70));
+    touched(&mut world);
+    assert!(!world.screen().dark && !is_ready(&world), "an old word offers nothing");
+    world.pass(secs(5));
+    // proves R-ANS-02
+    assert!(is_ready(&world), "{:?}", world.face());
+    give_one(&mut world);
+}
+
+#[test]
+fn a_hold_out_of_the_dark_lights_it_and_asks_for_nothing() {
+    let mut world = dark();
+    world.pass(mins(70));
+    world.hold(Control::Dose, Source::Button, Millis::new(6_000));
+    assert!(!world.screen().dark);
+    // proves R-ASK-21
+    assert_eq!(prepares(&world), 0, "who held didn't see what would be asked for");
+    world.pass(mins(70));
+    touched(&mut world);
+    world.hold(Control::Dose, Source::Touchscreen, Millis::new(6_000));
+    // proves R-ASK-21
+    assert_eq!(prepares(&world), 0, "a display tells of the finger first");
+    world.pass(secs(5));
+    assert!(is_ready(&world));
+    world.hold_dose();
+    assert_eq!(prepares(&world), 1);
+}
+
+#[test]
+fn the_end_of_a_wait_is_met_with_a_link() {
+    let mut world = lit();
+    give_one(&mut world);
+    let Face::Wait(wait) = world.face() else { panic!("{:?}", world.face()) };
+    world.pass(Millis::new(wait.remaining.get() - 10_000));
+    assert!(world.rests, "until the very end");
+    world.pass(secs(13));
+    // proves R-ANS-21
+    assert!(is_ready(&world) && world.screen().dark, "{:?}", world.face());
+    world.pass(mins(16));
+    assert!(world.rests);
+}
+
+#[test]
+fn what_must_be_seen_is_lit_and_has_its_link() {
+    let mut world = lit();
+    world.hold_dose();
+    for _ in 0..3 {
+        world.pass(mins(1));
+        assert!(matches!(world.face(), Face::Delivering { .. }) && !world.screen().dark, "{:?}", world.face());
+    }
+    world.fault(CommandKind::Other, Point::BeforeReceipt, Effect::Drop);
+    world.walk_away();
+    world.pass(mins(30));
+    assert!(matches!(world.face(), Face::NotSure { .. }) && !world.screen().dark && !world.rests);
+    world.come_back();
+    world.pass(secs(30));
+    world.seen();
+    // A request that was uncertain for so long is an alarm until it is seen.
+    for alarm in world.screen().alarms {
+        world.say(Input::Intent(Intent::Acknowledge(alarm.condition)));
+    }
+    world.pass(mins(3));
+    assert!(world.screen().dark && world.rests, "{:?} {:?}", world.face(), world.screen().alarms);
+}
+
+#[test]
+fn an_alarm_that_nobody_has_seen_is_lit_and_one_that_was_seen_rests() {
+    let mut world = lit();
+    world.pump.stop();
+    world.pass(mins(10));
+    let shown = world.screen();
+    assert!(!shown.dark && shown.alarms.iter().any(|alarm| alarm.condition == AlarmCondition::PumpStopped));
+    world.say(Input::Intent(Intent::Acknowledge(AlarmCondition::PumpStopped)));
+    world.pass(mins(3));
+    assert!(world.screen().dark && world.rests);
+    world.pass(mins(40));
+    let again = world.screen();
+    assert!(again.alarms.iter().all(|alarm| alarm.acknowledged), "a rest is no loss: {:?}", again.alarms);
+}
+
+#[test]
+fn a_pump_out_of_reach_is_looked_for_a_minute_in_each_quarter_of_an_hour() {
+    let mut world = dark();
+    world.walk_away();
+    let mut sought = 0;
+    for _ in 0..120 {
+        world.pass(mins(1));
+        sought += u32::from(!world.rests);
+    }
+    assert!((7..=16).contains(&sought), "looked for in {sought} of 120 minutes");
+    world.come_back();
+    touched(&mut world);
+    world.pass(secs(5));
+    assert!(is_ready(&world), "{:?}", world.face());
+}
+
+#[test]
+fn a_restart_in_the_dark_looks_for_the_pump_at_once() {
+    let mut world = dark();
+    world.pass(mins(5));
+    world.crash();
+    assert!(!world.screen().dark);
+    world.pass(secs(3));
+    assert!(is_ready(&world), "{:?}", world.face());
+}
