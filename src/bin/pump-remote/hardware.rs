@@ -67,6 +67,14 @@ pub(crate) fn start_backlight(
     touch
 }
 
+/// For a page that stands alone: the remote that dimmed its display may have been killed in the dark.
+pub(crate) fn light_up(config: &Config) {
+    let Some(name) = &config.window.backlight else { return };
+    if let Err(error) = Backlight::open(Path::new(backlight::CLASS), name).and_then(|light| light.shine()) {
+        tracing::warn!(%error, "the backlight can't be set; it stays as it is");
+    }
+}
+
 /// Whatever measures what the self-test wants.
 pub(crate) fn start_bench(
     runtime: &Runtime,

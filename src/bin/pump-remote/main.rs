@@ -27,7 +27,7 @@ use tokio::{runtime::Runtime, sync::watch};
 
 use self::{
     compose::Which,
-    hardware::{say_hardware, start_backlight, start_bench, start_parts},
+    hardware::{light_up, say_hardware, start_backlight, start_bench, start_parts},
     window::{Watched, has_display, panels, show, show_fault},
 };
 
@@ -148,6 +148,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Err(error) => {
             eprintln!("pump-remote: {error:#}");
             let looks = Looks::read(&data_dir.join(LOOKS)).0;
+            light_up(&config);
             show_fault(&runtime, format!("{error:#}"), window, &config.card, looks)
         }
     }
@@ -161,6 +162,7 @@ fn show_bare_fault(config: Option<&Path>) -> anyhow::Result<()> {
         Err(error) => (Config::default(), format!("{error:#}")),
     };
     let (_, panel) = panels(config.window.display);
+    light_up(&config);
     show_fault(&tasks()?, detail, panel, &config.card, Looks::default())
 }
 
