@@ -74,7 +74,9 @@ pub(crate) fn show(
     let Watched { seen, touched, wish } = watched;
     wish.send_replace(looks.wishes());
     start_sound(runtime, screens.clone(), wish.subscribe());
+    let here = touched.clone();
     let keep = move |looks: Looks| {
+        here.send_replace(Instant::now());
         // Where nothing can be heard nobody listens to wishes.
         let _ = wish.send(looks.wishes());
         if let Err(error) = looks.store(&looks_file) {
@@ -82,9 +84,8 @@ pub(crate) fn show(
         }
     };
     let intend = move |intent| {
-        if intent == Intent::Wake {
-            touched.send_replace(Instant::now());
-        }
+        // Whatever the window tells is a hand's, and only what no control takes is told as waking.
+        touched.send_replace(Instant::now());
         hand_over(&intents, intent);
     };
     let window = Window::choosing(intend, keep).context("no window can be opened")?;
