@@ -5,6 +5,7 @@
 //! - At night it wakes dim and brightens slowly.
 //! - Nobody there: dim after a minute, and dark when the machine says so. A touch wakes it.
 //! - A backlight that can't be set is said once, and the display stays as it is.
+//! - Whoever follows nothing, as the fault page, begins with a display that shines: a remote that was killed may have left it dark.
 
 use std::{
     fs, io,
@@ -52,6 +53,11 @@ impl Backlight {
         Ok(Self { brightness: dir.join("brightness"), most })
     }
 
+    /// As bright as it gets.
+    pub fn shine(&self) -> io::Result<()> {
+        self.set(BRIGHT)
+    }
+
     /// Sets it, in thousandths of the brightest. What isn't dark is never set to nothing.
     fn set(&self, permille: u32) -> io::Result<()> {
         let value = u64::from(self.most) * u64::from(permille) / u64::from(BRIGHT);
@@ -97,7 +103,7 @@ pub async fn follow(
         };
         if !lives {
             // Too late to be said.
-            let _ = backlight.set(BRIGHT);
+            let _ = backlight.shine();
             return;
         }
     }
@@ -272,6 +278,15 @@ mod tests {
         drop(screen);
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert_eq!(fs::read_to_string(class.path().join("10-0045/brightness")).unwrap(), "500");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_follows_nothing_finds_the_dark_light_of_a_killed_remote_and_makes_it_shine() {
+        let room = Room::at(None).await;
+        room.pass(130).await;
+        assert_eq!(room.glows(), 0);
+        Backlight::open(room.class.path(), "10-0045").unwrap().shine().unwrap();
+        assert_eq!(room.glows(), 500);
     }
 
     #[test]

@@ -163,7 +163,7 @@ pub async fn keep<E: Entropy + Send>(
     let mut number = SessionNo::default();
     let mut wait = BACKOFF_FIRST;
     // Ends with the shell.
-    while wanted.wait_for(|wanted| *wanted).await.is_ok() && !events.is_closed() {
+    while until(&mut wanted, true).await && !events.is_closed() {
         let mut stood = Duration::ZERO;
         match open(&mut dial, &mut keys, &clock, &mut entropy).await {
             Ok(mut talk) => {
@@ -190,6 +190,11 @@ pub async fn keep<E: Entropy + Send>(
         }
         wait = (wait * 2).min(BACKOFF_MAX);
     }
+}
+
+/// Whether a session is wanted, or not, as soon as that is so; whether there is still somebody who wants.
+async fn until(wanted: &mut watch::Receiver<bool>, so: bool) -> bool {
+    wanted.wait_for(|wanted| *wanted == so).await.is_ok()
 }
 
 /// Between half of a wait and all of it: two remotes that lost the same pump at once don't go on meeting there.
@@ -281,9 +286,7 @@ impl<'a, E: Entropy + Send> Talk<'a, E> {
                     None => return SessionFailed::HungUp,
                 },
                 // keeps R-LNK-20
-                rest = wanted.wait_for(|wanted| !*wanted) => match rest {
-                    Ok(_) | Err(_) => return SessionFailed::HungUp,
-                },
+                _ = until(wanted, false) => return SessionFailed::HungUp,
                 fragment = self.link.from.recv() => match fragment {
                     Some(fragment) => self.take(&fragment).await,
                     None => return SessionFailed::Closed,

@@ -22,7 +22,16 @@ const SOON: Duration = Duration::from_mins(4);
 const DOSE_MIN: u64 = 2;
 /// How long the page stands, in seconds of the machine; a line of the shell has a hundred.
 const IDLE_S: u64 = 45;
+/// How long it is dark for the figures, where there is time for them.
+const DARK_S: u64 = 600;
 const LINES: &str = "audit-tool lines /var/lib/pump-remote/record.db";
+/// What the light behind the display does; of ten.
+const LIGHT: &str = "/sys/class/backlight/acpi_video0/actual_brightness";
+/// A bond as BlueZ keeps it, with a pump that was never there.
+const BOND: &str = "[General]\\nName=Pump\\nAddressType=public\\nSupportedTechnologies=LE;\\nTrusted=true\\nBlocked=false\\n\\n\
+    [LongTermKey]\\nKey=00112233445566778899AABBCCDDEEFF\\nAuthenticated=2\\nEncSize=16\\nEDiv=0\\nRand=0\\n";
+/// Where it is kept: by the radio's address, and by whom it is with.
+const BONDED: &str = "/var/lib/bluetooth/00:AA:01:00:00:42/C0:DE:00:00:00:01";
 
 pub(crate) struct Story {
     parts: Parts,
@@ -53,6 +62,12 @@ impl Story {
         self.leads("the pump's serial number was read, and READY comes", Self::ready);
         self.case("a touch that is too short asks for nothing", Self::too_short);
         self.case("a page that stands wakes nobody more than once a second", Self::idle);
+        if self.parts.light.is_some() {
+            self.case("nobody there for a minute: the light goes dim, and a touch brings it back", Self::light);
+            self.case("nobody there for two: dark, without a link, and a touch brings READY", Self::dark);
+        } else {
+            println!("      no light on this machine: the case of it is left out");
+        }
         self.leads("a hold by touch: the dose goes in", Self::dose);
         self.leads("loop and display stopped: the watchdog ends it, and the same question stands", Self::stopped);
         self.leads("the plug pulled while it delivers: the same question, settled, in record and pump", Self::plug);
@@ -153,6 +168,17 @@ impl Story {
         Ok(())
     }
 
+    /// The pump's history: the lines that speak of boluses.
+    fn boluses(&mut self) -> anyhow::Result<Vec<String>> {
+        let (_, machine) = self.machine()?;
+        let told = machine.says(
+            "before=$(($(wc -c </run/bench/said) + 1)); echo 'history 100' >/run/bench/console; \
+             for i in $(seq 100); do tail -c +$before /run/bench/said | grep -q 'bolus .* ended' && break; sleep 0.2; done; \
+             tail -c +$before /run/bench/said",
+        )?;
+        Ok(told.lines().filter_map(|line| line.split_once("  bolus ")).map(|(_, bolus)| bolus.to_owned()).collect())
+    }
+
     /// How many lines of the record have these words.
     fn recorded(&mut self, words: &str) -> anyhow::Result<u32> {
         let (_, machine) = self.machine()?;
@@ -203,10 +229,14 @@ impl Story {
         self.pump(&format!("program duration={DOSE_MIN} lockout=60 allotment=48 limit=4000"), "in force")?;
         let (_, machine) = self.machine()?;
         tap(machine, PROCEED)?;
+        // The machine has no network card, and the service not even a loopback of its own.
+        // proves R-DEV-11
         self.shows(&["ready"], PAGE_MAX)?;
         // The self-test is over: what confirms a new version of the system may see it.
         let (_, machine) = self.machine()?;
         machine.until("test -e /run/pump-remote/sound", SOON)?;
+        let same = self.recorded("self-test.*; passed: program")?;
+        ensure!(same > 0, "the program was not compared with its digest");
         self.keep("ready")
     }
 
@@ -221,7 +251,10 @@ impl Story {
     }
 
     fn dose(&mut self) -> anyhow::Result<()> {
+        // A touch that wakes a dark display asks for nothing.
         let (display, machine) = self.machine()?;
+        tap(machine, MY_DOSE)?;
+        display.shows(machine, &["ready"], SOON)?;
         hold(display, machine, DOSE, &["delivering", "going in", "stop"])?;
         self.keep("delivering")?;
         let asked = self.recorded("a full hold asked for 50 mcg")?;
@@ -249,7 +282,10 @@ impl Story {
 
     fn plug(&mut self) -> anyhow::Result<()> {
         let (_, machine) = self.machine()?;
-        machine.says("mkdir -p /var/lib/bluetooth/00:00:00:00:00:01 && sync; cat /proc/sys/kernel/random/boot_id >/data/boot && sync")?;
+        machine.says(&format!(
+            "mkdir -p {BONDED} && printf '{BOND}' >{BONDED}/info && chmod 600 {BONDED}/info && \
+             cat /proc/sys/kernel/random/boot_id >/data/boot && sync"
+        ))?;
         self.machine.take().context("no machine runs")?.pull_the_plug()?;
         self.boot("base=utc")?;
         self.shows(&["delivering", "going in", "given"], PAGE_MAX)?;
@@ -259,11 +295,25 @@ impl Story {
         self.keep("given")?;
         let (asked, given) = (self.recorded("a full hold asked for")?, self.recorded("GIVEN: 50 mcg")?);
         ensure!((asked, given) == (1, 1), "{asked} asked for and {given} given, in the record");
-        self.pump("history 100", "Remote\\|remote")?;
+        self.one_bolus()?;
         let (_, machine) = self.machine()?;
-        let history = machine.says("tail -n 40 /run/bench/said")?;
-        ensure!(history.contains("50"), "the pump's history: {history}");
         machine.says("audit-tool verify /var/lib/pump-remote/record.db").map(drop)
+    }
+
+    /// The pump gave one bolus, whole, for the request that the record calls given, by the number that the record knows.
+    fn one_bolus(&mut self) -> anyhow::Result<()> {
+        let history = self.boluses()?;
+        let [started, ended] = &history[..] else { bail!("the pump's history: {history:#?}") };
+        let (bolus, _) = started.split_once(' ').context("no bolus")?;
+        let (asker, request) = started.split_once(", request ").with_context(|| started.clone())?;
+        ensure!(asker.starts_with(&format!("{bolus} of 50 mcg started, asked for by remote ")), "started: {started}");
+        ensure!(*ended == format!("{bolus} ended, complete: 50 mcg"), "ended: {ended}");
+        for line in [format!("{request}: the pump accepted it as bolus {bolus}$"), format!("{request}: GIVEN: 50 mcg$")]
+        {
+            let found = self.recorded(&line)?;
+            ensure!(found == 1, "{found} lines of the record say {line:?}; the pump: {history:#?}");
+        }
+        Ok(())
     }
 
     /// How long the machine took to its first page, by its own clock.
@@ -283,19 +333,51 @@ impl Story {
     }
 
     fn idle(&mut self) -> anyhow::Result<()> {
+        let woken = self.woken_in(IDLE_S)?;
+        ensure!(woken <= IDLE_S, "{woken} wake-ups in {IDLE_S} s");
+        Ok(())
+    }
+
+    /// How often any thread of the remote was woken in so many seconds of the machine.
+    fn woken_in(&mut self, secs: u64) -> anyhow::Result<u64> {
         let (_, machine) = self.machine()?;
         // Voluntary switches of all threads are their wake-ups; ticks are hundredths of a second.
         let told = machine.says(&format!(
             "pid=$(systemctl show -P MainPID pump-remote.service); \
              woken() {{ cat /proc/$pid/task/*/status | awk '/^voluntary/ {{ sum += $2 }} END {{ print sum }}'; }}; \
              ticks() {{ awk '{{ print $14 + $15 }}' /proc/$pid/stat; }}; \
-             sleep 5; w=$(woken); t=$(ticks); sleep {IDLE_S}; echo $(($(woken) - w)) $(($(ticks) - t))"
+             sleep 5; w=$(woken); t=$(ticks); sleep {secs}; echo $(($(woken) - w)) $(($(ticks) - t))"
         ))?;
         let counts: Vec<u64> = told.split_whitespace().filter_map(|count| count.parse().ok()).collect();
         let [woken, ticks] = counts[..] else { bail!("no counts: {told}") };
-        println!("      ({woken} wake-ups and {ticks} hundredths of a second of work in {IDLE_S} s)");
-        ensure!(woken <= IDLE_S, "{woken} wake-ups in {IDLE_S} s");
-        Ok(())
+        println!("      ({woken} wake-ups and {ticks} hundredths of a second of work in {secs} s)");
+        Ok(woken)
+    }
+
+    fn light(&mut self) -> anyhow::Result<()> {
+        let (display, machine) = self.machine()?;
+        machine.until(&format!("test $(cat {LIGHT}) = 1"), PAGE_MAX)?;
+        tap(machine, MY_DOSE)?;
+        machine.until(&format!("test $(cat {LIGHT}) -gt 1"), SOON)?;
+        let (said, unset) = machine.run("journalctl -b --no-pager -u pump-remote.service | grep -i backlight")?;
+        ensure!(!unset, "the backlight: {said}");
+        display.shows(machine, &["ready"], SOON).map(drop)
+    }
+
+    fn dark(&mut self) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        machine.until(&format!("test $(cat {LIGHT}) = 0"), PAGE_MAX)?;
+        // The pump's own end of a link has the path of its socket, besides the one that listens.
+        let links = "grep -c /run/bench/pump.sock /proc/net/unix";
+        // proves R-LNK-20
+        machine.until(&format!("test $({links}) = 1"), SOON)?;
+        let secs = if self.short { IDLE_S } else { DARK_S };
+        let woken = self.woken_in(secs)?;
+        ensure!(woken <= secs / 4, "{woken} wake-ups in {secs} dark seconds");
+        let (display, machine) = self.machine()?;
+        tap(machine, MY_DOSE)?;
+        display.shows(machine, &["ready"], SOON)?;
+        machine.says(&format!("test $({links}) = 2 && test $(cat {LIGHT}) -gt 1")).map(drop)
     }
 
     fn refused(&mut self) -> anyhow::Result<()> {
@@ -342,7 +424,7 @@ impl Story {
             let source = machine.says(&format!("findmnt -no SOURCE {place}"))?;
             ensure!(source.starts_with("/dev/vdb["), "{place} lies on {source}");
         }
-        machine.says("test -d /var/lib/bluetooth/00:00:00:00:00:01")?;
+        machine.says(&format!("printf '{BOND}' | cmp - {BONDED}/info && test $(stat -c %a {BONDED}/info) = 600"))?;
         machine.says("test $(cat /data/boot) != $(cat /proc/sys/kernel/random/boot_id)")?;
         machine.says("test $(journalctl -D /var/log/journal --no-pager --list-boots | wc -l) -ge 2")?;
         let owner =
@@ -404,18 +486,25 @@ impl Story {
     }
 
     fn full(&mut self) -> anyhow::Result<()> {
-        let (_, machine) = self.machine()?;
+        const REFUSED: &str = "a full hold was refused here";
+        let pid = "systemctl show -P MainPID pump-remote.service";
+        let refused = self.recorded(REFUSED)?;
+        let (display, machine) = self.machine()?;
+        let before = machine.says(pid)?;
+        // The page's own sentence; a banner above another page says it in other words.
+        let says = |words: &str| {
+            let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+            ["available", "this remote can", "save its record"].iter().all(|wanted| words.contains(wanted))
+        };
+        let words = display.words(machine)?;
+        ensure!(!says(&words), "it is said before it is so:\n{words}");
         machine.run("dd if=/dev/zero of=/data/filler bs=64k 2>/dev/null; dd if=/dev/zero of=/data/filler2 bs=512 2>/dev/null; sync")?;
         machine.says("test $(df --output=avail /data | tail -n 1) -lt 8")?;
-        let (display, machine) = self.machine()?;
-        machine.finger(NO_DOSE, true)?;
-        sleep(Duration::from_secs(4));
-        machine.finger(NO_DOSE, false)?;
-        // SQLite may have room in the file that it has; more attempts fill it.
+        // SQLite may have room in the files that it has: attempts fill it.
         let begun = Instant::now();
         let shown = loop {
             let words = display.words(machine)?;
-            if ["not available", "record", "storage", "memory card"].iter().any(|wanted| words.contains(wanted)) {
+            if says(&words) {
                 break Ok(());
             }
             if begun.elapsed() > PAGE_MAX {
@@ -432,12 +521,25 @@ impl Story {
         if let Err(words) = shown {
             bail!("a full partition is not told:\n{words}");
         }
-        machine.says("systemctl -q is-active pump-remote.service")?;
-        display.shows(machine, &["wait", "ready"], PAGE_MAX)?;
+        display.shows(machine, &["wait"], PAGE_MAX)?;
+        let words = display.words(machine)?;
+        ensure!(!says(&words), "it is still said:\n{words}");
+        ensure!(machine.says(pid)? == before, "it was restarted");
+        // Lines are written again, none of them asks for anything, and the pump was left in peace.
+        tap(machine, MY_DOSE)?;
+        machine.finger(NO_DOSE, true)?;
+        let written = machine.until(&format!("test $({LINES} | grep -c '{REFUSED}') -gt {refused}"), SOON);
+        machine.finger(NO_DOSE, false)?;
+        written?;
+        let asked = self.recorded("a full hold asked for")?;
+        ensure!(asked == 1, "{asked} holds asked for a dose");
+        self.one_bolus()?;
+        let (_, machine) = self.machine()?;
         machine.says("audit-tool verify /var/lib/pump-remote/record.db").map(drop)
     }
 
     fn sandbox(&mut self) -> anyhow::Result<()> {
+        let light = self.parts.light.is_some();
         let (display, machine) = self.machine()?;
         // The probe stands in the program's place, in the same unit.
         machine.says(
@@ -456,9 +558,19 @@ impl Story {
         let outside = machine.says("rm -f /run/probe; /bench/probe >/dev/null 2>&1; cat /run/probe")?;
         let could = |said: &str| said.lines().filter(|line| line.starts_with("could ")).count();
         ensure!(could(&outside) >= 14, "root outside of the sandbox can't do enough for a control:\n{outside}");
+        let tried = |said: &str| could(said) + said.lines().filter(|line| line.starts_with("refused ")).count();
+        // proves R-DEV-09
+        ensure!(tried(&found) == tried(&outside) && could(&found) == 0, "in the sandbox:\n{found}");
         ensure!(found.contains("may its own display"), "the sandbox keeps the display away:\n{found}");
-        ensure!(found.lines().count() == outside.lines().count() && could(&found) == 0, "in the sandbox:\n{found}");
-        display.shows(machine, &["wait", "ready"], PAGE_MAX).map(drop)
+        let writable: Vec<&str> = found.lines().filter_map(|line| line.strip_prefix("writable ")).collect();
+        let all_lights = writable.iter().all(|place| place.ends_with("/brightness"));
+        ensure!(all_lights && writable.len() == usize::from(light), "of the kernel's settings:\n{found}");
+        ensure!(found.contains("may its own light") == light, "the light:\n{found}");
+        display.shows(machine, &["wait", "ready"], PAGE_MAX)?;
+        let user = machine.says("stat -c %U /proc/$(systemctl show -P MainPID pump-remote.service)")?;
+        // proves R-DEV-09
+        ensure!(user == "pump-remote", "the service runs as {user}");
+        Ok(())
     }
 
     fn limit(&mut self) -> anyhow::Result<()> {
@@ -471,7 +583,16 @@ impl Story {
         machine.until("systemctl -q is-active pump-remote-fault.service", SOON)?;
         display.shows(machine, &["could not be started"], PAGE_MAX)?;
         self.keep("fault")?;
+        let light = self.parts.light.is_some();
         let (display, machine) = self.machine()?;
+        if light {
+            // A remote that is killed in the dark leaves it dark.
+            let dark = format!("echo 0 >{} && test $(cat {LIGHT}) = 0", LIGHT.replace("actual_", ""));
+            machine.says(&format!(
+                "systemctl stop pump-remote-fault.service && {dark} && systemctl start pump-remote-fault.service"
+            ))?;
+            machine.until(&format!("test $(cat {LIGHT}) = 10"), SOON)?;
+        }
         machine.says("systemctl reset-failed pump-remote.service; systemctl start pump-remote.service")?;
         display.shows(machine, &["wait", "ready"], PAGE_MAX)?;
         let (_, fault) = machine.run("systemctl -q is-active pump-remote-fault.service")?;

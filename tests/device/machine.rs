@@ -30,6 +30,8 @@ pub(crate) struct Parts {
     pub(crate) root: PathBuf,
     pub(crate) data: PathBuf,
     pub(crate) implant: PathBuf,
+    /// Tells of a light behind the display, where there is one.
+    pub(crate) light: Option<PathBuf>,
     pub(crate) dir: PathBuf,
 }
 
@@ -68,8 +70,9 @@ impl Machine {
             .arg(&parts.kernel)
             .arg("-initrd")
             .arg(&parts.initramfs)
-            .args(["-append", &format!("console={console} quiet panic=-1 random.trust_cpu=on systemd.volatile=state systemd.getty_auto=no vt.global_cursor_default=0")])
-            .args(["-device", &format!("virtio-gpu-pci,xres={width},yres={height}")])
+            // The kernel takes ACPI's word for the light, where there is any.
+            .args(["-append", &format!("console={console} acpi_backlight=video quiet panic=-1 random.trust_cpu=on systemd.volatile=state systemd.getty_auto=no vt.global_cursor_default=0")])
+            .args(["-device", &format!("virtio-gpu-pci,addr=0x2,xres={width},yres={height}")])
             .args(["-device", "virtio-tablet-pci", "-device", "virtio-keyboard-pci", "-device", "virtio-serial-pci"])
             .arg("-serial")
             .arg(format!("file:{}", parts.dir.join("console").display()))
@@ -78,6 +81,9 @@ impl Machine {
             .arg(format!("socket,id=line,path={},server=on,wait=off", line.display()))
             .arg("-qmp")
             .arg(format!("unix:{},server=on,wait=off", monitor.display()));
+        if let Some(light) = &parts.light {
+            command.arg("-acpitable").arg(format!("file={}", light.display()));
+        }
         for (name, file, more) in
             [("root", &parts.root, ",readonly=on"), ("data", &parts.data, ""), ("implant", &parts.implant, "")]
         {

@@ -64,6 +64,13 @@ fn main() {
             && OpenOptions::new().read(true).write(true).open(card.path()).is_ok()
     });
     let _ = writeln!(said, "{} its own display", if display { "may" } else { "may not" });
+    let light = fs::read_dir("/sys/class/backlight").into_iter().flatten().flatten();
+    let light =
+        light.map(|light| light.path().join("brightness")).any(|light| File::options().write(true).open(light).is_ok());
+    let _ = writeln!(said, "{} its own light", if light { "may" } else { "may not" });
+    for place in writable_settings() {
+        let _ = writeln!(said, "writable {place}");
+    }
     if fs::write(format!("{own}/probe"), &said).is_err() {
         eprint!("{said}");
     }
@@ -75,6 +82,17 @@ fn own_program() -> bool {
     let ran = made && Command::new(&place).arg("--version").env("STATE_DIRECTORY", "/nowhere").status().is_ok();
     let _ = fs::remove_file(&place);
     ran
+}
+
+/// Where the kernel's devices are mounted so that their settings could be written.
+fn writable_settings() -> Vec<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let place = |line: &str| {
+        let (mount, what) = line.split_once(" - ")?;
+        let [place, options] = [4, 5].map(|nth| mount.split(' ').nth(nth).unwrap_or_default());
+        (what.starts_with("sysfs ") && options.split(',').any(|option| option == "rw")).then(|| place.to_owned())
+    };
+    mounts.lines().filter_map(place).collect()
 }
 
 /// The keyboard's device, by what the kernel says of it to everybody.

@@ -190,6 +190,21 @@ fn the_units_that_the_recipe_enables_are_there() {
     assert!(units.split_whitespace().count() >= 3, "{units}");
 }
 
+/// The self-test compares the program with a digest: of the file that goes into the package, stripped already and touched by nobody later.
+#[test]
+fn the_image_s_digest_is_of_the_program_that_is_packed() {
+    let recipe = text(RECIPE);
+    let digest = "${S}/systemd/digest ${D}${bindir}/pump-remote ${D}${datadir}/pump-remote/pump-remote.sha256";
+    let install = recipe.split("do_install:append() {").nth(1).and_then(|rest| rest.split("\n}").next());
+    assert!(install.is_some_and(|install| install.contains(digest)), "{RECIPE} installs no digest");
+    for setting in ["INHIBIT_PACKAGE_STRIP", "INHIBIT_PACKAGE_DEBUG_SPLIT"] {
+        assert_eq!(value(RECIPE, setting), "1", "{RECIPE}: {setting} lets the program be changed behind its digest");
+    }
+    let cargo = text("Cargo.toml");
+    let release = cargo.split("\n[profile.release]\n").nth(1).and_then(|rest| rest.split("\n[").next());
+    assert!(release.is_some_and(|profile| profile.contains("\nstrip = true\n")), "nobody strips the program");
+}
+
 /// The card's parts by their order: number, label, and whether it is a slot.
 fn parts() -> Vec<(usize, String)> {
     let card = text(CARD);

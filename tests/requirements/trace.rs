@@ -19,7 +19,7 @@ pub(crate) const REQUIREMENTS: &str = "tests/requirements.md";
 /// Where the hazards are.
 pub(crate) const HAZARDS: &str = "src/design/hazards.md";
 /// Where tags may be.
-const TAGGED: [&str; 3] = ["src", "ui", "tests"];
+const TAGGED: [&str; 4] = ["src", "systemd", "ui", "tests"];
 /// What a requirement may say of itself instead of being kept: not built; being built; built, and proved by nothing yet.
 const OPEN_MARKS: [&str; 3] = ["(open)", "(open: soon)", "(open: unproved)"];
 /// How far below its tag an assertion may begin: a line of the comment's own, or a `let` that it looks at.
@@ -65,7 +65,7 @@ pub(crate) fn complaints(tree: &Tree) -> Vec<String> {
 }
 
 impl Tree {
-    /// Everything under `src`, `ui` and `tests` that is text.
+    /// Everything in the folders that may have tags, as far as it is text.
     pub(crate) fn read(root: &Path) -> Self {
         let mut tree = Self::default();
         for folder in TAGGED {

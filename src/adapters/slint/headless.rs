@@ -227,6 +227,7 @@ mod tests {
                 alarms: Vec::new(),
                 signals: None,
                 notice: every(4).then_some(Notice::Refused),
+                dark: false,
             });
             display.advance(Duration::from_millis(16));
             display.render();

@@ -60,6 +60,14 @@ fn start_parts(runtime: &Handle, config: &Config, running: &Running, wishes: wat
     wired
 }
 
+/// For a page that stands alone: the remote that dimmed its display may have been killed in the dark.
+pub(crate) fn light_up(config: &Config) {
+    let Some(name) = &config.window.backlight else { return };
+    if let Err(error) = Backlight::open(Path::new(backlight::CLASS), name).and_then(|light| light.shine()) {
+        tracing::warn!(%error, "the backlight can't be set; it stays as it is");
+    }
+}
+
 /// Whatever measures what the self-test wants.
 pub(crate) fn start_bench(runtime: &Handle, home: &Home, running: &mut Running, wired: Vec<Wired>, display: Known) {
     let Some(orders) = running.test_orders.take() else { return };

@@ -29,7 +29,7 @@ use tokio::runtime::Runtime;
 use self::{
     compose::{Prepared, Which},
     first_run::FirstRun,
-    hardware::{say_hardware, start_bench},
+    hardware::{light_up, say_hardware, start_bench},
     window::{Home, Stage, has_display, panels, show, show_fault},
 };
 
@@ -148,6 +148,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Err(error) if watching => {
             eprintln!("pump-remote: {error:#}");
             let looks = Looks::read(&home.looks()).0;
+            light_up(&home.config);
             show_fault(&runtime, format!("{error:#}"), window, &home.config.card, looks)
         }
         Err(error) => Err(error),
@@ -162,6 +163,7 @@ fn show_bare_fault(config: Option<&Path>) -> anyhow::Result<()> {
         Err(error) => (Config::default(), format!("{error:#}")),
     };
     let (_, panel) = panels(config.window.display);
+    light_up(&config);
     show_fault(&tasks()?, detail, panel, &config.card, Looks::default())
 }
 

@@ -37,7 +37,7 @@ use crate::{
     bench::{Known, from_the_beginning},
     compose::Running,
     first_run::FirstRun,
-    hardware::wire,
+    hardware::{light_up, wire},
 };
 
 /// What the person chose on the page of settings: its place in the data directory.
@@ -118,9 +118,12 @@ pub(crate) fn show(runtime: &Runtime, stage: Stage, panel: Panel, home: Home) ->
     let (touch, touched) = watch::channel(Instant::now());
     let chosen = Rc::new(Cell::new(looks));
     let keep = {
-        let chosen = Rc::clone(&chosen);
+        let (chosen, listener, touch) = (Rc::clone(&chosen), Rc::clone(&listener), touch.clone());
         move |looks: Looks| {
             chosen.set(looks);
+            // Somebody is here, though nothing else is told of it.
+            touch.send_replace(Instant::now());
+            hand_over(&listener.borrow(), Intent::Wake);
             // Where nothing can be heard nobody listens to wishes.
             let _ = wish.send(looks.wishes());
             if let Err(error) = looks.store(&looks_file) {
@@ -131,9 +134,8 @@ pub(crate) fn show(runtime: &Runtime, stage: Stage, panel: Panel, home: Home) ->
     let intend = {
         let listener = Rc::clone(&listener);
         move |intent| {
-            if intent == Intent::Wake {
-                touch.send_replace(Instant::now());
-            }
+            // Whatever the window tells is a hand's, and only what no control takes is told as waking.
+            touch.send_replace(Instant::now());
             hand_over(&listener.borrow(), intent);
         }
     };
@@ -202,6 +204,7 @@ impl Pages {
     /// Until a pump is paired; then its remote is started. Nothing, if the pairing ended by itself.
     async fn first_run(&mut self, first_run: FirstRun) -> anyhow::Result<Option<Running>> {
         let FirstRun { screens, intents: _, rounds, turned, paired } = first_run;
+        light_up(&self.home.config);
         pass_rounds(&self.runtime, systemd::FIRST_RUN, rounds, turned)?;
         self.follow(screens).await;
         let Some(prepared) = paired.await? else { return Ok(None) };
