@@ -22,7 +22,7 @@ use pump_core::{
         chain::KEPT_LEN_MAX,
         event::{LinkLoss, Trouble},
     },
-    remote::{Beginning, Input, Kept, Output, Remote},
+    remote::{Beginning, DARK_AFTER, Input, Kept, Output, Remote},
     screen::{Control, Intent, Level, Source, Visit},
 };
 use pump_protocol::{
@@ -90,7 +90,7 @@ impl<'a> Bench<'a> {
         let (pump, wild) = (Pump::new(setup), chance.pick(&[3, 10, 40, 200]));
         let (holding, been) = (0, BTreeSet::new());
         let now = Now { boot: BootId([1; 16]), uptime: Uptime::from_millis(60_000), wall: None };
-        let remote = Remote::restore(beginning(Kept::default(), 0), now);
+        let remote = Remote::restore(beginning(Kept::default(), 0, wild), now);
         let (asked, to_store, days_asked, linked) = (Vec::new(), false, false, false);
         let kept = Kept::default().to_bytes();
         let mut bench = Self {
@@ -186,7 +186,7 @@ impl<'a> Bench<'a> {
         if self.chance.one_in(2) {
             self.now.boot = BootId([u8::try_from(self.chance.below(250)).expect("small"); 16]);
         }
-        self.remote = Remote::restore(beginning(kept, self.head), self.now);
+        self.remote = Remote::restore(beginning(kept, self.head, self.wild), self.now);
         self.asked.clear();
         (self.to_store, self.linked, self.days_asked) = (false, false, false);
         self.drain();
@@ -489,6 +489,8 @@ fn prescription(chance: &mut Chance) -> Prescription {
     }
 }
 
-fn beginning(kept: Kept, count: u64) -> Beginning {
-    Beginning::bonded(OURS, kept, AuditHead { count, hash: [0; 32] })
+/// Half of them have a display that goes dark: those that are told the less nonsense.
+fn beginning(kept: Kept, count: u64, wild: u64) -> Beginning {
+    let dark_after = (wild > 10).then_some(DARK_AFTER);
+    Beginning { dark_after, ..Beginning::bonded(OURS, kept, AuditHead { count, hash: [0; 32] }) }
 }

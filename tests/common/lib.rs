@@ -133,6 +133,8 @@ pub struct World {
     pub in_reach: bool,
     /// The remote wants no link.
     pub rests: bool,
+    /// How often it began to want none.
+    pub rested: usize,
     /// How long an answer is under way.
     pub latency: Millis,
     /// What the pump lets our key do.
@@ -214,6 +216,7 @@ impl World {
             pump: Pump::new(setup),
             in_reach: true,
             rests: false,
+            rested: 0,
             latency: Millis::ZERO,
             role: Role::Patient,
             bonded: true,
@@ -676,6 +679,7 @@ impl World {
                     Output::Rest => {
                         self.disconnect();
                         self.rests = true;
+                        self.rested += 1;
                     }
                     Output::Reach => {
                         self.rests = false;

@@ -55,6 +55,7 @@ impl Judge {
         self.the_open_question_has_no_outcome_on_record(world);
         the_page_promises_no_more_than_the_pump(world);
         self.tally.set("full holds", world.full_holds);
+        self.tally.set("rests", world.rested);
     }
 
     /// What was judged may be forgotten.

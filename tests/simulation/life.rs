@@ -13,7 +13,10 @@ use std::{
     sync::Once,
 };
 
-use pump_core::screen::Face;
+use pump_core::{
+    remote::{DARK_AFTER, Input},
+    screen::{Face, Intent},
+};
 use pump_protocol::quantity::{Concentration, Millis};
 use pump_tests::{chance::Chance, sealed::Sealed};
 
@@ -32,6 +35,8 @@ const VISIT: Millis = Millis::from_mins(6);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Story,
+    /// A story on a display that goes dark.
+    Dark,
     Year,
 }
 
@@ -65,7 +70,7 @@ pub(crate) struct Lived {
 impl Life {
     pub(crate) fn whole(kind: Kind, seed: u64) -> Self {
         let steps = match kind {
-            Kind::Story => ACTIONS,
+            Kind::Story | Kind::Dark => ACTIONS,
             Kind::Year => DAYS_A_YEAR * VISITS_A_DAY,
         };
         let sealed = std::env::var_os("SEALED").is_some();
@@ -75,7 +80,7 @@ impl Life {
     /// How many patient-days this is.
     pub(crate) fn days(&self) -> u64 {
         match self.kind {
-            Kind::Story => 0,
+            Kind::Story | Kind::Dark => 0,
             Kind::Year => self.steps.len() as u64 / u64::from(VISITS_A_DAY),
         }
     }
@@ -95,6 +100,10 @@ impl Life {
         let mut told = String::new();
         story.world.sealed = self.sealed.then(|| Box::new(Sealed::paired()));
         story.world.cut_link();
+        if self.kind == Kind::Dark {
+            story.world.dark_after = Some(DARK_AFTER);
+            story.world.crash();
+        }
         if aloud {
             story.world.start_tape();
         }
@@ -120,7 +129,7 @@ impl Life {
                 }
             };
             match self.kind {
-                Kind::Story => {
+                Kind::Story | Kind::Dark => {
                     let action = story.choose(&mut chance);
                     tell(&action);
                     story.act(action, &mut chance);
@@ -143,6 +152,12 @@ impl Life {
 fn the_end(story: &mut Story) {
     story.all_is_well_again();
     story.world.doze(Millis::from_mins(10), Millis::from_secs(2));
+    if story.world.dark_after.is_some() {
+        // What the pump did meanwhile is read when somebody looks; what is open keeps its link.
+        assert!(story.world.remote.request().is_none() || !story.world.rests, "a question is open, and the link rests");
+        story.world.say(Input::Intent(Intent::Wake));
+        story.world.doze(Millis::from_secs(20), Millis::from_secs(2));
+    }
     story.judge.hold(&story.world);
     story.judge.every_question_is_answered_in_the_end(&story.world);
 }

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | more stories | `RUNS=100000 cargo test --profile proof -p pump-tests --test simulation promise -- --nocapture` |
 //! | more years | `YEARS=10000 cargo test --profile proof -p pump-tests --test simulation years -- --nocapture` |
-//! | one life | `SEED=17 cargo test -p pump-tests --test simulation promise -- --nocapture`, `LIFE=year SEED=17 …` |
+//! | one life (`LIFE=dark` or `LIFE=year` for the other kinds) | `SEED=17 cargo test -p pump-tests --test simulation promise -- --nocapture`, `LIFE=year SEED=17 …` |
 //! | over real sealed frames | `SEALED=1 YEARS=10 cargo test --profile proof -p pump-tests --test simulation years -- --nocapture` |
 
 mod actions;
@@ -85,6 +85,22 @@ fn whatever_happens_every_promise_holds_and_every_question_is_answered() {
     ]);
 }
 
+/// The same stories on a display that goes dark, and on a link that rests then.
+#[test]
+fn in_the_dark_every_promise_holds() {
+    let runs = from_environment("RUNS").unwrap_or(RUNS) / 2;
+    let (tally, took) = live_all(Kind::Dark, runs);
+    println!("{runs} stories in the dark in {took:.1?}:\n{tally}");
+    tally.assert_at_least(&[
+        ("full holds", runs),
+        ("rests", 4 * runs),
+        ("delivered", runs / 8),
+        ("NOT SURE begun", runs / 10),
+        ("NOT SURE ended", runs / 10),
+        ("alarm_raised", runs / 2),
+    ]);
+}
+
 #[test]
 fn what_once_broke_a_promise_keeps_it() {
     for seed in FOUND {
@@ -113,7 +129,11 @@ fn over_years_every_promise_holds() {
 }
 
 fn live_one(seed: u64) {
-    let kind = if std::env::var("LIFE").is_ok_and(|kind| kind == "year") { Kind::Year } else { Kind::Story };
+    let kind = match std::env::var("LIFE").as_deref() {
+        Ok("year") => Kind::Year,
+        Ok("dark") => Kind::Dark,
+        _ => Kind::Story,
+    };
     let mut life = Life::whole(kind, seed);
     if let Ok(steps) = std::env::var("STEPS") {
         life.steps = steps.split(',').map(|step| step.parse().expect("a number of a step")).collect();

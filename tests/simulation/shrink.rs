@@ -47,7 +47,11 @@ pub(crate) fn shortest(life: &Life, broken: &Broken) -> (Life, Lived) {
 
 /// What to type to live it again.
 pub(crate) fn command(life: &Life) -> String {
-    let kind = if life.kind == Kind::Year { "LIFE=year " } else { "" };
+    let kind = match life.kind {
+        Kind::Story => "",
+        Kind::Dark => "LIFE=dark ",
+        Kind::Year => "LIFE=year ",
+    };
     let steps: Vec<String> = life.steps.iter().map(u32::to_string).collect();
     format!("{kind}SEED={} STEPS={} cargo test -p pump-tests --test simulation promise", life.seed, steps.join(","))
 }
