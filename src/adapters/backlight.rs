@@ -284,6 +284,7 @@ mod tests {
     async fn a_page_that_follows_nothing_finds_the_dark_light_of_a_killed_remote_and_makes_it_shine() {
         let room = Room::at(None).await;
         room.pass(130).await;
+        room.goes_dark().await;
         assert_eq!(room.glows(), 0);
         Backlight::open(room.class.path(), "10-0045").unwrap().shine().unwrap();
         assert_eq!(room.glows(), 500);

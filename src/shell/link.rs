@@ -163,7 +163,7 @@ pub async fn keep<E: Entropy + Send>(
     let mut number = SessionNo::default();
     let mut wait = BACKOFF_FIRST;
     // Ends with the shell.
-    while until(&mut wanted, true).await && !events.is_closed() {
+    while until(&mut wanted, true).await && !events.is_closed() && wanted.has_changed().is_ok() {
         let mut stood = Duration::ZERO;
         match open(&mut dial, &mut keys, &clock, &mut entropy).await {
             Ok(mut talk) => {
@@ -356,7 +356,14 @@ const fn loss(why: SessionFailed) -> LinkLoss {
 
 #[cfg(test)]
 mod tests {
+    use pump_protocol::message::Role;
+    use simulated_pump::Setup;
+
     use super::*;
+    use crate::adapters::{
+        entropy::OsEntropy,
+        simulated::{Host, InProcess, SharedHost},
+    };
 
     /// Always the same byte.
     struct Same(u8);
@@ -365,6 +372,34 @@ mod tests {
         fn fill(&mut self, bytes: &mut [u8]) {
             bytes.fill(self.0);
         }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_is_not_wanted_rests_and_is_there_again_when_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::real();
+        let setup = Setup::demonstration();
+        let host = Host::open(&dir.path().join("pump"), setup, 1, clock.now().uptime).unwrap();
+        let card = host.card().clone();
+        let host = SharedHost::new(host);
+        host.with(|host| host.magnet(Role::Patient, clock.now().uptime));
+        let mut keys = SessionKeys::open(dir.path(), &mut OsEntropy).unwrap();
+        let mut dial = InProcess::new(host, clock.clone());
+        pair(&mut dial, &mut keys, &card, &clock, &mut OsEntropy).await.unwrap();
+        let ((events, mut told), (_orders, ordered)) = (mpsc::channel(8), mpsc::channel(8));
+        let (want, wanted) = watch::channel(true);
+        let keeping = tokio::spawn(keep(dial, keys, clock, OsEntropy, ordered, wanted, events));
+        assert_eq!(told.recv().await, Some(LinkEvent::Up(SessionNo(1))));
+        want.send_replace(false);
+        assert_eq!(told.recv().await, Some(LinkEvent::Down(SessionNo(1), LinkLoss::Disconnected)));
+        let longer_than_any_first_wait = Duration::from_millis(1_500);
+        // proves R-LNK-20
+        assert!(tokio::time::timeout(longer_than_any_first_wait, told.recv()).await.is_err(), "nobody wants a link");
+        want.send_replace(true);
+        assert_eq!(told.recv().await, Some(LinkEvent::Up(SessionNo(2))));
+        drop(want);
+        // Ends with whoever could want one.
+        keeping.await.unwrap();
     }
 
     #[test]

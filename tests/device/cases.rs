@@ -205,12 +205,11 @@ impl Story {
         display.shows(machine, &["type group 1"], SOON)?;
         let groups: Vec<&str> = secret.trim().split('-').collect();
         for (nth, group) in groups.iter().enumerate() {
-            // A bold 8 is read as an ampersand.
-            let next = ["1", "2", "3", "4", "5", "6", "7", "&"]
-                .map(|nth| format!("type group {nth}"))
-                .into_iter()
-                .nth(nth + 1);
-            type_group(display, machine, group, next.as_deref().unwrap_or("hold the magnet"))?;
+            // A bold 8 is read as an ampersand, now and then.
+            let nth = nth + 2;
+            let next = [format!("type group {nth}"), format!("type group {}", if nth == 8 { "&" } else { "?" })];
+            let last = ["hold the magnet".to_owned(), String::from("tap pair")];
+            type_group(display, machine, group, if nth <= groups.len() { &next } else { &last })?;
         }
         self.keep("window")?;
         // Its window is shut: the page says so, and the digits needn't be typed again.
@@ -630,14 +629,15 @@ impl Story {
 }
 
 /// Taps the digits of a group until the page goes on to the next; a key that was felt twice makes a group wrong, as for a hand.
-fn type_group(display: &Display, machine: &mut Machine, group: &str, next: &str) -> anyhow::Result<()> {
+fn type_group(display: &Display, machine: &mut Machine, group: &str, next: &[String; 2]) -> anyhow::Result<()> {
     for _ in 0..3 {
         for digit in group.chars().filter_map(|digit| digit.to_digit(10)) {
             tap(machine, key(digit))?;
             // A key rests so long after each tap.
             sleep(Duration::from_millis(400));
         }
-        if display.shows(machine, &[next, "again"], SOON)? == next {
+        let [next, or] = next;
+        if display.shows(machine, &[next, or, "again"], SOON)? != "again" {
             return Ok(());
         }
     }
