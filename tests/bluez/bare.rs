@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use bluer::{
-    Device, Session, Uuid,
+    Device, DeviceEvent, DeviceProperty, Session, Uuid,
     adv::Advertisement,
     gatt::{
         WriteOp,
@@ -16,7 +16,7 @@ use bluer::{
     },
 };
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     bench::{Bench, LINK_MAX, SOON},
@@ -76,7 +76,7 @@ pub(crate) async fn pump(adapter: &str) -> anyhow::Result<()> {
         tokio::select! {
             Some(value) = hears.recv() => {
                 let Some(notifier): Option<&mut CharacteristicNotifier> = notifier.as_mut() else { continue };
-                notifier.notify(value).await?;
+                notifier.notify(answer(&value)).await?;
             }
             Some(new) = subscriptions.recv() => notifier = Some(new),
             _ = again.tick() => {
@@ -95,46 +95,98 @@ pub(crate) async fn pump(adapter: &str) -> anyhow::Result<()> {
 /// What bare exchanges take.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures {
-    /// Connected, resolved and subscribed.
-    pub(crate) ready: Vec<Duration>,
-    /// One write and its indication.
-    pub(crate) exchange: Vec<Duration>,
+    pub(crate) connections: Vec<Connected>,
+    /// One write and its indication, for each shape that was asked for.
+    pub(crate) exchanges: Vec<Vec<Duration>>,
 }
 
-/// Connects to a bare pump some times, and exchanges so many messages.
-pub(crate) async fn measure(bench: &Bench, connections: usize, exchanges: usize) -> anyhow::Result<Figures> {
+/// What a connection took from the first step: until there was one, and until it could be used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Connected {
+    pub(crate) linked: Duration,
+    pub(crate) ready: Duration,
+}
+
+/// How many bytes are written, and indicated in answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) written: usize,
+    pub(crate) indicated: usize,
+}
+
+impl Shape {
+    /// What is written: at its beginning stands how much is to be indicated.
+    fn value(self, number: usize) -> anyhow::Result<Vec<u8>> {
+        let mut value = vec![u8::try_from(number % 251)?; self.written];
+        let head = value.first_chunk_mut().context("too short")?;
+        *head = u16::try_from(self.indicated)?.to_le_bytes();
+        Ok(value)
+    }
+}
+
+/// So many bytes as were asked for, each as the last one of the question.
+fn answer(value: &[u8]) -> Vec<u8> {
+    let len = value.first_chunk().map_or(0, |len| usize::from(u16::from_le_bytes(*len)));
+    vec![value.last().copied().unwrap_or_default(); len]
+}
+
+/// Connects to a bare pump some times, and exchanges so many messages of each shape.
+pub(crate) async fn measure(
+    bench: &Bench,
+    connections: usize,
+    exchanges: usize,
+    shapes: &[Shape],
+) -> anyhow::Result<Figures> {
     let arguments = ["bare-pump", &bench.stack.adapters[1]];
     let mut pump = Program::start("bare", "/bench/bluez-bench", arguments, &bench.transcript)?;
     pump.line("that it serves", SOON, |line| line == "serving").await?;
-    let session = Session::new().await?;
-    let adapter = session.adapter(&bench.stack.adapters[0])?;
-    // The pump with which this machine is bonded, at whose address the bare one speaks now.
-    let address = adapter.device_addresses().await?.pop().context("nobody is bonded with")?;
-    let device = adapter.device(address)?;
-    ensure!(device.is_paired().await?, "the bare pump is not bonded with");
-    let mut figures = Figures::default();
+    let device = bonded(bench).await?;
+    let mut figures = Figures { exchanges: vec![Vec::new(); shapes.len()], ..Figures::default() };
     for _ in 0..connections {
-        if device.is_connected().await? {
-            device.disconnect().await?;
-            until_connected(&device, false).await?;
-        }
+        bench.hang_up().await?;
         let begun = Instant::now();
+        let linked = linked(&device, begun).await?;
         let channel = tokio::time::timeout(LINK_MAX, ready(&device)).await.context("the bare link is not ready")??;
         let mut heard = Box::pin(channel.notify().await?);
-        figures.ready.push(begun.elapsed());
+        figures.connections.push(Connected { ready: begun.elapsed(), linked: linked.await?? });
         for number in 0..exchanges {
-            let value = vec![u8::try_from(number % 251)?; 120];
-            let begun = Instant::now();
-            let request = CharacteristicWriteRequest { op_type: WriteOp::Request, ..Default::default() };
-            channel.write_ext(&value, &request).await?;
-            let answer = tokio::time::timeout(SOON, heard.next()).await.context("no indication")?;
-            ensure!(answer == Some(value), "another indication than was written");
-            figures.exchange.push(begun.elapsed());
+            for (shape, took) in shapes.iter().zip(&mut figures.exchanges) {
+                let value = shape.value(number)?;
+                let begun = Instant::now();
+                let request = CharacteristicWriteRequest { op_type: WriteOp::Request, ..Default::default() };
+                channel.write_ext(&value, &request).await?;
+                let indicated = tokio::time::timeout(SOON, heard.next()).await.context("no indication")?;
+                took.push(begun.elapsed());
+                ensure!(indicated == Some(answer(&value)), "another indication than was asked for");
+            }
         }
     }
-    device.disconnect().await?;
+    bench.hang_up().await?;
     ensure!(pump.quit("").await?, "the bare pump did not end in good order");
     Ok(figures)
+}
+
+/// The pump that the remote's radio is bonded with; the bare one speaks at its address.
+pub(crate) async fn bonded(bench: &Bench) -> anyhow::Result<Device> {
+    let adapter = bench.stack.remotes().await?;
+    let device = adapter.device(adapter.device_addresses().await?.pop().context("nobody is bonded with")?)?;
+    ensure!(device.is_paired().await?, "the pump is not bonded with");
+    Ok(device)
+}
+
+/// Sees the radios connect: tells how long after `begun` that was.
+pub(crate) async fn linked(device: &Device, begun: Instant) -> anyhow::Result<JoinHandle<anyhow::Result<Duration>>> {
+    let device = device.clone();
+    let mut events = Box::pin(device.events().await?);
+    let seen = async move {
+        while let Some(event) = events.next().await {
+            if matches!(event, DeviceEvent::PropertyChanged(DeviceProperty::Connected(true))) {
+                return Ok(begun.elapsed());
+            }
+        }
+        bail!("the device is gone")
+    };
+    Ok(tokio::spawn(async { tokio::time::timeout(LINK_MAX, seen).await.context("no connection was seen")? }))
 }
 
 /// Connects and waits for the services; the channel.

@@ -170,10 +170,10 @@ impl Program {
         self.said.borrow().lines.clone()
     }
 
-    /// How much memory it holds, in KiB.
-    pub(crate) fn resident(&self) -> anyhow::Result<usize> {
+    /// How much memory it holds that is no file's, in KiB.
+    pub(crate) fn memory(&self) -> anyhow::Result<usize> {
         let status = fs::read_to_string(self.proc("status")?)?;
-        let held = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let held = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
         let held = held.and_then(|held| held.trim().strip_suffix(" kB")).context("no memory is told")?;
         Ok(held.trim().parse()?)
     }

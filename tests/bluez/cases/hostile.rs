@@ -151,10 +151,10 @@ async fn broken(bench: &mut Bench, manner: Manner) -> anyhow::Result<String> {
     let mut peer = Peer::start(&bench.stack.adapters[1], manner).await?;
     let mut remote: Remote = bench.remote()?;
     peer.linked(1, LINK_MAX).await?;
-    let begun = remote.program.resident()?;
+    let begun = remote.program.memory()?;
     peer.linked(DIALS, LINK_MAX * 3).await?;
     ensure!(!remote.program.lines().iter().any(|line| line == "link up"), "a session with a broken pump");
-    let grown = remote.program.resident()?.saturating_sub(begun);
+    let grown = remote.program.memory()?.saturating_sub(begun);
     ensure!(grown < GROWN_MAX_KIB, "the remote has grown by {grown} KiB");
     drop(peer);
     let pump: Pump = bench.pump().await?;
