@@ -164,26 +164,17 @@ mod tests {
     use pump_core::{
         annunciation::{AlarmCondition, signal::QuietHours},
         audit::event::WallDoubt,
-        screen::{Alarm, LinkHealth},
+        screen::Alarm,
     };
     use pump_protocol::clock::WallTime;
     use tempfile::TempDir;
 
     use super::*;
+    use crate::adapters::fixtures::page;
 
     fn screen(minute: Option<i64>) -> Screen {
-        Screen {
-            face: Face::Checking,
-            hold: None,
-            clock: minute
-                .map(|minute| WallTime { unix_ms: minute * 60_000, utc_offset_min: 0 })
-                .ok_or(WallDoubt::NotSet),
-            link: LinkHealth::Near,
-            heard_min_ago: None,
-            alarms: Vec::new(),
-            signals: None,
-            notice: None,
-        }
+        let wall = |minute: i64| WallTime { unix_ms: minute * 60_000, utc_offset_min: 0 };
+        Screen { clock: minute.map(wall).ok_or(WallDoubt::NotSet), ..page(Face::Checking) }
     }
 
     struct Room {

@@ -8,6 +8,7 @@ pub mod battery;
 pub mod bluez;
 pub mod clock;
 pub mod entropy;
+mod fixtures;
 pub mod gpio;
 pub mod keys;
 pub mod lock;
@@ -26,7 +27,10 @@ pub mod touch;
 use std::{future::Future, io};
 
 use pump_protocol::clock::Uptime;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 /// The most fragments that wait in either direction: one frame at the smallest link, and a little.
 pub const FRAGMENTS_WAITING_MAX: usize = 64;
@@ -63,4 +67,9 @@ pub struct Aspect {
     pub window: Option<Uptime>,
     /// Whether something has changed that a paired remote has not said it knows.
     pub news: bool,
+}
+
+/// The time since then, for what only compares moments of its own.
+fn uptime_since(began: Instant) -> Uptime {
+    Uptime::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX))
 }

@@ -116,6 +116,18 @@ async fn keep_every(
     }
 }
 
+/// The display's place in the ring: says that it has drawn its first page, then passes back each round that the loop has turned in.
+/// Ends with the loop. `drawn` returns once what stood before is drawn, and belongs on the thread that draws.
+pub async fn pass_back(mut turned: watch::Receiver<Round>, back: watch::Sender<Round>, drawn: impl AsyncFn()) {
+    drawn().await;
+    back.send_replace(FIRST_PAGE);
+    while turned.changed().await.is_ok() {
+        let round = *turned.borrow_and_update();
+        drawn().await;
+        back.send_replace(round);
+    }
+}
+
 /// The next time that a round is due; never, without a watchdog.
 async fn next(due: &mut Option<Interval>) {
     match due {
@@ -168,9 +180,10 @@ mod tests {
         assert_eq!(rounds.came_back(1), Told::Nothing, "an old answer feeds nothing");
     }
 
-    /// What is told within a minute, with a round every ten seconds; `passes` is what loop and display make of a round.
+    /// What is told within a minute, with a round every ten seconds; `passes` is what the loop makes of a round.
     async fn told(passes: impl Fn(Round) -> Option<Round> + Send + 'static) -> Vec<String> {
         let (begin, mut begun) = watch::channel(FIRST_PAGE);
+        let (turn, turned) = watch::channel(FIRST_PAGE);
         let (say, back) = watch::channel(FIRST_PAGE);
         let said = Arc::new(Mutex::new(Vec::new()));
         let telling = Arc::clone(&said);
@@ -179,11 +192,11 @@ mod tests {
             said.extend(states.iter().map(ToString::to_string));
         };
         tokio::spawn(keep_every(Some(Duration::from_secs(10)), "pages", begin, back, tell));
+        tokio::spawn(pass_back(turned, say, async || ()));
         tokio::spawn(async move {
-            say.send_replace(FIRST_PAGE);
             while begun.changed().await.is_ok() {
                 if let Some(round) = passes(*begun.borrow_and_update()) {
-                    say.send_replace(round);
+                    turn.send_replace(round);
                 }
             }
         });

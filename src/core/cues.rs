@@ -107,6 +107,7 @@ impl Cues {
             | Face::Alarms
             | Face::Emergency { .. }
             | Face::Reading(_)
+            | Face::Pairing(_)
             | Face::Fault(_) => false,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`screen`] (what a person sees and does), [`therapy`] (may a dose be asked for?), [`ledger`] (the life of
 //! one request), [`audit`] (what is remembered, and how a change to it is found), [`selftest`] (is this remote fit to be
-//! used?), [`remote`] (the machine composed of them), [`cues`] (what is played without an alarm).
+//! used?), [`remote`] (the machine composed of them), [`cues`] (what is played without an alarm), [`pairing`] (what comes before
+//! there is a pump).
 //!
 //! # Promises
 //! - Nothing here reads a clock, a file, a socket or a source of randomness: all of them are arguments.
@@ -16,6 +17,7 @@ pub mod cues;
 #[cfg(test)]
 mod fixtures;
 pub mod ledger;
+pub mod pairing;
 pub mod remote;
 pub mod screen;
 pub mod selftest;

@@ -19,6 +19,7 @@ use pump_protocol::{
 use crate::{
     annunciation::{AlarmCondition, Priority, Signals, signal::QuietHours},
     audit::event::WallDoubt,
+    pairing::PairingView,
     selftest::{CHECKS, Finding, Question},
     therapy::{change::Change, reason::Reason, reservoir::ReservoirLevel},
 };
@@ -42,6 +43,22 @@ pub struct Screen {
     pub signals: Option<Signals>,
     /// Something to be told once, above whatever page is shown.
     pub notice: Option<Notice>,
+}
+
+impl Screen {
+    /// A page without the machine: before there is one, or when there can be none. Nothing is known of time, pump or alarms.
+    pub const fn alone(face: Face) -> Self {
+        Self {
+            face,
+            hold: None,
+            clock: Err(WallDoubt::NotSet),
+            link: LinkHealth::OutOfReach,
+            heard_min_ago: None,
+            alarms: Vec::new(),
+            signals: None,
+            notice: None,
+        }
+    }
 }
 
 /// An alarm condition that stands.
@@ -157,6 +174,8 @@ pub enum Face {
     },
     /// A page that is only read, or that changes nothing but looks.
     Reading(Reading),
+    /// No pump is paired yet: before there is a machine ([`crate::pairing`]).
+    Pairing(PairingView),
     /// The remote can't work. The pump goes on by itself.
     Fault(Fault),
 }
@@ -183,6 +202,7 @@ impl Face {
             Self::Alarms => "ALARMS",
             Self::Emergency { .. } => "EMERGENCY",
             Self::Reading(_) => "READING",
+            Self::Pairing(_) => "PAIRING",
             Self::Fault(_) => "FAULT",
         }
     }
@@ -469,6 +489,8 @@ pub enum Intent {
     Visit(Visit),
     /// What stands on the page has been read, or is left.
     Seen,
+    /// On to the next step of a pairing.
+    Proceed,
     /// Let low alarms and the ready cue rest at these hours; at none.
     Quiet(Option<QuietHours>),
     /// Somebody is here: ask the pump now.

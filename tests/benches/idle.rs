@@ -125,17 +125,7 @@ async fn start(dir: &Path) -> anyhow::Result<Running> {
     let record = dir.join("record.db");
     let opening = Opening { serial, key: SigningKey::from_bytes(&[7; 32]), new_id: RecordId([1; 16]) };
     let opened = Store::open(&record, opening).await?;
-    let (key, kept) = (keys.own.public().fingerprint(), Kept::default());
-    let beginning = Beginning {
-        key,
-        bonded: true,
-        kept,
-        head: opened.head,
-        tail_good: true,
-        paired_now: false,
-        configuration: None,
-        self_test: None,
-    };
+    let beginning = Beginning::bonded(keys.own.public().fingerprint(), Kept::default(), opened.head);
     let remote = Remote::restore(beginning, clock.now());
     let (ports, ends) = Ports::new(remote.screen(clock.now()), record.clone(), clock.clone());
     let Ends { intents, screens, link_events, link_orders, answering, record_orders, close, .. } = ends;

@@ -88,18 +88,7 @@ impl Bench {
         let path = dir.join("press.db");
         let store = open(&path).await?;
         let clock = Clock::lapsing(1, BootId([1; 16]));
-        let (kept, head) = (Kept::default(), AuditHead::default());
-        let (bonded, tail_good) = (true, true);
-        let beginning = Beginning {
-            key: KEY,
-            bonded,
-            kept,
-            head,
-            tail_good,
-            paired_now: false,
-            configuration: None,
-            self_test: None,
-        };
+        let beginning = Beginning::bonded(KEY, Kept::default(), AuditHead::default());
         let remote = Remote::restore(beginning, clock.now());
         let (ports, ends) = Ports::new(remote.screen(clock.now()), path, clock.clone());
         let Ends { intents, screens, link_events: events, link_orders: orders, close, .. } = ends;

@@ -490,15 +490,5 @@ fn prescription(chance: &mut Chance) -> Prescription {
 }
 
 fn beginning(kept: Kept, count: u64) -> Beginning {
-    let head = AuditHead { count, hash: [0; 32] };
-    Beginning {
-        key: OURS,
-        bonded: true,
-        kept,
-        head,
-        tail_good: true,
-        paired_now: false,
-        configuration: None,
-        self_test: None,
-    }
+    Beginning::bonded(OURS, kept, AuditHead { count, hash: [0; 32] })
 }

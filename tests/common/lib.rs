@@ -873,6 +873,5 @@ fn nonce(count: u64) -> Nonce {
 }
 
 fn beginning(kept: &Kept, head: AuditHead, bonded: bool) -> Beginning {
-    let (paired_now, configuration, self_test) = (false, None, None);
-    Beginning { key: OURS, bonded, kept: kept.clone(), head, tail_good: true, paired_now, configuration, self_test }
+    Beginning { bonded, ..Beginning::bonded(OURS, kept.clone(), head) }
 }

@@ -85,7 +85,7 @@ const REQUESTS: [RequestRow; 13] = [
     row("`Uncertain`: never ran or forgotten, history awaited", &["CANCEL"], &["NOT SURE"], &["Stop"]),
 ];
 
-const FACES: [FaceRow; 26] = [
+const FACES: [FaceRow; 27] = [
     FaceRow { name: "CHECKING", accepts: &[] },
     FaceRow { name: "READY", accepts: &["dose"] },
     FaceRow { name: "WAIT", accepts: &[] },
@@ -112,6 +112,7 @@ const FACES: [FaceRow; 26] = [
     FaceRow { name: "LINK STEPS", accepts: &[] },
     FaceRow { name: "SETTINGS", accepts: &[] },
     FaceRow { name: "SELF-TEST", accepts: &[] },
+    FaceRow { name: "PAIRING", accepts: &[] },
 ];
 
 const fn row(
@@ -315,6 +316,7 @@ const fn face_row(face: &Face) -> FaceRow {
         Face::Reading(Reading::LinkSteps) => FACES[23],
         Face::Reading(Reading::Settings) => FACES[24],
         Face::Reading(Reading::SelfTest(_)) => FACES[25],
+        Face::Pairing(_) => FACES[26],
     }
 }
 

@@ -40,17 +40,7 @@ fn kept(bytes: &[u8]) {
     let mut now = Now { boot: BootId([1; 16]), uptime: Uptime::from_millis(60_000), wall: None };
     for kept in [kept.clone(), kept.for_another_pump(now).0] {
         let (head, key) = (AuditHead { count: 9, hash: [9; 32] }, KeyFingerprint([1; 8]));
-        let beginning = Beginning {
-            key,
-            bonded: true,
-            kept,
-            head,
-            tail_good: true,
-            paired_now: false,
-            configuration: None,
-            self_test: None,
-        };
-        let mut remote = Remote::restore(beginning, now);
+        let mut remote = Remote::restore(Beginning::bonded(key, kept, head), now);
         let touch = |control, level| Intent::Touch { control, level, source: Source::Touchscreen };
         for intent in [
             Intent::Visit(Visit::Caregiver),

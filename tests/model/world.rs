@@ -14,7 +14,7 @@ use pump_core::{
 use pump_protocol::{
     clock::{BootId, Now, Uptime},
     history::HistorySeq,
-    message::{AuditHead, Command, DenyReason, KeyFingerprint, Nonce, Reply, RequestId, Role},
+    message::{AuditHead, Command, DenyReason, Nonce, Reply, RequestId, Role},
     prescription::{BasalSegment, Prescription, Programmed, WindowDoseLimit},
     quantity::{BasalRate, Dose, Millis},
     wire::Bounded,
@@ -841,16 +841,5 @@ const fn nonce(count: u8) -> Nonce {
 }
 
 fn beginning(kept: &Kept) -> Beginning {
-    let (paired_now, configuration, self_test) = (false, None, None);
-    let key: KeyFingerprint = OURS;
-    Beginning {
-        key,
-        bonded: true,
-        kept: kept.clone(),
-        head: HEAD,
-        tail_good: true,
-        paired_now,
-        configuration,
-        self_test,
-    }
+    Beginning::bonded(OURS, kept.clone(), HEAD)
 }

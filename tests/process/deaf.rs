@@ -21,16 +21,7 @@ use tokio::time::timeout;
 const ROUNDS: u32 = 1_000;
 
 fn beginning() -> Beginning {
-    Beginning {
-        key: KeyFingerprint([1; 8]),
-        bonded: true,
-        kept: Kept::default(),
-        head: AuditHead::default(),
-        tail_good: true,
-        paired_now: false,
-        configuration: None,
-        self_test: None,
-    }
+    Beginning::bonded(KeyFingerprint([1; 8]), Kept::default(), AuditHead::default())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

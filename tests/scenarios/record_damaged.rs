@@ -16,16 +16,8 @@ use crate::words::{mins, prepares};
 
 fn started_with(bonded: bool, tail_good: bool) -> Face {
     let now = World::ready().now();
-    let beginning = Beginning {
-        key: OURS,
-        bonded,
-        kept: Kept::default(),
-        head: AuditHead::default(),
-        tail_good,
-        paired_now: false,
-        configuration: None,
-        self_test: None,
-    };
+    let usual = Beginning::bonded(OURS, Kept::default(), AuditHead::default());
+    let beginning = Beginning { bonded, tail_good, ..usual };
     Remote::restore(beginning, now).screen(now).face
 }
 

@@ -264,7 +264,7 @@ fn help_is_one_tap_away_on_every_page() {
         display.apply(&screen);
         display.snapshot();
         display.heard();
-        let bare = matches!(screen.face, Face::Fault(_) | Face::EnterCode { .. });
+        let bare = matches!(screen.face, Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_));
         let all = display.everything();
         let help = all.iter().find(|it| if bare { it.kind == "HelpButton" } else { it.id == "NavBar::to-help" });
         let help = help.expect(&page);

@@ -11,6 +11,7 @@ use std::{
 use i_slint_backend_testing::AccessibleRole;
 use pump_core::{
     annunciation::AlarmCondition,
+    pairing::PairingView,
     screen::{Face, Notice, Reading, Screen, Stop},
     therapy::reason::{Inhibiting, Reason},
 };
@@ -209,6 +210,7 @@ fn controls_where_they_belong(view: &View) {
         | Face::History { .. }
         | Face::Emergency { stop: None, .. }
         | Face::Reading(_)
+        | Face::Pairing(_)
         | Face::Fault(_) => (0, 0, 0),
     };
     // proves R-CAR-01
@@ -217,13 +219,19 @@ fn controls_where_they_belong(view: &View) {
 }
 
 fn help_and_a_way_back(view: &View) {
-    let bare = matches!(view.screen.face, Face::Fault(_) | Face::EnterCode { .. });
+    let bare = matches!(view.screen.face, Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_));
     let has = |what: &str| view.all.iter().any(|it| it.id == what || it.kind == what);
     // proves R-DSP-13
     assert!(has(if bare { "HelpButton" } else { "NavBar::to-help" }), "{}: no way to help", view.name);
-    let back = if bare { "Keypad::cancel" } else { "NavBar::to-patient" };
-    // From a fault there is nowhere to go.
-    assert!(has(back) || matches!(view.screen.face, Face::Fault(_)), "{}: no way back", view.name);
+    let back = match &view.screen.face {
+        // From a fault there is nowhere to go; a pairing begins somewhere, and is not left while the pump is asked or once it is done.
+        Face::Fault(_)
+        | Face::Pairing(PairingView::NotPaired | PairingView::Asking { .. } | PairingView::Paired { .. }) => return,
+        Face::Pairing(PairingView::Window | PairingView::Failed(_)) => "PairingPage::back",
+        Face::Pairing(PairingView::Card { .. }) | Face::EnterCode { .. } => "Keypad::cancel",
+        _ => "NavBar::to-patient",
+    };
+    assert!(has(back), "{}: no way back", view.name);
 }
 
 fn told_by_word_and_sign(view: &View) {

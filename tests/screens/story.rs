@@ -10,6 +10,7 @@ use pump_core::{
         Alarm, Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, Reading,
         RefillBy, ReservoirView, Screen, Stop, TestView, Therapy, Wait,
     },
+    pairing::{PairingView, Refusal, Typed},
     selftest::{CHECKS, Finding, Question},
     therapy::{
         change::Change,
@@ -402,6 +403,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     .map(|(name, screen)| (name.to_owned(), screen))
     .collect();
     all.extend(self_tests().map(|(name, screen)| (name.to_owned(), screen)));
+    all.extend(pairings());
     all.extend(one_by_one());
     all
 }
@@ -418,6 +420,26 @@ fn self_tests() -> [(&'static str, Screen); 9] {
         ("self-test-seen", self_test(true, Some(Question::Seen), [Some(Finding::Passed); CHECKS])),
         ("self-test-seen-alarm", alarming(&THREE, self_test(true, Some(Question::Seen), begun()))),
     ]
+}
+
+/// Every step of the first run, with the digits of no card.
+fn pairings() -> Vec<(String, Screen)> {
+    let card = |group, typed: &[u8], wrong| PairingView::Card { group, typed: Typed::of(typed), wrong };
+    let mut all = vec![
+        ("pairing-not-paired".to_owned(), PairingView::NotPaired),
+        ("card-secret".to_owned(), card(1, &[], false)),
+        ("card-secret-typed".to_owned(), card(3, &[4, 7, 1], false)),
+        ("card-secret-wrong".to_owned(), card(8, &[], true)),
+        ("pairing-window".to_owned(), PairingView::Window),
+        ("pairing-looking".to_owned(), PairingView::Asking { found: false }),
+        ("pairing-proving".to_owned(), PairingView::Asking { found: true }),
+        ("pairing-paired".to_owned(), PairingView::Paired { serial: Text::new("SIM-000042").expect("fits") }),
+    ];
+    for why in Refusal::ALL {
+        all.push((format!("pairing-{why:?}"), PairingView::Failed(why)));
+    }
+    let alone = |view| Screen { link: LinkHealth::OutOfReach, heard_min_ago: None, ..screen(Face::Pairing(view)) };
+    all.into_iter().map(|(name, view)| (name, alone(view))).collect()
 }
 
 pub(crate) fn self_test(runs: bool, question: Option<Question>, findings: [Option<Finding>; CHECKS]) -> Screen {

@@ -1,4 +1,6 @@
-//! A board that does what a test says, and remembers what was done to it; and screens to play.
+//! A board that does what a test says, and remembers what was done to it.
+
+#![cfg(test)]
 
 use std::{
     collections::BTreeMap,
@@ -8,18 +10,6 @@ use std::{
     },
 };
 
-use pump_core::{
-    annunciation::{
-        Priority, Signals,
-        signal::{
-            Colour, HIGH_BURST, HIGH_FLASH, HIGH_VIBRATION, LOW_BURST, LOW_VIBRATION, Light, MEDIUM_BURST,
-            MEDIUM_FLASH, MEDIUM_VIBRATION,
-        },
-    },
-    audit::event::WallDoubt,
-    screen::{Face, LinkHealth, Offer, Screen},
-};
-use pump_protocol::quantity::Dose;
 use tokio::sync::mpsc;
 
 use super::{Board, Button, Output, PinError};
@@ -110,39 +100,4 @@ impl Button for Contact {
         }
         Ok(self.closed.load(Ordering::SeqCst))
     }
-}
-
-/// A screen without an alarm, on a page that offers nothing.
-pub(super) fn quiet() -> Screen {
-    Screen {
-        face: Face::Checking,
-        hold: None,
-        clock: Err(WallDoubt::NotSet),
-        link: LinkHealth::Looking,
-        heard_min_ago: None,
-        alarms: Vec::new(),
-        signals: None,
-        notice: None,
-    }
-}
-
-pub(super) fn ready_page() -> Screen {
-    let offer = Offer { dose: Dose::from_micrograms(50), left: 3, allotment: 4 };
-    Screen { face: Face::Ready(offer), ..quiet() }
-}
-
-/// A screen with an alarm of this priority that nobody has acknowledged.
-pub(super) fn signalled(priority: Priority) -> Screen {
-    let (colour, flash, sound, vibration) = match priority {
-        Priority::High => (Colour::Red, Some(HIGH_FLASH), &HIGH_BURST, &HIGH_VIBRATION),
-        Priority::Medium => (Colour::Yellow, Some(MEDIUM_FLASH), &MEDIUM_BURST, &MEDIUM_VIBRATION),
-        Priority::Low => (Colour::Cyan, None, &LOW_BURST, &LOW_VIBRATION),
-    };
-    let light = Light { colour, flash };
-    let signals = Signals { priority, light, sound: Some(sound), vibration: Some(vibration), audio_paused_until: None };
-    Screen { signals: Some(signals), ..quiet() }
-}
-
-pub(super) fn alarmed() -> Screen {
-    signalled(Priority::High)
 }

@@ -13,7 +13,6 @@
 mod button;
 #[cfg(all(target_os = "linux", feature = "raspberry-pi"))]
 mod chardev;
-#[cfg(test)]
 mod double;
 mod play;
 #[cfg(all(target_os = "linux", feature = "raspberry-pi"))]
@@ -29,7 +28,6 @@ use pump_core::{
     screen::{Intent, Screen},
     selftest::Condition,
 };
-use pump_protocol::clock::Uptime;
 use thiserror::Error;
 use tokio::{
     sync::{mpsc, watch},
@@ -37,6 +35,7 @@ use tokio::{
 };
 
 use self::{play::FLASH_LEAST, rhythm::Rhythm};
+use super::uptime_since;
 use crate::shell::config::{Part, Pin, PinsConfig};
 
 /// Contacts bounce for a few milliseconds; a level counts once this has passed since the edge.
@@ -181,10 +180,7 @@ async fn kept_playing(part: Part, output: Box<dyn Output>, wires: Wires, conditi
     };
     let (began, mut cues, wishes) = (Instant::now(), Cues::default(), wires.wishes);
     // keeps R-ASK-19, R-ANS-21
-    let rhythm = |screen: &Screen| {
-        let uptime = Uptime::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
-        rhythm_of(part, screen, cues.heed(screen, *wishes.borrow(), uptime))
-    };
+    let rhythm = |screen: &Screen| rhythm_of(part, screen, cues.heed(screen, *wishes.borrow(), uptime_since(began)));
     let played = play::play(output, wires.screens, rhythm, least).await;
     if let Err(error) = played {
         tracing::error!(part = part.name(), %error, "a part can't be driven any more");
@@ -254,15 +250,20 @@ impl Board for NotBuilt {
 
 #[cfg(test)]
 mod tests {
+    use pump_core::annunciation::Priority;
+
     use super::{double::Scripted, *};
-    use crate::shell::config::Config;
+    use crate::{
+        adapters::fixtures::{quiet, signalled},
+        shell::config::Config,
+    };
 
     fn pins(text: &str) -> PinsConfig {
         toml::from_str::<Config>(text).unwrap().pins
     }
 
     fn wires() -> (Wires, mpsc::Receiver<Input>, watch::Sender<Screen>) {
-        let (screen, screens) = watch::channel(double::quiet());
+        let (screen, screens) = watch::channel(quiet());
         let (inputs, heard) = mpsc::channel(4);
         let wishes = watch::channel(Wishes { ready_cue: true, quiet: None }).1;
         (Wires { intents: mpsc::channel(4).0, inputs, screens, wishes }, heard, screen)
@@ -299,7 +300,7 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(1)).await;
         // proves R-DEV-08
         assert_eq!(board.lit(), [], "nothing stands, nothing plays");
-        screen.send_replace(double::alarmed());
+        screen.send_replace(signalled(Priority::High));
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert_eq!(board.lit(), [Part::Red, Part::Buzzer, Part::Vibration]);
         assert!(heard.try_recv().is_err(), "nothing is wrong with any of them");
@@ -312,7 +313,7 @@ mod tests {
         let wired = wire(&mut board, Part::Buzzer, double::pin(Part::Buzzer), &wires);
         assert_eq!(*wired.condition.borrow(), Some(Condition::Works));
         board.breaks(Part::Buzzer);
-        screen.send_replace(double::alarmed());
+        screen.send_replace(signalled(Priority::High));
         assert_eq!(heard.recv().await, Some(Input::Trouble { which: Trouble::ToneFailed, holds: true }));
         assert_eq!(*wired.condition.borrow(), Some(Condition::Broken), "and the next self-test finds it");
     }
@@ -325,7 +326,7 @@ mod tests {
             assert!(wire(&mut board, part, double::pin(part), &wires).missing.is_none());
         }
         board.breaks(Part::Red);
-        screen.send_replace(double::alarmed());
+        screen.send_replace(signalled(Priority::High));
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert_eq!(board.lit(), [Part::Buzzer]);
         assert!(heard.try_recv().is_err(), "alarms can be heard");

@@ -116,11 +116,17 @@ mod tests {
     use super::{
         super::{
             Board as _,
-            double::{Scripted, pin, quiet, signalled},
+            double::{Scripted, pin},
         },
         *,
     };
-    use crate::{adapters::gpio::rhythm, shell::config::Part};
+    use crate::{
+        adapters::{
+            fixtures::{quiet, signalled},
+            gpio::rhythm,
+        },
+        shell::config::Part,
+    };
 
     /// A red lamp that plays, and what it is shown.
     fn lamp() -> (Scripted, watch::Sender<Screen>) {

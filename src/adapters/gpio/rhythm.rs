@@ -93,12 +93,11 @@ mod tests {
     use pump_core::{
         annunciation::Priority,
         cues::{READY_BURST, READY_VIBRATION},
+        screen::Face,
     };
 
-    use super::{
-        super::double::{quiet, ready_page, signalled},
-        *,
-    };
+    use super::*;
+    use crate::adapters::fixtures::{OFFER, page, quiet, signalled};
 
     fn lit(priority: Priority) -> Vec<Part> {
         let screen = signalled(priority);
@@ -150,11 +149,12 @@ mod tests {
 
     #[test]
     fn without_an_alarm_only_the_ready_light_shines_and_only_on_ready() {
-        for screen in [quiet(), ready_page()] {
-            let lamps = [Part::Red, Part::Green, Part::Blue].map(|part| lamp(&screen, part));
+        let offered = page(Face::Ready(OFFER));
+        for screen in [&quiet(), &offered] {
+            let lamps = [Part::Red, Part::Green, Part::Blue].map(|part| lamp(screen, part));
             assert_eq!(lamps, [const { Rhythm::Off }; 3]);
-            assert_eq!([buzzer(&screen, None), vibration(&screen, None)], [const { Rhythm::Off }; 2]);
+            assert_eq!([buzzer(screen, None), vibration(screen, None)], [const { Rhythm::Off }; 2]);
         }
-        assert_eq!((ready(&quiet()), ready(&ready_page())), (Rhythm::Off, Rhythm::On));
+        assert_eq!((ready(&quiet()), ready(&offered)), (Rhythm::Off, Rhythm::On));
     }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use pump_core::{
     annunciation::AlarmCondition,
+    pairing::PairingView,
     screen::{
         Alarm, Caregiver, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, Reading, RefillBy, ReservoirView,
         Screen, TestView, Therapy, Wait,
@@ -19,10 +20,11 @@ use pump_protocol::{
     history::Delivered,
     prescription::BasalSegment,
     quantity::{Dose, Millis},
+    session::{CARD_GROUP_LEN, CARD_GROUPS},
 };
 use pump_ui::{
     Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, CodeEntry, DayName, DayRow, Days,
-    DeliveryCode, Faults, Helping, NotGivenCode, NoticeCode, Notices, Offers, PumpState, RateRow, ReasonCode, Reasons,
+    DeliveryCode, Faults, Helping, NotGivenCode, NoticeCode, Notices, Offers, PairingSteps, PumpState, RateRow, ReasonCode, Reasons,
     Request, SelfTest, Span, Status, Stopping, TestState, TherapyCard, Waiting,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
@@ -48,6 +50,7 @@ pub(super) struct Models {
     days: Rc<VecModel<DayRow>>,
     rates: Rc<VecModel<RateRow>>,
     checks: Rc<VecModel<CheckRow>>,
+    typed: Rc<VecModel<SharedString>>,
 }
 
 impl Models {
@@ -61,6 +64,7 @@ impl Models {
             days: Rc::default(),
             rates: Rc::default(),
             checks: Rc::default(),
+            typed: Rc::default(),
         };
         app.global::<Offers>().set_pips(ModelRc::from(Rc::clone(&models.pips)));
         app.global::<Reasons>().set_others(ModelRc::from(Rc::clone(&models.reasons)));
@@ -70,6 +74,7 @@ impl Models {
         app.global::<Days>().set_rows(ModelRc::from(Rc::clone(&models.days)));
         app.global::<TherapyCard>().set_rates(ModelRc::from(Rc::clone(&models.rates)));
         app.global::<SelfTest>().set_rows(ModelRc::from(Rc::clone(&models.checks)));
+        app.global::<PairingSteps>().set_typed(ModelRc::from(Rc::clone(&models.typed)));
         models
     }
 
@@ -112,6 +117,7 @@ impl Models {
             Face::Reading(Reading::SelfTest(test)) => self.self_test(app, test),
             // Whole in themselves.
             Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings) => {}
+            Face::Pairing(view) => self.pairing(app, view),
             Face::Fault(Fault::Record { detail }) => app.global::<Faults>().set_detail(detail.into()),
         }
         // Last, so that a page never appears with the words of the one before.
@@ -216,6 +222,26 @@ impl Models {
         shown.set_may_begin(test.may_begin);
         let row = |(check, finding)| CheckRow { check: codes::check(check), finding: codes::finding(finding) };
         refill(&self.checks, Check::ALL.into_iter().zip(test.findings).map(row).collect());
+    }
+
+    fn pairing(&self, app: &AppWindow, view: &PairingView) {
+        let shown = app.global::<PairingSteps>();
+        shown.set_step(codes::pairing(view));
+        // Nothing that was typed stays behind on a page that doesn't show it.
+        let mut digits = Vec::new();
+        match view {
+            PairingView::Card { group, typed, wrong } => {
+                shown.set_group(format::count(group));
+                shown.set_groups(format::count(CARD_GROUPS));
+                shown.set_group_length(i32::try_from(CARD_GROUP_LEN).unwrap_or(i32::MAX));
+                shown.set_wrong(*wrong);
+                digits.extend(typed.digits().iter().map(format::count));
+            }
+            PairingView::Failed(why) => shown.set_refusal(codes::refusal(*why)),
+            PairingView::Paired { serial } => shown.set_serial(format::count(serial)),
+            PairingView::NotPaired | PairingView::Window | PairingView::Asking { .. } => {}
+        }
+        refill(&self.typed, digits);
     }
 
     fn history(&self, app: &AppWindow, days: &[Day], loading: bool, clock: Option<WallTime>) {

@@ -2,6 +2,7 @@
 
 use pump_core::{
     annunciation::{AlarmCondition, Priority, Signals},
+    pairing::{PairingView, Refusal},
     screen::{Face, LinkHealth, Reading, Stop},
     selftest::{Check, Finding, Question},
     therapy::{
@@ -11,8 +12,8 @@ use pump_core::{
 };
 use pump_protocol::{history::BolusEnd, message::DenyReason};
 use pump_ui::{
-    AlarmCode, CheckCode, DenyCode, EndCode, FindingCode, LevelCode, Link, Page, PriorityCode, QuestionCode,
-    ReasonCode, SoundCode, StopCode,
+    AlarmCode, CheckCode, DenyCode, EndCode, FindingCode, LevelCode, Link, Page, PairingStep, PriorityCode,
+    QuestionCode, ReasonCode, RefusalCode, SoundCode, StopCode,
 };
 
 pub(super) const fn page(face: &Face) -> Page {
@@ -40,6 +41,8 @@ pub(super) const fn page(face: &Face) -> Page {
         Face::Reading(Reading::LinkSteps) => Page::LinkSteps,
         Face::Reading(Reading::Settings) => Page::Settings,
         Face::Reading(Reading::SelfTest(_)) => Page::SelfTest,
+        Face::Pairing(PairingView::Card { .. }) => Page::CardSecret,
+        Face::Pairing(_) => Page::Pairing,
         Face::Fault(_) => Page::Fault,
     }
 }
@@ -63,6 +66,7 @@ pub(super) const fn stop(face: &Face) -> StopCode {
         | Face::Caregiver(_)
         | Face::History { .. }
         | Face::Reading(_)
+        | Face::Pairing(_)
         | Face::Fault(_) => None,
     };
     match stop {
@@ -237,5 +241,29 @@ pub(super) const fn question(question: Option<Question>) -> QuestionCode {
         Some(Question::Heard) => QuestionCode::Heard,
         Some(Question::Felt) => QuestionCode::Felt,
         Some(Question::Seen) => QuestionCode::Seen,
+    }
+}
+
+pub(super) const fn pairing(view: &PairingView) -> PairingStep {
+    match view {
+        PairingView::NotPaired => PairingStep::NotPaired,
+        PairingView::Card { .. } => PairingStep::Card,
+        PairingView::Window => PairingStep::Window,
+        PairingView::Asking { found: false } => PairingStep::Looking,
+        PairingView::Asking { found: true } => PairingStep::Proving,
+        PairingView::Failed(_) => PairingStep::Failed,
+        PairingView::Paired { .. } => PairingStep::Paired,
+    }
+}
+
+pub(super) const fn refusal(why: Refusal) -> RefusalCode {
+    match why {
+        Refusal::NoRadio => RefusalCode::NoRadio,
+        Refusal::NoWindow => RefusalCode::NoWindow,
+        Refusal::SeveralWindows => RefusalCode::SeveralWindows,
+        Refusal::NotBonded => RefusalCode::NotBonded,
+        Refusal::Lost => RefusalCode::Lost,
+        Refusal::Disagreed => RefusalCode::Disagreed,
+        Refusal::NotKept => RefusalCode::NotKept,
     }
 }

@@ -158,14 +158,14 @@ impl Frame {
 mod tests {
     use std::cell::RefCell;
 
-    use pump_core::{
-        audit::event::WallDoubt,
-        screen::{Control, Face, Intent, Level, LinkHealth, Offer, Screen, Source},
-    };
+    use pump_core::screen::{Control, Face, Intent, Level, LinkHealth, Screen, Source};
     use pump_protocol::quantity::Dose;
 
     use super::*;
-    use crate::adapters::slint::Window;
+    use crate::adapters::{
+        fixtures::{OFFER, page},
+        slint::Window,
+    };
 
     #[test]
     fn a_page_is_drawn_held_and_saved_without_a_display() {
@@ -175,17 +175,7 @@ mod tests {
         let mut window = Window::new(move |intent| telling.borrow_mut().push(intent)).expect("a window");
         window.fit(Panel::FIVE_INCH);
         window.show().expect("a window that shows");
-        let offer = Offer { dose: Dose::from_micrograms(50), left: 3, allotment: 4 };
-        let ready = Screen {
-            face: Face::Ready(offer),
-            hold: None,
-            clock: Err(WallDoubt::NotSet),
-            link: LinkHealth::Near,
-            heard_min_ago: None,
-            alarms: Vec::new(),
-            signals: None,
-            notice: None,
-        };
+        let ready = page(Face::Ready(OFFER));
         window.apply(&ready);
         assert!(display.render(), "a page");
         assert!(!display.render(), "and no second time");
@@ -219,7 +209,7 @@ mod tests {
         let dose = Dose::from_micrograms(50);
         let (remaining, stop) = (Millis::from_secs(9), Stop::Offered);
         let faces = [
-            Face::Ready(Offer { dose, left: 3, allotment: 4 }),
+            Face::Ready(OFFER),
             Face::Asking { dose, stop: None },
             Face::NotSure { dose, asked_at: None, stop },
             Face::Delivering { dose, delivered: dose, remaining, permille: 500, stop },

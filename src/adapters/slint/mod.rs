@@ -210,6 +210,8 @@ impl Window {
         let intents = Rc::clone(&self.intents);
         going.on_seen(move || intents(Intent::Seen));
         let intents = Rc::clone(&self.intents);
+        going.on_proceed(move || intents(Intent::Proceed));
+        let intents = Rc::clone(&self.intents);
         going.on_wake(move || intents(Intent::Wake));
         let (code, alarms) = (self.app.global::<CodeEntry>(), self.app.global::<Alarms>());
         let intents = Rc::clone(&self.intents);
@@ -342,6 +344,7 @@ fn place(face: &Face) -> Place {
         | Face::History { .. }
         | Face::Emergency { stop: None, .. }
         | Face::Reading(_)
+        | Face::Pairing(_)
         | Face::Fault(_) => Place::Nowhere,
     }
 }

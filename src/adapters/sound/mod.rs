@@ -20,11 +20,12 @@ use pump_core::{
     cues::{Cues, Wishes},
     screen::Screen,
 };
-use pump_protocol::clock::Uptime;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
+
+use super::uptime_since;
 
 /// Plays samples, at [`synthesizer::RATE_HZ`] and in one channel.
 pub trait Voice {
@@ -41,10 +42,12 @@ pub async fn play(mut voice: impl Voice, mut screens: watch::Receiver<Screen>, w
     let mut told: Option<&'static Burst> = None;
     let mut next = Next::Nothing;
     loop {
-        let uptime = Uptime::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
         let (alarm, cue) = {
             let screen = screens.borrow_and_update();
-            (screen.signals.and_then(|signals| signals.sound), cues.heed(&screen, *wishes.borrow(), uptime))
+            (
+                screen.signals.and_then(|signals| signals.sound),
+                cues.heed(&screen, *wishes.borrow(), uptime_since(began)),
+            )
         };
         if alarm != told {
             told = alarm;
@@ -107,16 +110,16 @@ mod tests {
 
     use pump_core::{
         annunciation::{
-            Priority, Signals,
-            signal::{Colour, HIGH_BURST, HIGH_INTERVAL_MS, LOW_BURST, Light},
+            Priority,
+            signal::{HIGH_BURST, HIGH_INTERVAL_MS},
         },
-        audit::event::WallDoubt,
         cues::{READY_BURST, REFUSED_BURST},
-        screen::{Face, LinkHealth, Notice, Offer, Wait},
+        screen::{Face, Notice, Wait},
     };
-    use pump_protocol::quantity::{Dose, Millis};
+    use pump_protocol::quantity::Millis;
 
     use super::*;
+    use crate::adapters::fixtures::{OFFER, quiet, signalled};
 
     /// What was said, by its length in milliseconds, and when; 0 for silence.
     type Heard = Arc<Mutex<Vec<(u128, usize)>>>;
@@ -132,29 +135,8 @@ mod tests {
         }
     }
 
-    fn screen(face: Face, sound: Option<&'static Burst>, notice: Option<Notice>) -> Screen {
-        let light = Light { colour: Colour::Red, flash: None };
-        let signals = sound.map(|_| Signals {
-            priority: Priority::High,
-            light,
-            sound,
-            vibration: None,
-            audio_paused_until: None,
-        });
-        Screen {
-            face,
-            hold: None,
-            clock: Err(WallDoubt::NotSet),
-            link: LinkHealth::Near,
-            heard_min_ago: Some(0),
-            alarms: Vec::new(),
-            signals,
-            notice,
-        }
-    }
-
-    fn offer() -> Offer {
-        Offer { dose: Dose::from_micrograms(50), left: 1, allotment: 4 }
+    fn screen(face: Face, alarm: Option<Priority>, notice: Option<Notice>) -> Screen {
+        Screen { face, notice, ..alarm.map_or_else(quiet, signalled) }
     }
 
     fn wait() -> Face {
@@ -162,7 +144,7 @@ mod tests {
             remaining: Millis::from_secs(1),
             until: None,
             reasons: Vec::new(),
-            offer: offer(),
+            offer: OFFER,
             next_returns: None,
             pump_says: false,
         };
@@ -199,12 +181,12 @@ mod tests {
         assert_eq!(room.hear(screen(wait(), None, None), 1_000).await, []);
         let burst = usize::try_from(HIGH_BURST.length().get()).unwrap();
         let round = burst as u128 + u128::from(HIGH_INTERVAL_MS);
-        let heard = room.hear(screen(wait(), Some(&HIGH_BURST), None), 10_000).await;
+        let heard = room.hear(screen(wait(), Some(Priority::High), None), 10_000).await;
         let ends = 1_000 + burst as u128;
         assert_eq!(heard, [(1_000, 0), (1_000, burst), (ends, 0), (1_000 + round, burst), (ends + round, 0)]);
-        let heard = room.hear(screen(wait(), Some(&LOW_BURST), None), 1_000).await;
+        let heard = room.hear(screen(wait(), Some(Priority::Low), None), 1_000).await;
         assert_eq!(heard, [(11_000, 0), (11_000, 600), (11_600, 0)], "another alarm begins at once");
-        room.hear(screen(wait(), Some(&HIGH_BURST), None), 100).await;
+        room.hear(screen(wait(), Some(Priority::High), None), 100).await;
         assert_eq!(room.hear(screen(wait(), None, None), 60_000).await, [(12_100, 0)], "in mid-burst");
     }
 
@@ -216,19 +198,19 @@ mod tests {
         room.hear(screen(wait(), None, None), 1_000).await;
         let heard = room.hear(screen(wait(), None, refused), 1_000).await;
         assert_eq!(heard, [(1_000, cue(&REFUSED_BURST)), (1_300, 0)]);
-        let heard = room.hear(screen(Face::Ready(offer()), None, None), 1_000).await;
+        let heard = room.hear(screen(Face::Ready(OFFER), None, None), 1_000).await;
         assert_eq!(heard, [(2_000, cue(&READY_BURST)), (2_300, 0)]);
-        room.hear(screen(wait(), Some(&HIGH_BURST), None), 100).await;
-        assert_eq!(room.hear(screen(Face::Ready(offer()), Some(&HIGH_BURST), None), 100).await, [], "over an alarm");
+        room.hear(screen(wait(), Some(Priority::High), None), 100).await;
+        assert_eq!(room.hear(screen(Face::Ready(OFFER), Some(Priority::High), None), 100).await, [], "over an alarm");
         room.wish.send(Wishes { ready_cue: false, quiet: None }).unwrap();
         room.hear(screen(wait(), None, None), 100).await;
-        assert_eq!(room.hear(screen(Face::Ready(offer()), None, None), 10_000).await, [], "switched off");
+        assert_eq!(room.hear(screen(Face::Ready(OFFER), None, None), 10_000).await, [], "switched off");
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_ends_with_the_screens() {
         let Room { show, heard, plays, wish: _wish } = room();
-        show.send(screen(wait(), Some(&HIGH_BURST), None)).unwrap();
+        show.send(screen(wait(), Some(Priority::High), None)).unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
         drop(show);
         plays.await.unwrap();

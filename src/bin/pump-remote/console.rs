@@ -11,6 +11,7 @@
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -42,14 +43,15 @@ const STOP_HELD: Duration = Duration::from_millis(700);
 
 /// Runs until told to quit, or to end.
 pub(crate) async fn serve(running: Running) -> anyhow::Result<()> {
-    let Running { mut screens, intents, close, mut turned, rounds, ended, .. } = running;
+    let Running { mut screens, intents, close, turned, rounds, ended, .. } = running;
     let mut words = BufReader::new(tokio::io::stdin()).lines();
     let mut terminated = signal(SignalKind::terminate())?;
     let (finger, mut said) = (Finger::default(), Said::default());
     said.say(&screens.borrow_and_update())?;
     let (shown, back) = watch::channel(FIRST_PAGE);
     tokio::spawn(systemd::keep(systemd::PAGES, rounds, back));
-    shown.send_replace(FIRST_PAGE);
+    // In this task, so that lines which nobody reads keep rounds from coming back.
+    let mut passing = pin!(systemd::pass_back(turned, shown, async || ()));
     loop {
         tokio::select! {
             changed = screens.changed() => {
@@ -73,9 +75,7 @@ pub(crate) async fn serve(running: Running) -> anyhow::Result<()> {
                     Some(_) | None => eprintln!("pump-remote: no such word; hold, stop, look, back, wake, digit 0 to 9 and quit are"),
                 },
             },
-            Ok(()) = turned.changed() => {
-                shown.send_replace(*turned.borrow_and_update());
-            }
+            () = &mut passing => break,
             _ = terminated.recv() => break,
         }
     }
@@ -182,6 +182,7 @@ fn details(line: &mut String, face: &Face) {
         | Face::Alarms
         | Face::Emergency { .. }
         | Face::Reading(_)
+        | Face::Pairing(_)
         | Face::Fault(_) => Ok(()),
     };
 }

@@ -12,7 +12,7 @@ use pump_core::{
 use pump_remote::{
     adapters::{
         slint::{Looks, Panel, Window},
-        systemd::{self, FIRST_PAGE},
+        systemd::{self, FIRST_PAGE, Round},
     },
     shell::{
         config::{CardConfig, Display},
@@ -65,7 +65,7 @@ pub(crate) fn show(
     looks_file: PathBuf,
     watched: Watched,
 ) -> anyhow::Result<()> {
-    let Running { mut screens, intents, close, mut turned, rounds, ended, .. } = running;
+    let Running { mut screens, intents, close, turned, rounds, ended, .. } = running;
     let (looks, unread) = Looks::read(&looks_file);
     if let Some(error) = unread {
         tracing::warn!(%error, "the chosen looks can't be read; the usual ones are shown");
@@ -87,38 +87,19 @@ pub(crate) fn show(
         }
         hand_over(&intents, intent);
     };
-    let mut window = Window::choosing(intend, keep).context("no window can be opened")?;
-    window.dress(looks);
-    window.introduce(card);
-    window.fit(panel);
-    window.apply(&screens.borrow_and_update().clone());
-    window.show().context("no window can be opened")?;
-    let (shown, back) = watch::channel(FIRST_PAGE);
-    runtime.spawn(systemd::keep(systemd::PAGES, rounds, back));
-    slint::spawn_local(async move {
+    let window = Window::choosing(intend, keep).context("no window can be opened")?;
+    let mut window = open(window, looks, card, panel, &screens.borrow_and_update().clone())?;
+    pass_rounds(runtime, systemd::PAGES, rounds, turned)?;
+    beside_the_pages(async move {
         Window::drawn().await;
         // The window is open and its loop turns; whether anybody can see it is asked of people.
         seen.send_replace(Some(Condition::Works));
-        shown.send_replace(FIRST_PAGE);
-        loop {
-            tokio::select! {
-                changed = screens.changed() => {
-                    if changed.is_err() {
-                        break;
-                    }
-                    window.apply(&screens.borrow_and_update().clone());
-                }
-                Ok(()) = turned.changed() => {
-                    let round = *turned.borrow_and_update();
-                    Window::drawn().await;
-                    shown.send_replace(round);
-                }
-            }
+        while screens.changed().await.is_ok() {
+            window.apply(&screens.borrow_and_update().clone());
         }
         // The loop has ended: nothing may stand here as if it were true.
         let _ = slint::quit_event_loop();
-    })
-    .map_err(|_| anyhow::anyhow!("the window has no event loop"))?;
+    })?;
     runtime.spawn(end_when_told());
     Window::run().context("the window ended")?;
     systemd::stopping();
@@ -141,45 +122,55 @@ pub(crate) fn show_fault(
             let _ = told.send(to);
         }
     };
-    let mut window = Window::new(tell).context("no window can be opened")?;
-    window.dress(looks);
-    window.introduce(card);
-    window.fit(panel);
     let fault = fault_screen(Face::Fault(Fault::Record { detail }));
-    window.apply(&fault);
-    window.show().context("no window can be opened")?;
+    let window = Window::new(tell).context("no window can be opened")?;
+    let mut window = open(window, looks, card, panel, &fault)?;
     // There is no loop here: rounds go to the display alone.
-    let (rounds, mut turned) = watch::channel(FIRST_PAGE);
-    let (shown, back) = watch::channel(FIRST_PAGE);
-    runtime.spawn(systemd::keep(systemd::FAULT, rounds, back));
-    slint::spawn_local(async move {
-        Window::drawn().await;
-        shown.send_replace(FIRST_PAGE);
-        loop {
-            tokio::select! {
-                visit = visits.recv() => match visit {
-                    Some(Visit::Emergency) => {
-                        window.apply(&fault_screen(Face::Emergency { drug: None, stop: None }));
-                    }
-                    // Nothing else can be shown truthfully.
-                    Some(_) => window.apply(&fault),
-                    None => break,
-                },
-                Ok(()) = turned.changed() => {
-                    let round = *turned.borrow_and_update();
-                    Window::drawn().await;
-                    shown.send_replace(round);
-                }
+    let (rounds, turned) = watch::channel(FIRST_PAGE);
+    pass_rounds(runtime, systemd::FAULT, rounds, turned)?;
+    beside_the_pages(async move {
+        while let Some(visit) = visits.recv().await {
+            match visit {
+                Visit::Emergency => window.apply(&fault_screen(Face::Emergency { drug: None, stop: None })),
+                // Nothing else can be shown truthfully.
+                _ => window.apply(&fault),
             }
         }
-    })
-    .map_err(|_| anyhow::anyhow!("the window has no event loop"))?;
+    })?;
     let told = runtime.spawn(end_when_told());
     Window::run().context("the window ended")?;
     systemd::stopping();
     // Told, or closed by a hand on a desktop: whoever was told is about to end, too.
     let told = runtime.block_on(async { tokio::time::timeout(Duration::from_millis(200), told).await.is_ok() });
     anyhow::ensure!(told, "ended on the fault page");
+    Ok(())
+}
+
+/// Opens the window on its first page.
+fn open(mut window: Window, looks: Looks, card: &CardConfig, panel: Panel, first: &Screen) -> anyhow::Result<Window> {
+    window.dress(looks);
+    window.introduce(card);
+    window.fit(panel);
+    window.apply(first);
+    window.show().context("no window can be opened")?;
+    Ok(window)
+}
+
+/// Keeps the watchdog fed for as long as the rounds that have turned in the loop are passed back by the thread that draws.
+fn pass_rounds(
+    runtime: &Runtime,
+    status: &'static str,
+    begin: watch::Sender<Round>,
+    turned: watch::Receiver<Round>,
+) -> anyhow::Result<()> {
+    let (shown, back) = watch::channel(FIRST_PAGE);
+    runtime.spawn(systemd::keep(status, begin, back));
+    beside_the_pages(systemd::pass_back(turned, shown, Window::drawn))
+}
+
+/// On the thread that draws, between its turns.
+fn beside_the_pages(work: impl Future<Output = ()> + 'static) -> anyhow::Result<()> {
+    slint::spawn_local(work).map_err(|_| anyhow::anyhow!("the window has no event loop"))?;
     Ok(())
 }
 

@@ -150,6 +150,14 @@ pub struct Beginning {
     pub self_test: Option<Asking>,
 }
 
+impl Beginning {
+    /// With a bond and a record that verifies, without a configuration and without hardware that it could test.
+    pub const fn bonded(key: KeyFingerprint, kept: Kept, head: AuditHead) -> Self {
+        let (tail_good, paired_now, configuration, self_test) = (true, false, None, None);
+        Self { key, bonded: true, kept, head, tail_good, paired_now, configuration, self_test }
+    }
+}
+
 /// The patient remote.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Remote {

@@ -37,6 +37,8 @@ impl Remote {
             Intent::Quiet(hours) => self.quiet = hours,
             Intent::TestSelf => self.test_self(now),
             Intent::Answer { yes } => self.answered(yes),
+            // This remote is paired.
+            Intent::Proceed => {}
             Intent::Wake => {
                 self.awake_since = now.uptime;
                 if let Some(talk) = &mut self.conversation {
@@ -107,6 +109,7 @@ impl Remote {
             | Face::Alarms
             | Face::Emergency { .. }
             | Face::Reading(_)
+            | Face::Pairing(_)
             | Face::Fault(_) => {}
         }
     }
@@ -140,6 +143,7 @@ impl Remote {
             | Face::Alarms
             | Face::Emergency { .. }
             | Face::Reading(_)
+            | Face::Pairing(_)
             | Face::Fault(_) => {
                 self.note(Event::AttemptElsewhere, now);
             }

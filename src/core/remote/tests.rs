@@ -17,16 +17,7 @@ use crate::{
 
 fn beginning(count: u64, kept: Kept, configuration: Option<[u8; 32]>) -> Beginning {
     let head = AuditHead { count, hash: [u8::from(count > 0); 32] };
-    Beginning {
-        key: KeyFingerprint([2; 8]),
-        bonded: true,
-        kept,
-        head,
-        tail_good: true,
-        paired_now: false,
-        configuration,
-        self_test: None,
-    }
+    Beginning { configuration, ..Beginning::bonded(KeyFingerprint([2; 8]), kept, head) }
 }
 
 /// The words of what it wants stored, and what it wants sent.

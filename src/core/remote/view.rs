@@ -132,6 +132,7 @@ impl Remote {
             | Face::Alarms
             | Face::Emergency { .. }
             | Face::Reading(_)
+            | Face::Pairing(_)
             | Face::Fault(_) => None,
         };
         let heard = asked.and_then(|asked| minute(now.uptime.since(asked)));

@@ -1,13 +1,13 @@
 //! The secret on the implant card: printed once, typed once, by the clinic.
 //!
-//! Seven groups of five characters. Four carry the secret, the fifth checks them and the group's place, so that the person
-//! who types is told which group is wrong before anything is sent. The alphabet is Crockford's: digits and letters without
-//! I, L, O and U, so that nothing on the card can be read as something else.
+//! Eight groups of six digits. Five carry the secret, the sixth checks them and the group's place, so that the person who
+//! types is told which group is wrong before anything is sent. Digits alone: they are the same in every language, and the
+//! keys for them are large enough for any hand.
 //!
 //! # Promises
-//! - 140 bits of the pump's own randomness: nobody guesses it, on the air or off it.
-//! - One wrong character, two swapped within a group, or two groups swapped: always found, and the group named.
-//! - Case, spaces and dashes don't matter; `O` is read as 0, `I` and `L` as 1.
+//! - 132 bits of the pump's own randomness: nobody guesses it, on the air or off it.
+//! - One wrong digit, two neighbours swapped within a group, or two groups swapped: always found, and the group named.
+//! - Spaces and dashes don't matter.
 //! - It is never printed by `Debug`, and wiped from memory when dropped.
 
 use core::fmt;
@@ -21,29 +21,28 @@ use super::{
 };
 
 /// How many groups are on the card.
-pub const CARD_GROUPS: usize = 7;
-/// How many characters make a group, its check included.
-pub const CARD_GROUP_LEN: usize = 5;
+pub const CARD_GROUPS: usize = 8;
+/// How many digits make a group, its check included.
+pub const CARD_GROUP_LEN: usize = 6;
 
 const DATA_LEN: usize = CARD_GROUP_LEN - 1;
-const SYMBOLS: usize = CARD_GROUPS * DATA_LEN;
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const DIGITS: usize = CARD_GROUPS * DATA_LEN;
 
-/// What the card says, as 5-bit symbols.
+/// What the card says: the digits without their checks, 0 to 9 each.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct CardSecret([u8; SYMBOLS]);
+pub struct CardSecret([u8; DIGITS]);
 
 /// Why a text is not a card's secret. Nothing was sent to any pump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum CardError {
-    /// The characters of one group don't fit together, or one of them is on no card.
+    /// The digits of one group don't fit together, or one of them is none.
     #[error("group {group} of {CARD_GROUPS} is not as on the card")]
     Group {
         /// Which group, from 1.
         group: usize,
     },
-    /// Every whole group is right, but there are too few characters, or too many.
-    #[error("{found} characters; the card has {}", CARD_GROUPS * CARD_GROUP_LEN)]
+    /// Every whole group is right, but there are too few digits, or too many.
+    #[error("{found} digits; the card has {}", CARD_GROUPS * CARD_GROUP_LEN)]
     Length {
         /// How many there are, counted up to one too many.
         found: usize,
@@ -53,31 +52,36 @@ pub enum CardError {
 impl CardSecret {
     /// A new secret, for a new card.
     pub fn generate(entropy: &mut dyn Entropy) -> Self {
-        let mut symbols = [0; SYMBOLS];
-        entropy.fill(&mut symbols);
-        // The low five bits of a uniform byte are uniform.
-        for symbol in &mut symbols {
-            *symbol &= 0x1F;
+        let mut secret = Self([0; DIGITS]);
+        let mut drawn = Zeroizing::new([0; 8]);
+        for data in secret.0.chunks_exact_mut(DATA_LEN) {
+            entropy.fill(drawn.as_mut_slice());
+            // What is left over of 2^64 favours no group by more than one in 10^14.
+            let mut rest = u64::from_le_bytes(*drawn);
+            for digit in data {
+                *digit = u8::try_from(rest % 10).unwrap_or(0);
+                rest /= 10;
+            }
         }
-        Self(symbols)
+        secret
     }
 
     /// Reads what was typed.
     pub fn parse(typed: &str) -> Result<Self, CardError> {
         let mut characters = typed.chars().filter(|character| !is_separator(*character));
-        let mut secret = Self([0; SYMBOLS]);
+        let mut secret = Self([0; DIGITS]);
         for (index, data) in secret.0.chunks_exact_mut(DATA_LEN).enumerate() {
             let mut group = Zeroizing::new([0; CARD_GROUP_LEN]);
-            for (place, symbol) in group.iter_mut().enumerate() {
+            for (place, digit) in group.iter_mut().enumerate() {
                 let found = index * CARD_GROUP_LEN + place;
                 let character = characters.next().ok_or(CardError::Length { found })?;
-                *symbol = symbol_of(character).ok_or(CardError::Group { group: index + 1 })?;
+                *digit = digit_of(character).ok_or(CardError::Group { group: index + 1 })?;
             }
-            let [a, b, c, d, check] = *group;
-            if check != check_symbol(index, [a, b, c, d]) {
+            let [a, b, c, d, e, check] = *group;
+            if check != check_digit(index + 1, [a, b, c, d, e]) {
                 return Err(CardError::Group { group: index + 1 });
             }
-            data.copy_from_slice(&[a, b, c, d]);
+            data.copy_from_slice(&[a, b, c, d, e]);
         }
         match characters.next() {
             None => Ok(secret),
@@ -87,15 +91,17 @@ impl CardSecret {
 
     /// Whether this is how group `group` (from 1) may read: what a page checks while the clinic types.
     pub fn group_agrees(group: usize, typed: &str) -> bool {
-        let mut symbols = typed.chars().filter(|character| !is_separator(*character)).map(symbol_of);
-        let mut next = || symbols.next().flatten();
-        let (Some(a), Some(b), Some(c), Some(d), Some(check)) = (next(), next(), next(), next(), next()) else {
+        let mut digits = typed.chars().filter(|character| !is_separator(*character)).map(digit_of);
+        let mut next = || digits.next().flatten();
+        let (Some(a), Some(b), Some(c), Some(d), Some(e), Some(check)) =
+            (next(), next(), next(), next(), next(), next())
+        else {
             return false;
         };
-        symbols.next().is_none() && (1..=CARD_GROUPS).contains(&group) && check == check_symbol(group - 1, [a, b, c, d])
+        digits.next().is_none() && (1..=CARD_GROUPS).contains(&group) && check == check_digit(group, [a, b, c, d, e])
     }
 
-    /// As it is printed on the card: `XXXXX-XXXXX-…`. For the card's printer, not for a log.
+    /// As it is printed on the card: `NNNNNN-NNNNNN-…`. For the card's printer, not for a log.
     pub fn printed(&self) -> Zeroizing<String> {
         // The whole length at once: a string that grows would leave copies behind.
         let mut text = Zeroizing::new(String::with_capacity(CARD_GROUPS * (CARD_GROUP_LEN + 1)));
@@ -103,9 +109,9 @@ impl CardSecret {
             if index > 0 {
                 text.push('-');
             }
-            text.extend(data.iter().map(|symbol| character_of(*symbol)));
-            if let [a, b, c, d] = *data {
-                text.push(character_of(check_symbol(index, [a, b, c, d])));
+            text.extend(data.iter().map(|digit| character_of(*digit)));
+            if let [a, b, c, d, e] = *data {
+                text.push(character_of(check_digit(index + 1, [a, b, c, d, e])));
             }
         }
         text
@@ -127,36 +133,41 @@ fn is_separator(character: char) -> bool {
     character.is_whitespace() || matches!(character, '-' | '_' | '.' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
-fn symbol_of(character: char) -> Option<u8> {
-    let read_as = match character.to_ascii_uppercase() {
-        'O' => '0',
-        'I' | 'L' => '1',
-        other => other,
-    };
-    (0_u8..).zip(ALPHABET).find(|(_, letter)| char::from(**letter) == read_as).map(|(symbol, _)| symbol)
+fn digit_of(character: char) -> Option<u8> {
+    character.to_digit(10).and_then(|digit| u8::try_from(digit).ok())
 }
 
-fn character_of(symbol: u8) -> char {
-    char::from(ALPHABET[usize::from(symbol & 0x1F)])
+fn character_of(digit: u8) -> char {
+    char::from(b'0' + digit % 10)
 }
 
-/// A weighted sum over the field of 32 elements. The weights (2, 4, 8, 16, and 1 for the check itself) all differ, so one
-/// wrong symbol and two swapped ones always show; the group's number is added, so a group at another's place shows too.
-fn check_symbol(index: usize, data: [u8; DATA_LEN]) -> u8 {
-    let place = u8::try_from(index + 1).unwrap_or(0);
-    // Horner's scheme: ((d·x + c)·x + b)·x + a, times x.
-    data.iter().rev().fold(0, |sum, symbol| doubled(sum ^ symbol)) ^ place
+/// Damm's check digit, begun with the group's number instead of 0: every row and every column of the table holds each digit
+/// once, so a wrong digit, or another beginning, never comes out the same; and no row gives the same for two different
+/// neighbours in either order.
+fn check_digit(group: usize, data: [u8; DATA_LEN]) -> u8 {
+    let began = u8::try_from(group % 10).unwrap_or(0);
+    data.iter().fold(began, |sum, digit| DAMM[usize::from(sum % 10)][usize::from(digit % 10)])
 }
 
-/// Times x, modulo x^5 + x^2 + 1.
-const fn doubled(symbol: u8) -> u8 {
-    let shifted = symbol << 1;
-    if shifted & 0x20 == 0 { shifted } else { (shifted ^ 0x25) & 0x1F }
-}
+/// A totally anti-symmetric quasigroup of order 10 (H. M. Damm, 2004), with nothing but zeros from corner to corner.
+const DAMM: [[u8; 10]; 10] = [
+    [0, 3, 1, 7, 5, 9, 8, 6, 4, 2],
+    [7, 0, 9, 2, 1, 5, 4, 8, 6, 3],
+    [4, 2, 0, 6, 8, 7, 1, 3, 5, 9],
+    [1, 7, 5, 0, 9, 8, 3, 4, 2, 6],
+    [6, 1, 2, 3, 0, 4, 5, 9, 7, 8],
+    [3, 6, 7, 4, 2, 0, 9, 5, 8, 1],
+    [5, 8, 6, 9, 7, 2, 0, 1, 3, 4],
+    [8, 9, 4, 5, 3, 6, 2, 0, 1, 7],
+    [9, 4, 3, 8, 6, 1, 7, 2, 0, 5],
+    [2, 5, 8, 1, 4, 3, 6, 7, 9, 0],
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PRINTED_ZEROS: &str = "000004-000001-000002-000007-000009-000008-000006-000005";
 
     struct Counting(u8);
 
@@ -190,36 +201,45 @@ mod tests {
             assert!(CardSecret::group_agrees(index + 1, group));
             assert!(!CardSecret::group_agrees(index + 2, group), "another place");
             assert!(!CardSecret::group_agrees(index, group), "another place");
-            assert!(!CardSecret::group_agrees(index + 1, &group[..4]));
+            assert!(!CardSecret::group_agrees(index + 1, &group[..CARD_GROUP_LEN - 1]));
             assert!(!CardSecret::group_agrees(index + 1, &format!("{group}0")));
         }
     }
 
     #[test]
-    fn case_spaces_dashes_and_lookalikes_do_not_matter() {
-        let zeros = CardSecret([0; SYMBOLS]);
+    fn spaces_and_dashes_do_not_matter() {
+        let zeros = CardSecret([0; DIGITS]);
         let printed = zeros.printed().to_string();
-        assert_eq!(printed, "00001-00002-00003-00004-00005-00006-00007");
+        assert_eq!(printed, PRINTED_ZEROS);
+        let run_together = printed.replace('-', "");
         for typed in [
-            "ooool 0OoO2 00003 00004 00005 00006 00007",
-            " 0000i\u{2013}00002\n00003\t00004_00005.00006 00007 ",
-            "00001000020000300004000050000600007",
-            "0 0 0 0 L-00002-00003-00004-00005-00006-00007-",
+            printed.replace('-', " "),
+            format!(" {}\n", printed.replace('-', "\u{2013}")),
+            run_together.chars().flat_map(|digit| [digit, ' ', '_', '.']).collect(),
+            run_together,
         ] {
-            assert_eq!(CardSecret::parse(typed).map(|card| card.psk()), Ok(zeros.psk()), "{typed}");
+            assert_eq!(CardSecret::parse(&typed).map(|card| card.psk()), Ok(zeros.psk()), "{typed}");
         }
-        let (card, printed) = card();
-        assert_eq!(CardSecret::parse(&printed.to_lowercase()).map(|card| card.psk()), Ok(card.psk()));
     }
 
     #[test]
-    fn one_wrong_character_is_found_and_its_group_named() {
+    fn every_digit_is_drawn_about_as_often() {
+        let mut counted = [0_u32; 10];
+        for seed in 0..=255 {
+            for digit in CardSecret::generate(&mut Counting(seed)).0 {
+                counted[usize::from(digit)] += 1;
+            }
+        }
+        // 10,240 digits: 1,024 of each, give or take six standard deviations.
+        assert!(counted.iter().all(|count| (840..=1_210).contains(count)), "{counted:?}");
+    }
+
+    #[test]
+    fn one_wrong_digit_is_found_and_its_group_named() {
         let (_, printed) = card();
         for (place, old) in printed.char_indices().filter(|(_, character)| *character != '-') {
             let group = place / (CARD_GROUP_LEN + 1) + 1;
-            for new in
-                ALPHABET.iter().map(|letter| char::from(*letter)).filter(|new| *new != old).chain(['U', '!', 'é'])
-            {
+            for new in ('0'..='9').filter(|new| *new != old).chain(['O', '!', 'é']) {
                 let typed = with(&printed, place, new);
                 assert_eq!(CardSecret::parse(&typed).map(|_| ()), Err(CardError::Group { group }), "{typed}");
             }
@@ -227,15 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn two_swapped_characters_are_found_and_their_group_named() {
+    fn two_swapped_neighbours_are_found_and_their_group_named() {
         for seed in 0..200 {
             let printed = CardSecret::generate(&mut Counting(seed)).printed().to_string();
             let groups: Vec<Vec<char>> = printed.split('-').map(|group| group.chars().collect()).collect();
-            for (index, a, b) in
-                (0..CARD_GROUPS).flat_map(|g| (0..4).flat_map(move |a| (a + 1..5).map(move |b| (g, a, b))))
-            {
+            for (index, place) in (0..CARD_GROUPS).flat_map(|group| (1..CARD_GROUP_LEN).map(move |place| (group, place))) {
                 let mut typed = groups.clone();
-                typed[index].swap(a, b);
+                typed[index].swap(place - 1, place);
                 if typed != groups {
                     let typed: String = typed.concat().into_iter().collect();
                     assert_eq!(CardSecret::parse(&typed).map(|_| ()), Err(CardError::Group { group: index + 1 }));
@@ -257,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_or_too_many_characters_are_counted() {
+    fn too_few_or_too_many_digits_are_counted() {
         let (_, printed) = card();
         let all = CARD_GROUPS * CARD_GROUP_LEN;
         assert_eq!(CardSecret::parse("").map(|_| ()), Err(CardError::Length { found: 0 }));

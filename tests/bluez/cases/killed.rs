@@ -6,14 +6,7 @@ use crate::bench::{Bench, LINK_MAX};
 
 /// While it asks, before the pump's grant is heard.
 pub(crate) async fn prepared(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
-    pump.fault("drop prepare after").await?;
-    remote.types("hold").await?;
-    pump.is_struck().await?;
-    remote.program.kill().await?;
-    let mut remote = bench.remote()?;
-    remote.comes_to("NOT GIVEN", LINK_MAX).await?;
-    bench.close(pump, remote, [0, 0, 1]).await
+    struck_and_not_given(bench, "drop prepare after").await
 }
 
 /// Before PREPARE can have left, or just after: whichever it was, nothing is given, and the record knows of all that left.
@@ -33,14 +26,7 @@ pub(crate) async fn asking(bench: &mut Bench) -> anyhow::Result<String> {
 
 /// After COMMIT has left, which the pump never hears.
 pub(crate) async fn intended(bench: &mut Bench) -> anyhow::Result<String> {
-    let (mut pump, mut remote) = bench.ready().await?;
-    pump.fault("drop commit before").await?;
-    remote.types("hold").await?;
-    pump.is_struck().await?;
-    remote.program.kill().await?;
-    let mut remote = bench.remote()?;
-    remote.comes_to("NOT GIVEN", LINK_MAX).await?;
-    bench.close(pump, remote, [0, 0, 1]).await
+    struck_and_not_given(bench, "drop commit before").await
 }
 
 /// After COMMIT has left, which the pump has executed.
@@ -90,4 +76,16 @@ pub(crate) async fn settled(bench: &mut Bench) -> anyhow::Result<String> {
     remote.link("up", LINK_MAX).await?;
     remote.shows("GIVEN IN PART", LINK_MAX).await?;
     bench.close(pump, remote, [0, 1, 0]).await
+}
+
+/// Killed when this fault has struck; the dose is not given, and one request on the record says so.
+async fn struck_and_not_given(bench: &mut Bench, fault: &str) -> anyhow::Result<String> {
+    let (mut pump, mut remote) = bench.ready().await?;
+    pump.fault(fault).await?;
+    remote.types("hold").await?;
+    pump.is_struck().await?;
+    remote.program.kill().await?;
+    let mut remote = bench.remote()?;
+    remote.comes_to("NOT GIVEN", LINK_MAX).await?;
+    bench.close(pump, remote, [0, 0, 1]).await
 }

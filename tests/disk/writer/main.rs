@@ -175,17 +175,7 @@ fn tell_opened(opened: &Opened) {
 fn beginning(opened: &Opened) -> anyhow::Result<Beginning> {
     let kept = opened.kept.as_deref().map_or(Ok(Kept::default()), Kept::from_bytes)?;
     let tail_good = matches!(opened.tail, TailVerdict::Sound { .. });
-    let head = opened.head;
-    Ok(Beginning {
-        key: OURS,
-        bonded: true,
-        kept,
-        head,
-        tail_good,
-        paired_now: false,
-        configuration: None,
-        self_test: None,
-    })
+    Ok(Beginning { tail_good, ..Beginning::bonded(OURS, kept, opened.head) })
 }
 
 async fn overhear_batches(mut from: mpsc::Receiver<RecordOrder>, to: mpsc::Sender<RecordOrder>) {
