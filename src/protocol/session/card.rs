@@ -251,7 +251,9 @@ mod tests {
         for seed in 0..200 {
             let printed = CardSecret::generate(&mut Counting(seed)).printed().to_string();
             let groups: Vec<Vec<char>> = printed.split('-').map(|group| group.chars().collect()).collect();
-            for (index, place) in (0..CARD_GROUPS).flat_map(|group| (1..CARD_GROUP_LEN).map(move |place| (group, place))) {
+            for (index, place) in
+                (0..CARD_GROUPS).flat_map(|group| (1..CARD_GROUP_LEN).map(move |place| (group, place)))
+            {
                 let mut typed = groups.clone();
                 typed[index].swap(place - 1, place);
                 if typed != groups {
