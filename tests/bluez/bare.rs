@@ -10,13 +10,14 @@ use bluer::{
         WriteOp,
         local::{
             Application, Characteristic as Served, CharacteristicNotifier, CharacteristicNotify,
-            CharacteristicNotifyMethod, CharacteristicWrite, CharacteristicWriteMethod, Service,
+            CharacteristicNotifyMethod, CharacteristicRead, CharacteristicWrite, CharacteristicWriteMethod, Service,
         },
         remote::{Characteristic, CharacteristicWriteRequest},
     },
 };
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::{sync::mpsc, task::JoinHandle};
+use pump_remote::adapters::bluez::service::{DEVICE_INFORMATION, MANUFACTURER_NAME, MODEL_NUMBER};
+use tokio::sync::mpsc;
 
 use crate::{
     bench::{Bench, LINK_MAX, SOON},
@@ -25,8 +26,13 @@ use crate::{
 
 const SERVICE: Uuid = Uuid::from_u128(0x2f0a_7c0e_9d1b_4b6e_8f58_1d2a_6b3c_0001);
 const CHANNEL: Uuid = Uuid::from_u128(0x2f0a_7c0e_9d1b_4b6e_8f58_1d2a_6b3c_0002);
+/// What else stands in a pump's table and is read with it: the status latch, and who made the pump.
+const LATCH: Uuid = Uuid::from_u128(0x2f0a_7c0e_9d1b_4b6e_8f58_1d2a_6b3c_0003);
+const ABOUT: [u128; 3] = [DEVICE_INFORMATION, MANUFACTURER_NAME, MODEL_NUMBER];
 /// An emulated controller advertises once; it must be told again.
 const ADVERTISED_AGAIN: Duration = Duration::from_secs(2);
+/// What lies between two measurements, so that neither waits for what the one before has left to do.
+pub(crate) const PAUSE: Duration = Duration::from_millis(300);
 
 /// Serves until its standard input is closed.
 pub(crate) async fn pump(adapter: &str) -> anyhow::Result<()> {
@@ -34,35 +40,52 @@ pub(crate) async fn pump(adapter: &str) -> anyhow::Result<()> {
     let adapter = session.adapter(adapter)?;
     let (heard, mut hears) = mpsc::channel::<Vec<u8>>(16);
     let (subscribed, mut subscriptions) = mpsc::channel::<CharacteristicNotifier>(4);
+    let [about, maker, model] = ABOUT.map(Uuid::from_u128);
     let _served = adapter
         .serve_gatt_application(Application {
-            services: vec![Service {
-                uuid: SERVICE,
-                primary: true,
-                characteristics: vec![Served {
-                    uuid: CHANNEL,
-                    write: Some(CharacteristicWrite {
-                        write: true,
-                        encrypt_write: true,
-                        method: CharacteristicWriteMethod::Fun(Box::new(move |value, _| {
-                            let heard = heard.clone();
-                            async move { heard.try_send(value).map_err(|_| bluer::gatt::local::ReqError::Failed) }
-                                .boxed()
-                        })),
-                        ..Default::default()
-                    }),
-                    notify: Some(CharacteristicNotify {
-                        indicate: true,
-                        method: CharacteristicNotifyMethod::Fun(Box::new(move |notifier| {
-                            let subscribed = subscribed.clone();
-                            async move { drop(subscribed.send(notifier).await) }.boxed()
-                        })),
-                        ..Default::default()
-                    }),
+            services: vec![
+                Service {
+                    uuid: SERVICE,
+                    primary: true,
+                    characteristics: vec![
+                        Served {
+                            uuid: CHANNEL,
+                            write: Some(CharacteristicWrite {
+                                write: true,
+                                encrypt_write: true,
+                                method: CharacteristicWriteMethod::Fun(Box::new(move |value, _| {
+                                    let heard = heard.clone();
+                                    async move {
+                                            heard.try_send(value).map_err(|_| bluer::gatt::local::ReqError::Failed)
+                                        }
+                                        .boxed()
+                                })),
+                                ..Default::default()
+                            }),
+                            notify: Some(CharacteristicNotify {
+                                indicate: true,
+                                method: CharacteristicNotifyMethod::Fun(Box::new(move |notifier| {
+                                    let subscribed = subscribed.clone();
+                                    async move { drop(subscribed.send(notifier).await) }.boxed()
+                                })),
+                                ..Default::default()
+                            }),
+                            ..Default::default()
+                        },
+                        Served {
+                            notify: Some(CharacteristicNotify { indicate: true, ..Default::default() }),
+                            ..read_only(LATCH)
+                        },
+                    ],
                     ..Default::default()
-                }],
-                ..Default::default()
-            }],
+                },
+                Service {
+                    uuid: about,
+                    primary: true,
+                    characteristics: vec![read_only(maker), read_only(model)],
+                    ..Default::default()
+                },
+            ],
             ..Default::default()
         })
         .await?;
@@ -92,18 +115,28 @@ pub(crate) async fn pump(adapter: &str) -> anyhow::Result<()> {
     }
 }
 
+fn read_only(uuid: Uuid) -> Served {
+    let read =
+        CharacteristicRead { read: true, fun: Box::new(|_| async { Ok(vec![0]) }.boxed()), ..Default::default() };
+    Served { uuid, read: Some(read), ..Default::default() }
+}
+
 /// What bare exchanges take.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures {
-    pub(crate) connections: Vec<Connected>,
-    /// One write and its indication, for each shape that was asked for.
+    pub(crate) connections: Vec<Connection>,
+    /// Each of the exchanges that were asked for, one series after the other.
     pub(crate) exchanges: Vec<Vec<Duration>>,
 }
 
-/// What a connection took from the first step: until there was one, and until it could be used.
+/// How long after its beginning a connection had come how far.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Connected {
+pub(crate) struct Connection {
+    /// BlueZ is asked to connect.
+    pub(crate) asked: Duration,
+    /// The radios are linked.
     pub(crate) linked: Duration,
+    /// It can be used.
     pub(crate) ready: Duration,
 }
 
@@ -112,6 +145,58 @@ pub(crate) struct Connected {
 pub(crate) struct Shape {
     pub(crate) written: usize,
     pub(crate) indicated: usize,
+}
+
+/// Sees BlueZ being asked to connect, and the radios connect.
+pub(crate) struct Watching {
+    device: Device,
+    bus: Program,
+}
+
+impl Connection {
+    /// All but the wait for the pump to be heard, which the emulated controllers make as long as they like.
+    pub(crate) fn work(&self) -> Duration {
+        self.asked + self.ready.saturating_sub(self.linked)
+    }
+}
+
+impl Watching {
+    /// Watches the bus, and the pump that the remote's radio is bonded with.
+    pub(crate) async fn start(bench: &Bench) -> anyhow::Result<Self> {
+        let adapter = bench.stack.remotes().await?;
+        let device = adapter.device(adapter.device_addresses().await?.pop().context("nobody is bonded with")?)?;
+        ensure!(device.is_paired().await?, "the pump is not bonded with");
+        let calls = "type='method_call',interface='org.bluez.Device1',member='Connect'";
+        let mut bus = Program::start("monitor", "dbus-monitor", ["--system", "--profile", calls], &bench.transcript)?;
+        bus.line("that it watches", SOON, |line| line.starts_with('#')).await?;
+        Ok(Self { device, bus })
+    }
+
+    /// When BlueZ was asked to connect, and when the radios were linked, from now on.
+    pub(crate) async fn next(&mut self) -> anyhow::Result<[Instant; 2]> {
+        self.bus.pass_over();
+        let mut events = Box::pin(self.device.events().await?);
+        let linked = async {
+            while let Some(event) = events.next().await {
+                if matches!(event, DeviceEvent::PropertyChanged(DeviceProperty::Connected(true))) {
+                    return Ok(Instant::now());
+                }
+            }
+            bail!("the device is gone")
+        };
+        let asked = async {
+            self.bus.line("that somebody connects", LINK_MAX, |line| line.ends_with("\tConnect")).await?;
+            anyhow::Ok(Instant::now())
+        };
+        let linked = tokio::time::timeout(LINK_MAX, linked);
+        let (asked, linked) = tokio::join!(asked, linked);
+        Ok([asked?, linked.context("the radios were not linked")??])
+    }
+
+    /// Ends.
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        self.bus.kill().await
+    }
 }
 
 impl Shape {
@@ -130,63 +215,47 @@ fn answer(value: &[u8]) -> Vec<u8> {
     vec![value.last().copied().unwrap_or_default(); len]
 }
 
-/// Connects to a bare pump some times, and exchanges so many messages of each shape.
+/// Connects to a bare pump some times, and makes each of these exchanges a number of times, each after a pause.
 pub(crate) async fn measure(
     bench: &Bench,
     connections: usize,
-    exchanges: usize,
-    shapes: &[Shape],
+    times: usize,
+    exchanges: &[&[Shape]],
 ) -> anyhow::Result<Figures> {
     let arguments = ["bare-pump", &bench.stack.adapters[1]];
     let mut pump = Program::start("bare", "/bench/bluez-bench", arguments, &bench.transcript)?;
     pump.line("that it serves", SOON, |line| line == "serving").await?;
-    let device = bonded(bench).await?;
-    let mut figures = Figures { exchanges: vec![Vec::new(); shapes.len()], ..Figures::default() };
+    let mut watching = Watching::start(bench).await?;
+    let device = watching.device.clone();
+    let mut figures = Figures { exchanges: vec![Vec::new(); exchanges.len()], ..Figures::default() };
     for _ in 0..connections {
         bench.hang_up().await?;
-        let begun = Instant::now();
-        let linked = linked(&device, begun).await?;
-        let channel = tokio::time::timeout(LINK_MAX, ready(&device)).await.context("the bare link is not ready")??;
-        let mut heard = Box::pin(channel.notify().await?);
-        figures.connections.push(Connected { ready: begun.elapsed(), linked: linked.await?? });
-        for number in 0..exchanges {
-            for (shape, took) in shapes.iter().zip(&mut figures.exchanges) {
-                let value = shape.value(number)?;
+        let (begun, connecting) = (Instant::now(), tokio::time::timeout(LINK_MAX, ready(&device)));
+        let (seen, channel) = tokio::join!(watching.next(), async {
+            let channel = connecting.await.context("the bare link is not ready")??;
+            anyhow::Ok((Box::pin(channel.notify().await?), channel, begun.elapsed()))
+        });
+        let ([asked, linked], (mut heard, channel, ready)) = (seen?.map(|at| at.duration_since(begun)), channel?);
+        figures.connections.push(Connection { asked, linked, ready });
+        for number in 0..times {
+            for (shapes, took) in exchanges.iter().zip(&mut figures.exchanges) {
+                tokio::time::sleep(PAUSE).await;
                 let begun = Instant::now();
-                let request = CharacteristicWriteRequest { op_type: WriteOp::Request, ..Default::default() };
-                channel.write_ext(&value, &request).await?;
-                let indicated = tokio::time::timeout(SOON, heard.next()).await.context("no indication")?;
+                for shape in *shapes {
+                    let value = shape.value(number)?;
+                    let request = CharacteristicWriteRequest { op_type: WriteOp::Request, ..Default::default() };
+                    channel.write_ext(&value, &request).await?;
+                    let indicated = tokio::time::timeout(SOON, heard.next()).await.context("no indication")?;
+                    ensure!(indicated == Some(answer(&value)), "another indication than was asked for");
+                }
                 took.push(begun.elapsed());
-                ensure!(indicated == Some(answer(&value)), "another indication than was asked for");
             }
         }
     }
     bench.hang_up().await?;
+    watching.end().await?;
     ensure!(pump.quit("").await?, "the bare pump did not end in good order");
     Ok(figures)
-}
-
-/// The pump that the remote's radio is bonded with; the bare one speaks at its address.
-pub(crate) async fn bonded(bench: &Bench) -> anyhow::Result<Device> {
-    let adapter = bench.stack.remotes().await?;
-    let device = adapter.device(adapter.device_addresses().await?.pop().context("nobody is bonded with")?)?;
-    ensure!(device.is_paired().await?, "the pump is not bonded with");
-    Ok(device)
-}
-
-/// Sees the radios connect: tells how long after `begun` that was.
-pub(crate) async fn linked(device: &Device, begun: Instant) -> anyhow::Result<JoinHandle<anyhow::Result<Duration>>> {
-    let device = device.clone();
-    let mut events = Box::pin(device.events().await?);
-    let seen = async move {
-        while let Some(event) = events.next().await {
-            if matches!(event, DeviceEvent::PropertyChanged(DeviceProperty::Connected(true))) {
-                return Ok(begun.elapsed());
-            }
-        }
-        bail!("the device is gone")
-    };
-    Ok(tokio::spawn(async { tokio::time::timeout(LINK_MAX, seen).await.context("no connection was seen")? }))
 }
 
 /// Connects and waits for the services; the channel.

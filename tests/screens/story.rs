@@ -6,11 +6,11 @@ use pump_core::{
         signal::{Colour, HIGH_BURST, Light},
     },
     audit::event::WallDoubt,
+    pairing::{PairingView, Refusal, Typed},
     screen::{
         Alarm, Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, Reading,
         RefillBy, ReservoirView, Screen, Stop, TestView, Therapy, Wait,
     },
-    pairing::{PairingView, Refusal, Typed},
     selftest::{CHECKS, Finding, Question},
     therapy::{
         change::Change,

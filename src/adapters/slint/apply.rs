@@ -24,8 +24,8 @@ use pump_protocol::{
 };
 use pump_ui::{
     Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, CodeEntry, DayName, DayRow, Days,
-    DeliveryCode, Faults, Helping, NotGivenCode, NoticeCode, Notices, Offers, PairingSteps, PumpState, RateRow, ReasonCode, Reasons,
-    Request, SelfTest, Span, Status, Stopping, TestState, TherapyCard, Waiting,
+    DeliveryCode, Faults, Helping, NotGivenCode, NoticeCode, Notices, Offers, PairingSteps, PumpState, RateRow,
+    ReasonCode, Reasons, Request, SelfTest, Span, Status, Stopping, TestState, TherapyCard, Waiting,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 

@@ -40,6 +40,8 @@ pub(crate) async fn hundred(bench: &mut Bench) -> anyhow::Result<String> {
         };
         connected.await.with_context(|| format!("cycle {cycle}"))?;
         if cycle % LOOK_EVERY == 0 {
+            let record = std::fs::metadata(bench.record())?.len();
+            println!("{record} {:?} {:?}", Held::by(&remote.program).await?, Held::by(&pump.program).await?);
             looks.push([Held::by(&remote.program).await?, Held::by(&pump.program).await?]);
         }
     }
