@@ -47,6 +47,11 @@ impl Transcript {
         self.lines().iter().any(|line| line.contains(words))
     }
 
+    /// How many lines since it was last taken say this.
+    pub(crate) fn count(&self, words: &str) -> usize {
+        self.lines().iter().filter(|line| line.contains(words)).count()
+    }
+
     /// Everything since it was last taken.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.lines())

@@ -17,7 +17,7 @@ use pump_remote::{
 use tokio::sync::mpsc;
 
 use crate::{
-    bench::{Bench, LINK_MAX, Pump, Remote, SOON},
+    bench::{Bench, LINK_MAX, LOCKOUT_MAX, Pump, Remote, SOON},
     peers::{Manner, Passed, Peer},
 };
 
@@ -141,9 +141,6 @@ pub(crate) async fn table(bench: &mut Bench) -> anyhow::Result<String> {
     remote.stops_it().await?;
     bench.close(pump, remote, [0, 1, 0]).await
 }
-
-/// The shortest lockout that can be programmed, and a report after it.
-const LOCKOUT_MAX: Duration = Duration::from_mins(8);
 
 /// A remote that dials a broken pump stays where it is, and is READY once the true one is back.
 async fn broken(bench: &mut Bench, manner: Manner) -> anyhow::Result<String> {
