@@ -17,6 +17,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, Command},
     sync::watch,
+    task::JoinHandle,
 };
 
 /// The most lines that a transcript holds; what is older is of no use to whoever looks for a fault.
@@ -69,6 +70,7 @@ pub(crate) struct Program {
     child: Child,
     stdin: ChildStdin,
     said: watch::Receiver<Said>,
+    readers: [JoinHandle<()>; 2],
     /// How many of its lines were looked at.
     read: usize,
     transcript: Transcript,
@@ -102,7 +104,7 @@ impl Program {
         let out = child.stdout.take().context("no standard output")?;
         let err = child.stderr.take().context("no standard error")?;
         let (to, errors_to) = (transcript.clone(), transcript.clone());
-        tokio::spawn(async move {
+        let lines = tokio::spawn(async move {
             each_line(out, |line| {
                 to.tell(name, &line);
                 saying.send_modify(|said| said.lines.push(line));
@@ -110,8 +112,9 @@ impl Program {
             .await;
             saying.send_modify(|said| said.ended = true);
         });
-        tokio::spawn(async move { each_line(err, |line| errors_to.tell(name, &format!("! {line}"))).await });
-        Ok(Self { name, child, stdin, said, read: 0, transcript: transcript.clone() })
+        let errors =
+            tokio::spawn(async move { each_line(err, |line| errors_to.tell(name, &format!("! {line}"))).await });
+        Ok(Self { name, child, stdin, said, readers: [lines, errors], read: 0, transcript: transcript.clone() })
     }
 
     /// Types a line.
@@ -215,6 +218,12 @@ impl Program {
         drop(self.stdin);
         let ended = tokio::time::timeout(within, self.child.wait()).await;
         let status = ended.with_context(|| format!("the {} does not end", self.name))??;
+        // Its last words are still on their way.
+        for reader in self.readers {
+            tokio::time::timeout(within, reader)
+                .await
+                .with_context(|| format!("the {} is still heard", self.name))??;
+        }
         self.transcript.tell(self.name, &format!("(ended: {status})"));
         Ok(status.success())
     }

@@ -73,6 +73,6 @@ mod tests {
     #[test]
     fn whatever_the_pump_says_of_itself_is_one_indication_at_the_largest_mtu() {
         let frame = [1; 10 + 12 + DESCRIPTION_LEN + TAG_LEN];
-        assert_eq!(fragments(&frame, largest_write(ATT_MTU_MAX)).unwrap().len(), 1);
+        assert_eq!(fragments(&frame, largest_write(ATT_MTU_MAX)).unwrap().count(), 1);
     }
 }
