@@ -417,7 +417,9 @@ mod tests {
         }
 
         fn types(&mut self, digits: &[u8]) {
-            digits.iter().for_each(|digit| self.say(Intent::Digit(*digit)));
+            for digit in digits {
+                self.say(Intent::Digit(*digit));
+            }
         }
 
         fn view(&self) -> PairingView {

@@ -24,13 +24,15 @@ const PLACE: &str = "/bench/run";
 const PUMP: &str = "/bench/pump-simulator";
 const REMOTE: &str = "/bench/pump-remote";
 const PEER: &str = "/bench/python/peer.py";
-const RECORD: &str = "record.db";
+pub(crate) const RECORD: &str = "record.db";
 /// Anything that is done within the machine itself.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// A link that is found, made and shaken hands over, with the waits between attempts, in an emulated machine.
 pub(crate) const LINK_MAX: Duration = Duration::from_mins(1);
 /// The whole dose, its minute and a report after it.
 pub(crate) const DOSE_MAX: Duration = Duration::from_secs(130);
+/// The shortest lockout that can be programmed, and a report after it.
+pub(crate) const LOCKOUT_MAX: Duration = Duration::from_mins(8);
 
 /// The bench.
 pub(crate) struct Bench {
@@ -142,7 +144,8 @@ impl Bench {
         self.start_remote(name, &["--pair", secret])
     }
 
-    fn start_remote(&self, name: &str, more: &[&str]) -> anyhow::Result<Remote> {
+    /// Starts the one that is kept under this name.
+    pub(crate) fn start_remote(&self, name: &str, more: &[&str]) -> anyhow::Result<Remote> {
         let data_dir = self.at(name);
         let mut arguments = vec!["--headless", "--bluetooth", &self.stack.adapters[0], "--data-dir"];
         arguments.push(data_dir.to_str().context("a plain path")?);

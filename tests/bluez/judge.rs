@@ -43,14 +43,19 @@ pub(crate) struct Agreed {
 /// Everything that the record holds, in order, once its chain has been walked.
 pub(crate) async fn events(record: &Path) -> anyhow::Result<Vec<Happened>> {
     Verification::start(View::open(record).await?).await?.run().await.context("the record does not verify")?;
+    events_behind(record, &mut 0).await
+}
+
+/// What the record holds behind this line, which becomes its last one. Nobody vouches for it.
+pub(crate) async fn events_behind(record: &Path, line: &mut u64) -> anyhow::Result<Vec<Happened>> {
     let mut view = View::open(record).await?;
-    let (mut after, mut events) = (0, Vec::new());
+    let mut events = Vec::new();
     loop {
-        let page = view.entries(after, PAGE_MAX).await?;
+        let page = view.entries(*line, PAGE_MAX).await?;
         let Some(last) = page.last() else { return Ok(events) };
-        after = last.record.seq;
-        for line in &page {
-            events.push(event::read(&line.record.body).map_err(|malformed| anyhow::anyhow!("{malformed}"))?);
+        *line = last.record.seq;
+        for entry in &page {
+            events.push(event::read(&entry.record.body).map_err(|malformed| anyhow::anyhow!("{malformed}"))?);
         }
     }
 }

@@ -17,6 +17,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, Command},
     sync::watch,
+    task::JoinHandle,
 };
 
 /// The most lines that a transcript holds; what is older is of no use to whoever looks for a fault.
@@ -47,6 +48,11 @@ impl Transcript {
         self.lines().iter().any(|line| line.contains(words))
     }
 
+    /// How many lines since it was last taken say this.
+    pub(crate) fn count(&self, words: &str) -> usize {
+        self.lines().iter().filter(|line| line.contains(words)).count()
+    }
+
     /// Everything since it was last taken.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.lines())
@@ -64,6 +70,7 @@ pub(crate) struct Program {
     child: Child,
     stdin: ChildStdin,
     said: watch::Receiver<Said>,
+    readers: [JoinHandle<()>; 2],
     /// How many of its lines were looked at.
     read: usize,
     transcript: Transcript,
@@ -97,7 +104,7 @@ impl Program {
         let out = child.stdout.take().context("no standard output")?;
         let err = child.stderr.take().context("no standard error")?;
         let (to, errors_to) = (transcript.clone(), transcript.clone());
-        tokio::spawn(async move {
+        let lines = tokio::spawn(async move {
             each_line(out, |line| {
                 to.tell(name, &line);
                 saying.send_modify(|said| said.lines.push(line));
@@ -105,8 +112,9 @@ impl Program {
             .await;
             saying.send_modify(|said| said.ended = true);
         });
-        tokio::spawn(async move { each_line(err, |line| errors_to.tell(name, &format!("! {line}"))).await });
-        Ok(Self { name, child, stdin, said, read: 0, transcript: transcript.clone() })
+        let errors =
+            tokio::spawn(async move { each_line(err, |line| errors_to.tell(name, &format!("! {line}"))).await });
+        Ok(Self { name, child, stdin, said, readers: [lines, errors], read: 0, transcript: transcript.clone() })
     }
 
     /// Types a line.
@@ -170,10 +178,10 @@ impl Program {
         self.said.borrow().lines.clone()
     }
 
-    /// How much memory it holds, in KiB.
-    pub(crate) fn resident(&self) -> anyhow::Result<usize> {
+    /// How much memory it holds that is no file's, in KiB.
+    pub(crate) fn memory(&self) -> anyhow::Result<usize> {
         let status = fs::read_to_string(self.proc("status")?)?;
-        let held = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let held = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
         let held = held.and_then(|held| held.trim().strip_suffix(" kB")).context("no memory is told")?;
         Ok(held.trim().parse()?)
     }
@@ -210,6 +218,12 @@ impl Program {
         drop(self.stdin);
         let ended = tokio::time::timeout(within, self.child.wait()).await;
         let status = ended.with_context(|| format!("the {} does not end", self.name))??;
+        // Its last words are still on their way.
+        for reader in self.readers {
+            tokio::time::timeout(within, reader)
+                .await
+                .with_context(|| format!("the {} is still heard", self.name))??;
+        }
         self.transcript.tell(self.name, &format!("(ended: {status})"));
         Ok(status.success())
     }

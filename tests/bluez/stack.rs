@@ -21,7 +21,7 @@ const DAEMON_MAX: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Stack {
     _bus: Program,
-    _controllers: Program,
+    controllers: Option<Program>,
     bluetoothd: Option<Program>,
     transcript: Transcript,
     debug: bool,
@@ -44,7 +44,14 @@ impl Stack {
                 Ok(adapters) => {
                     let (transcript, bluetoothd) = (transcript.clone(), Some(bluetoothd));
                     let adapters = adapters?;
-                    return Ok(Self { _bus: bus, _controllers: controllers, bluetoothd, transcript, debug, adapters });
+                    return Ok(Self {
+                        _bus: bus,
+                        controllers: Some(controllers),
+                        bluetoothd,
+                        transcript,
+                        debug,
+                        adapters,
+                    });
                 }
                 Err(_) => transcript.tell("bench", "controllers were not listed in time: making them anew"),
             }
@@ -55,10 +62,16 @@ impl Stack {
         }
     }
 
-    /// Undoes what a case has left: a dead daemon, a controller that is off.
+    /// Undoes what a case has left: a dead daemon, controllers that are gone or off.
     pub(crate) async fn stand_up(&mut self) -> anyhow::Result<()> {
-        if self.bluetoothd.is_none() || self.daemon_crashed()?.is_some() {
-            self.start_bluetoothd().await?;
+        let dead = self.bluetoothd.is_none() || self.daemon_crashed()?.is_some();
+        if dead {
+            self.bluetoothd = Some(start_bluetoothd(&self.transcript, self.debug)?);
+        }
+        if self.controllers.is_none() {
+            self.bring_controllers().await?;
+        } else if dead {
+            self.listed_again().await?;
         }
         for adapter in [self.remotes().await?, self.pumps().await?] {
             if !adapter.is_powered().await? {
@@ -82,8 +95,33 @@ impl Stack {
     /// Starts it again, and returns once all controllers are listed.
     pub(crate) async fn start_bluetoothd(&mut self) -> anyhow::Result<()> {
         self.bluetoothd = Some(start_bluetoothd(&self.transcript, self.debug)?);
+        self.listed_again().await
+    }
+
+    async fn listed_again(&self) -> anyhow::Result<()> {
         tokio::time::timeout(DAEMON_MAX, all_listed()).await.context("no controllers after bluetoothd's restart")??;
         Ok(())
+    }
+
+    /// Takes all controllers away, as if each had been pulled out; returns once none is listed.
+    pub(crate) async fn take_controllers(&mut self) -> anyhow::Result<()> {
+        self.controllers.take().context("the controllers are gone already")?.kill().await?;
+        tokio::time::timeout(DAEMON_MAX, none_listed()).await.context("controllers stay")?
+    }
+
+    /// Brings them back, with the addresses that they had.
+    pub(crate) async fn bring_controllers(&mut self) -> anyhow::Result<()> {
+        for _ in 0..CONTROLLERS_MAX {
+            let controllers = Program::start("btvirt", "btvirt", ["-l3"], &self.transcript)?;
+            if let Ok(adapters) = tokio::time::timeout(LISTED_MAX, all_listed()).await {
+                self.controllers = Some(controllers);
+                let adapters = adapters?;
+                anyhow::ensure!(adapters == self.adapters, "the controllers came back as {adapters:?}");
+                return Ok(());
+            }
+            controllers.kill().await?;
+        }
+        anyhow::bail!("controllers were never listed")
     }
 
     /// The remote's controller, as the daemon shows it.
@@ -141,6 +179,16 @@ async fn all_listed() -> anyhow::Result<[String; 3]> {
         }
         events.next().await.context("the daemon is gone")?;
     }
+}
+
+/// Returns once no controller is listed.
+async fn none_listed() -> anyhow::Result<()> {
+    let session = Session::new().await?;
+    let mut events = Box::pin(session.events().await?);
+    while !session.adapter_names().await?.is_empty() {
+        events.next().await.context("the daemon is gone")?;
+    }
+    Ok(())
 }
 
 /// Waits until an adapter's property has a value.

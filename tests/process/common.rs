@@ -85,7 +85,9 @@ impl Headless {
     }
 
     pub(crate) fn types_digits(&mut self, digits: &[u32]) {
-        digits.iter().for_each(|digit| self.types(&format!("digit {digit}")));
+        for digit in digits {
+            self.types(&format!("digit {digit}"));
+        }
     }
 
     /// Reads up to the line that begins like this.

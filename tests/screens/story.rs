@@ -404,8 +404,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     .map(|(name, screen)| (name.to_owned(), screen))
     .collect();
     all.extend(self_tests().map(|(name, screen)| (name.to_owned(), screen)));
-    all.extend(pairings());
-    all.extend(one_by_one());
+    all.extend(pairings().into_iter().chain(one_by_one()));
     all
 }
 

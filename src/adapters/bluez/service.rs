@@ -21,6 +21,8 @@ pub const STATUS_QUIET: u8 = 0x0F;
 /// The latch: something has. Four bits from the other, as all our code words are.
 pub const STATUS_CHANGED: u8 = 0x33;
 
+/// The MTU that two BlueZ settle on, and the largest that ATT has a use for.
+pub const ATT_MTU_MAX: usize = 517;
 /// The longest value of an attribute.
 const VALUE_LEN_MAX: usize = 512;
 /// What ATT needs of its MTU for itself in a write or an indication.
@@ -37,7 +39,10 @@ const fn sig(short: u16) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use pump_protocol::fragment::{WRITE_LEN_MIN, fragments};
+    use pump_protocol::{
+        fragment::{WRITE_LEN_MIN, fragments},
+        session::{DESCRIPTION_LEN, TAG_LEN},
+    };
 
     use super::*;
 
@@ -61,8 +66,13 @@ mod tests {
     fn the_smallest_mtu_carries_a_fragment_and_the_largest_one_value() {
         assert_eq!(largest_write(23), WRITE_LEN_MIN);
         assert_eq!(largest_write(247), 244);
-        assert_eq!(largest_write(517), 512);
+        assert_eq!(largest_write(ATT_MTU_MAX), 512);
         assert_eq!(largest_write(0), 0);
         assert!(fragments(&[1; 96], largest_write(22)).is_err(), "a link below ATT's smallest carries nothing");
+    }
+    #[test]
+    fn whatever_the_pump_says_of_itself_is_one_indication_at_the_largest_mtu() {
+        let frame = [1; 10 + 12 + DESCRIPTION_LEN + TAG_LEN];
+        assert_eq!(fragments(&frame, largest_write(ATT_MTU_MAX)).unwrap().count(), 1);
     }
 }

@@ -187,7 +187,7 @@ impl Host {
             return ConsoleAnswer::Say(format!("No remote {which} is paired; \"remotes\" lists them."));
         };
         self.end.revoke(remote);
-        self.state.pump.session_closed(remote);
+        self.state.pump.revoke(remote);
         self.state.pins = self.end.pins().clone();
         ConsoleAnswer::DropLinks(format!("Remote {which} is revoked: it pairs anew or never."))
     }
@@ -310,13 +310,14 @@ mod tests {
 
     const NOW: Uptime = Uptime::from_millis(1_000);
 
-    /// A pairing up to its last word; what the pump does with that one while a fault waits for it.
-    fn last_word(fault: &str) -> (Host, Vec<Act>) {
-        let place = tempfile::tempdir().unwrap();
+    fn host(place: &Path) -> Host {
         let setup = Setup::demonstration_at(crate::adapters::clock::Clock::real().now().wall);
-        let mut host = Host::open(&place.path().join("pump"), setup, 1, NOW).unwrap();
+        Host::open(&place.join("pump"), setup, 1, NOW).unwrap()
+    }
+
+    /// A pairing with a new remote up to its last word; what the pump does with that one.
+    fn pair(host: &mut Host) -> Vec<Act> {
         host.magnet(Role::Patient, NOW);
-        host.console(fault, NOW);
         let mut remote = RemoteEnd::<pump_protocol::session::Noise>::new(StaticKey::generate(&mut OsEntropy));
         let mut frame = remote.pair(host.card(), &mut OsEntropy, NOW).unwrap();
         loop {
@@ -329,8 +330,28 @@ mod tests {
             };
             frame = next;
         }
-        let acts = host.hear_frame(&remote.pin_stored().unwrap(), NOW);
+        host.hear_frame(&remote.pin_stored().unwrap(), NOW)
+    }
+
+    /// The same while a fault waits for it.
+    fn last_word(fault: &str) -> (Host, Vec<Act>) {
+        let place = tempfile::tempdir().unwrap();
+        let mut host = host(place.path());
+        host.console(fault, NOW);
+        let acts = pair(&mut host);
         (host, acts)
+    }
+
+    #[test]
+    fn a_remote_that_is_revoked_makes_room_for_another_however_often() {
+        let place = tempfile::tempdir().unwrap();
+        let mut host = host(place.path());
+        for remote in 1..=20 {
+            let acts = pair(&mut host);
+            assert!(matches!(acts.as_slice(), [Act::Send(_)]), "remote {remote}: {acts:?}");
+            host.link_lost(NOW);
+            assert!(matches!(host.console("revoke 1", NOW), ConsoleAnswer::DropLinks(_)));
+        }
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub(crate) async fn serve(stage: Stage, home: Home) -> anyhow::Result<()> {
             let Some(prepared) = paired.await? else { return Ok(()) };
             prepared.start(home.configuration, None).await?
         }
-        Stage::Running(running) => running,
+        Stage::Running(running) => *running,
     };
     start_bench(&Handle::current(), &home, &mut running, Vec::new(), from_the_beginning(Condition::Absent));
     let Running { screens, intents, close, turned, rounds, ended, .. } = running;

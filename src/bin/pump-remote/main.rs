@@ -120,7 +120,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         if (watching || arguments.headless) && !prepared.paired() {
             return Ok(Stage::FirstRun(FirstRun::begin(runtime.handle(), prepared)));
         }
-        prepared.start(configuration, home.dark_after()).await.map(Stage::Running)
+        prepared.start(configuration, home.dark_after()).await.map(Box::new).map(Stage::Running)
     });
     match begun {
         Ok(stage) if watching => show(&runtime, stage, window, home),
@@ -143,7 +143,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
                 "There is no display here: playing one dose headless, in the record in {}.",
                 home.data_dir.display()
             );
-            story::play_with(&runtime, running, panel, &out)
+            story::play_with(&runtime, *running, panel, &out)
         }
         Err(error) if watching => {
             eprintln!("pump-remote: {error:#}");

@@ -48,7 +48,7 @@ pub(crate) enum Stage {
     /// No pump is paired.
     FirstRun(FirstRun),
     /// The remote runs.
-    Running(Running),
+    Running(Box<Running>),
 }
 
 /// What there is around the window.
@@ -188,7 +188,7 @@ impl Pages {
         let display = from_the_beginning(Condition::Works);
         let running = match stage {
             Stage::FirstRun(first_run) => self.first_run(first_run).await,
-            Stage::Running(running) => Ok(Some(running)),
+            Stage::Running(running) => Ok(Some(*running)),
         };
         match running {
             Ok(Some(running)) => self.remote(running, Watched { display, touched, wishes }).await,

@@ -129,14 +129,11 @@ impl Remote {
         if !self.dark(now) {
             return Some(dark_at).filter(|at| *at > now);
         }
-        match self.light.rests_until {
-            Some(until) => Some(until),
-            None => {
-                let lingers =
-                    self.conversation.as_ref().map(|talk| talk.report_asked().map(|asked| asked.after(LINGER)));
-                lingers.unwrap_or(Some(self.link_since.after(REACH_MAX))).filter(|at| *at > now)
-            }
-        }
+        let due = match &self.conversation {
+            Some(talk) => talk.report_asked().map(|asked| asked.after(LINGER)),
+            None => Some(self.link_since.after(REACH_MAX)),
+        };
+        self.light.rests_until.or_else(|| due.filter(|at| *at > now))
     }
 
     /// What has to be seen, or heard and answered with a look.

@@ -77,11 +77,10 @@ impl CardSecret {
                 let character = characters.next().ok_or(CardError::Length { found })?;
                 *digit = digit_of(character).ok_or(CardError::Group { group: index + 1 })?;
             }
-            let [a, b, c, d, e, check] = *group;
-            if check != check_digit(index + 1, [a, b, c, d, e]) {
+            if !agrees(index + 1, *group) {
                 return Err(CardError::Group { group: index + 1 });
             }
-            data.copy_from_slice(&[a, b, c, d, e]);
+            data.copy_from_slice(&group[..DATA_LEN]);
         }
         match characters.next() {
             None => Ok(secret),
@@ -92,13 +91,12 @@ impl CardSecret {
     /// Whether this is how group `group` (from 1) may read: what a page checks while the clinic types.
     pub fn group_agrees(group: usize, typed: &str) -> bool {
         let mut digits = typed.chars().filter(|character| !is_separator(*character)).map(digit_of);
-        let mut next = || digits.next().flatten();
-        let (Some(a), Some(b), Some(c), Some(d), Some(e), Some(check)) =
-            (next(), next(), next(), next(), next(), next())
-        else {
-            return false;
-        };
-        digits.next().is_none() && (1..=CARD_GROUPS).contains(&group) && check == check_digit(group, [a, b, c, d, e])
+        let mut whole = Zeroizing::new([0; CARD_GROUP_LEN]);
+        for place in whole.iter_mut() {
+            let Some(Some(digit)) = digits.next() else { return false };
+            *place = digit;
+        }
+        digits.next().is_none() && (1..=CARD_GROUPS).contains(&group) && agrees(group, *whole)
     }
 
     /// As it is printed on the card: `NNNNNN-NNNNNN-…`. For the card's printer, not for a log.
@@ -110,9 +108,7 @@ impl CardSecret {
                 text.push('-');
             }
             text.extend(data.iter().map(|digit| character_of(*digit)));
-            if let [a, b, c, d, e] = *data {
-                text.push(character_of(check_digit(index + 1, [a, b, c, d, e])));
-            }
+            text.push(character_of(check_digit(index + 1, data)));
         }
         text
     }
@@ -141,10 +137,16 @@ fn character_of(digit: u8) -> char {
     char::from(b'0' + digit % 10)
 }
 
+/// Whether the last digit of this group checks the others.
+fn agrees(group: usize, digits: [u8; CARD_GROUP_LEN]) -> bool {
+    let (data, check) = digits.split_at(DATA_LEN);
+    check == [check_digit(group, data)]
+}
+
 /// Damm's check digit, begun with the group's number instead of 0: every row and every column of the table holds each digit
 /// once, so a wrong digit, or another beginning, never comes out the same; and no row gives the same for two different
 /// neighbours in either order.
-fn check_digit(group: usize, data: [u8; DATA_LEN]) -> u8 {
+fn check_digit(group: usize, data: &[u8]) -> u8 {
     let began = u8::try_from(group % 10).unwrap_or(0);
     data.iter().fold(began, |sum, digit| DAMM[usize::from(sum % 10)][usize::from(digit % 10)])
 }

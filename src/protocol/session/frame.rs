@@ -24,8 +24,9 @@ pub const COMMAND_LEN: usize = 96;
 /// An answer about one request, or of one word, is padded to this: the longest is a FATE with 64.
 pub const ANSWER_LEN: usize = 96;
 /// Whatever the pump says of itself is padded to this: the longest is HELLO with 467. So a report with an alarm is as long as
-/// one without, and an empty history as long as a full page.
-pub const DESCRIPTION_LEN: usize = 512;
+/// one without, and an empty history as long as a full page. With all that stands around it, it is one indication of the 512
+/// bytes that an attribute may have: a second one would double what a report costs the pump.
+pub const DESCRIPTION_LEN: usize = 473;
 
 const HEADER_LEN: usize = 10;
 const LENGTH_LEN: usize = 2;

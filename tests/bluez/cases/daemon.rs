@@ -1,4 +1,4 @@
-//! `bluetoothd` dies, an adapter is switched off: the link comes back by itself, and no dose is lost or doubled by it.
+//! `bluetoothd` dies, an adapter is switched off or taken away: the link comes back by itself, and no dose is lost or doubled by it.
 
 use anyhow::ensure;
 use bluer::Adapter;
@@ -77,6 +77,19 @@ pub(crate) async fn adapters(bench: &mut Bench) -> anyhow::Result<String> {
     }
     remote.shows("READY", LINK_MAX).await?;
     bench.close(pump, remote, [0, 0, 0]).await
+}
+
+/// Both radios are taken away while the dose goes in, and come back.
+pub(crate) async fn taken_away(bench: &mut Bench) -> anyhow::Result<String> {
+    let (pump, mut remote) = bench.ready().await?;
+    remote.starts_a_dose().await?;
+    bench.stack.take_controllers().await?;
+    remote.link("down", LINK_MAX).await?;
+    bench.stack.bring_controllers().await?;
+    remote.link("up", LINK_MAX).await?;
+    remote.shows("DELIVERING", LINK_MAX).await?;
+    remote.stops_it().await?;
+    bench.close(pump, remote, [0, 1, 0]).await
 }
 
 async fn off_and_on(adapter: &Adapter, remote: &mut Remote) -> anyhow::Result<()> {

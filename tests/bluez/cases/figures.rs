@@ -1,18 +1,30 @@
 //! What the link costs beside bare writes and indications, in one run on one machine.
 //!
 //! The pump is the real one; the remote's side is its link alone ([`link::keep`] over [`Central`]), because no record is to be
-//! made durable here. Each session's command is one write and each answer one indication, as in a bare exchange.
+//! made durable here. A bare exchange writes and indicates as many bytes as ours does, and a bare connection reads a table of
+//! the same size. An emulated controller advertises when it is told to, and so how long a connection waits to hear the other
+//! is left out on both sides.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, bail, ensure};
 use pump_protocol::{
+    fragment::fragments,
     message::{AuditHead, Command, Hello, Reply, RequestId},
     report::PumpReport,
+    session::{ANSWER_LEN, COMMAND_LEN, DESCRIPTION_LEN, TAG_LEN},
 };
 use pump_remote::{
     adapters::{
-        bluez::{Central, PumpAddress},
+        Dial, Fragments,
+        bluez::{
+            Central, PumpAddress,
+            service::{ATT_MTU_MAX, largest_write},
+        },
         clock::Clock,
         entropy::OsEntropy,
         keys::pins::SessionKeys,
@@ -25,72 +37,80 @@ use tokio::{
 };
 
 use crate::{
-    bare::{self, median},
+    bare::{self, Connection, PAUSE, Shape, Watching, median},
     bench::{Bench, LINK_MAX, SOON},
 };
 
-/// How many exchanges a figure rests on.
-const EXCHANGES: usize = 50;
 /// How many connections.
-const CONNECTIONS: usize = 5;
+const CONNECTIONS: usize = 9;
+/// How many exchanges of a kind in each.
+const EXCHANGES: usize = 9;
 /// How many doses: each waits for the lockout of the one before.
-const DOSES: usize = 5;
+const DOSES: usize = 7;
 /// What a report, or a dose request, may cost beside the same number of bare exchanges.
 const EXCHANGE_RATIO_MAX: f64 = 1.15;
 /// What a reconnection up to the first report may cost beside a bare one with two exchanges.
 const RECONNECTION_RATIO_MAX: f64 = 1.5;
+/// What a frame is longer than what it says: its header, the same with a length inside, and the tag.
+const AROUND: usize = 10 + 12 + TAG_LEN;
 
 /// Bare exchanges, reports, doses and reconnections, and how they compare.
 pub(crate) async fn beside_bare(bench: &mut Bench) -> anyhow::Result<String> {
     bench.paired().await?;
-    let bare = bare::measure(bench, CONNECTIONS, EXCHANGES).await?;
-    let (bare_ready, exchange) = (median(&bare.ready), median(&bare.exchange));
+    let (written, answer, description) = (one(COMMAND_LEN)?, one(ANSWER_LEN)?, one(DESCRIPTION_LEN)?);
+    let (answer, description) = (Shape { written, indicated: answer }, Shape { written, indicated: description });
+    let wanted: [&[Shape]; 3] = [&[description], &[answer, answer], &[answer, description]];
+    let bare = bare::measure(bench, CONNECTIONS, EXCHANGES, &wanted).await?;
+    let [bare_report, bare_dose, bare_greeting] = [0, 1, 2].map(|kind| median(&bare.exchanges[kind]));
 
     let mut pump = bench.pump().await?;
-    let mut reconnected = Vec::new();
-    for _ in 1..CONNECTIONS {
-        let (link, _, took) = Session::open(bench).await?;
-        reconnected.push(took);
-        link.close(bench).await?;
+    let (mut connections, mut reports, mut doses) = (Vec::new(), Vec::new(), Vec::new());
+    let mut link = Session::begin(bench).await?;
+    let mut last = RequestId(0);
+    for _ in 0..CONNECTIONS {
+        bench.hang_up().await?;
+        let (connection, hello) = link.open().await?;
+        connections.push(connection);
+        last = hello.last_id.max(hello.watermark);
+        for _ in 0..EXCHANGES {
+            tokio::time::sleep(PAUSE).await;
+            let (reply, took) = link.ask(Command::ReadReport).await?;
+            ensure!(matches!(reply, Reply::Report(_)), "no report: {reply:?}");
+            reports.push(took);
+        }
     }
-    let (mut link, hello, took) = Session::open(bench).await?;
-    reconnected.push(took);
-    let mut reports = Vec::new();
-    for _ in 0..EXCHANGES {
-        let (reply, took) = link.ask(Command::ReadReport).await?;
-        ensure!(matches!(reply, Reply::Report(_)), "no report: {reply:?}");
-        reports.push(took);
-    }
-    let mut doses = Vec::new();
-    for id in (hello.last_id.0.max(hello.watermark.0) + 1..).take(DOSES) {
+    for id in (last.0 + 1..).take(DOSES) {
         doses.push(link.dose(RequestId(id)).await?);
     }
-    link.close(bench).await?;
+    link.end(bench).await?;
     let given = pump.history().await?.iter().filter(|line| line.contains("asked for by remote")).count();
     ensure!(given == DOSES, "{DOSES} doses were asked for, and {given} given");
     ensure!(pump.program.quit("quit").await?, "the pump did not end in good order");
 
-    let (report, dose, reconnection) = (median(&reports), median(&doses), median(&reconnected));
-    let beside = |ours: Duration, bare: Duration| ours.as_secs_f64() / bare.as_secs_f64();
-    let ratios = [
-        (beside(report, exchange), EXCHANGE_RATIO_MAX),
-        (beside(dose, exchange * 2), EXCHANGE_RATIO_MAX),
-        (beside(reconnection, bare_ready + exchange * 2), RECONNECTION_RATIO_MAX),
+    let work = |connections: &[Connection]| median(&connections.iter().map(Connection::work).collect::<Vec<_>>());
+    let judged = [
+        ("report", median(&reports), bare_report, EXCHANGE_RATIO_MAX),
+        ("dose", median(&doses), bare_dose, EXCHANGE_RATIO_MAX),
+        ("reconnection", work(&connections), work(&bare.connections) + bare_greeting, RECONNECTION_RATIO_MAX),
     ];
-    let ms = |span: Duration| span.as_secs_f64() * 1000.0;
-    let said = format!(
-        "exchange {:.2} ms, report {:.2} ms ({:.2}), dose {:.2} ms ({:.2}), bare connection {:.0} ms, reconnection {:.0} ms ({:.2})",
-        ms(exchange),
-        ms(report),
-        ratios[0].0,
-        ms(dose),
-        ratios[1].0,
-        ms(bare_ready),
-        ms(reconnection),
-        ratios[2].0
-    );
-    ensure!(ratios.iter().all(|(ratio, max)| ratio <= max), "more than may be: {said}");
+    let mut said = Vec::new();
+    for (what, ours, bare, max) in judged {
+        let ratio = ours.as_secs_f64() / bare.as_secs_f64();
+        let ms = |span: Duration| span.as_secs_f64() * 1000.0;
+        let verdict = if ratio <= max { "" } else { ", more than may be" };
+        said.push(format!("{what} {:.2} ms beside {:.2} ms ({ratio:.2}{verdict})", ms(ours), ms(bare)));
+    }
+    let said = said.join(", ");
+    ensure!(!said.contains("more than may be"), "{said}");
     Ok(said)
+}
+
+/// How long the one fragment is that carries a message of this length at the largest MTU; an error if it needs several.
+fn one(len: usize) -> anyhow::Result<usize> {
+    let frame = vec![0; len + AROUND];
+    let cut: Vec<_> = fragments(&frame, largest_write(ATT_MTU_MAX))?.collect();
+    ensure!(cut.len() == 1, "a message of {len} bytes needs {} fragments", cut.len());
+    Ok(cut[0].len())
 }
 
 /// The remote's link, without a remote.
@@ -100,25 +120,60 @@ struct Session {
     _want: watch::Sender<bool>,
     events: mpsc::Receiver<LinkEvent>,
     number: SessionNo,
+    /// When it was dialled first since it was cut.
+    dialled: Arc<Mutex<Option<Instant>>>,
+    watching: Watching,
+}
+
+/// The product's central, and when it dialled first.
+struct Timed {
+    central: Central,
+    dialled: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Dial for Timed {
+    async fn dial(&mut self) -> io::Result<Fragments> {
+        self.dialled.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+        self.central.dial().await
+    }
 }
 
 impl Session {
-    /// Connects and says HELLO; how long that took, from the first step to the report in the answer.
-    async fn open(bench: &Bench) -> anyhow::Result<(Self, Hello, Duration)> {
+    /// Keeps a link from now on, and waits until it stands.
+    async fn begin(bench: &Bench) -> anyhow::Result<Self> {
         let data_dir = bench.at("remote");
         let keys = SessionKeys::open(&data_dir, &mut OsEntropy)?;
         let central = Central::new(Some(bench.stack.adapters[0].clone()), PumpAddress::read(&data_dir)?);
         let ((events, heard), (orders, ordered)) = (mpsc::channel(8), mpsc::channel(8));
+        let dialled = Arc::<Mutex<Option<Instant>>>::default();
+        let watching = Watching::start(bench).await?;
+        let timed = Timed { central, dialled: dialled.clone() };
         let (want, wanted) = watch::channel(true);
-        let begun = Instant::now();
-        let keeping = tokio::spawn(link::keep(central, keys, Clock::real(), OsEntropy, ordered, wanted, events));
-        let mut session = Self { keeping, orders, _want: want, events: heard, number: SessionNo::default() };
+        let keeping = tokio::spawn(link::keep(timed, keys, Clock::real(), OsEntropy, ordered, wanted, events));
+        let mut session =
+            Self { keeping, orders, _want: want, events: heard, number: SessionNo::default(), dialled, watching };
         let up = tokio::time::timeout(LINK_MAX, session.events.recv()).await.context("no session")?;
-        let Some(LinkEvent::Up(number)) = up else { bail!("no session: {up:?}") };
-        session.number = number;
-        let (reply, _) = session.ask(Command::Hello { audit_head: AuditHead::default() }).await?;
+        ensure!(matches!(up, Some(LinkEvent::Up(_))), "no session: {up:?}");
+        Ok(session)
+    }
+
+    /// Waits until the link that was cut stands again, and says HELLO: how far that had come when, up to the report in the
+    /// answer.
+    async fn open(&mut self) -> anyhow::Result<(Connection, Hello)> {
+        let down = tokio::time::timeout(LINK_MAX, self.events.recv()).await.context("no end of a session")?;
+        ensure!(matches!(down, Some(LinkEvent::Down(..))), "no end of a session: {down:?}");
+        // It waits before it dials again.
+        self.dialled.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (seen, up) = tokio::join!(self.watching.next(), tokio::time::timeout(LINK_MAX, self.events.recv()));
+        let Some(LinkEvent::Up(number)) = up.context("no session")? else { bail!("no session") };
+        self.number = number;
+        let (reply, _) = self.ask(Command::Hello { audit_head: AuditHead::default() }).await?;
         let Reply::Hello(hello) = reply else { bail!("no HELLO: {reply:?}") };
-        Ok((session, *hello, begun.elapsed()))
+        let ready = Instant::now();
+        let begun = self.dialled.lock().unwrap_or_else(PoisonError::into_inner).context("nobody has dialled")?;
+        let [asked, linked] = seen?;
+        let [asked, linked, ready] = [asked, linked, ready].map(|at| at.saturating_duration_since(begun));
+        Ok((Connection { asked, linked, ready }, *hello))
     }
 
     /// Says something; the answer, and how long it took.
@@ -145,6 +200,7 @@ impl Session {
     /// From PREPARE to ACCEPTED; then it is stopped, and its lockout waited for.
     async fn dose(&mut self, id: RequestId) -> anyhow::Result<Duration> {
         let prescription = self.report().await?.prescription.hash;
+        tokio::time::sleep(PAUSE).await;
         let prepare = Command::Prepare { id, prescription, audit_head: AuditHead::default() };
         let (granted, first) = self.ask(prepare).await?;
         let Reply::Granted { nonce, .. } = granted else { bail!("no grant: {granted:?}") };
@@ -156,9 +212,10 @@ impl Session {
         Ok(first + second)
     }
 
-    async fn close(self, bench: &Bench) -> anyhow::Result<()> {
+    async fn end(self, bench: &Bench) -> anyhow::Result<()> {
         self.keeping.abort();
         let _ = self.keeping.await;
+        self.watching.end().await?;
         bench.hang_up().await
     }
 }

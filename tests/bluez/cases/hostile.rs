@@ -17,7 +17,7 @@ use pump_remote::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    bench::{Bench, LINK_MAX, Pump, Remote, SOON},
+    bench::{Bench, LINK_MAX, LOCKOUT_MAX, Pump, Remote, SOON},
     peers::{Manner, Passed, Peer},
 };
 
@@ -143,19 +143,16 @@ pub(crate) async fn table(bench: &mut Bench) -> anyhow::Result<String> {
     bench.close(pump, remote, [0, 1, 0]).await
 }
 
-/// The shortest lockout that can be programmed, and a report after it.
-const LOCKOUT_MAX: Duration = Duration::from_mins(8);
-
 /// A remote that dials a broken pump stays where it is, and is READY once the true one is back.
 async fn broken(bench: &mut Bench, manner: Manner) -> anyhow::Result<String> {
     bench.paired().await?;
     let mut peer = Peer::start(&bench.stack.adapters[1], manner).await?;
     let mut remote: Remote = bench.remote()?;
     peer.linked(1, LINK_MAX).await?;
-    let begun = remote.program.resident()?;
+    let begun = remote.program.memory()?;
     peer.linked(DIALS, LINK_MAX * 3).await?;
     ensure!(!remote.program.lines().iter().any(|line| line == "link up"), "a session with a broken pump");
-    let grown = remote.program.resident()?.saturating_sub(begun);
+    let grown = remote.program.memory()?.saturating_sub(begun);
     ensure!(grown < GROWN_MAX_KIB, "the remote has grown by {grown} KiB");
     drop(peer);
     let pump: Pump = bench.pump().await?;

@@ -9,6 +9,7 @@ mod figures;
 mod hostile;
 mod killed;
 mod pairing;
+mod suspend;
 
 use futures::future::BoxFuture;
 
@@ -47,6 +48,8 @@ cases! {
     "pairing while the window is closed", Short, pairing::window_closed;
     "pairing cut before and after its last word", Long, pairing::interrupted;
     "pairing by a remote that dies once bonded", Long, pairing::killed;
+    "a remote whose key is taken back", Long, pairing::revoked;
+    "a lost remote and its successor", Long, pairing::replaced;
     "a pump on another host stack", Short, bumble::pump;
     "a dose from end to end", Short, dose::end_to_end;
     "a hold in the lockout", Short, dose::lockout;
@@ -64,6 +67,8 @@ cases! {
     "bluetoothd killed while it is asked", Long, daemon::killed_anywhere;
     "bluetoothd killed after COMMIT", Short, daemon::killed_after;
     "adapters off and on", Short, daemon::adapters;
+    "radios taken away and back", Long, daemon::taken_away;
+    "suspended in mid-delivery", Long, suspend::in_delivery;
     "remote killed as it asks", Long, killed::asking;
     "remote killed when it has asked", Short, killed::prepared;
     "remote killed when its COMMIT is lost", Long, killed::intended;

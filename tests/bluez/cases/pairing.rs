@@ -1,11 +1,16 @@
 //! Pairing as a nurse does it, and as nobody should.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use anyhow::{Context as _, ensure};
 
-use crate::bench::{Bench, LINK_MAX};
+use crate::{
+    bench::{Bench, LINK_MAX, LOCKOUT_MAX, RECORD, Remote, SOON},
+    judge::{self, Agreed},
+};
 
+/// How often a remote is refused before it is judged.
+const DIALS: usize = 3;
 /// A bond that nobody was asked about, but by the curve: LE Secure Connections.
 const SECURE_UNAUTHENTICATED: u32 = 2;
 
@@ -83,6 +88,76 @@ pub(crate) async fn killed(bench: &mut Bench) -> anyhow::Result<String> {
     let mut remote = bench.pairing_remote("remote", &pump.secret)?;
     remote.shows("READY", LINK_MAX).await?;
     bench.close(pump, remote, [0, 0, 0]).await
+}
+
+/// A remote whose key is taken back is out at once, stays out, and pairs anew.
+pub(crate) async fn revoked(bench: &mut Bench) -> anyhow::Result<String> {
+    let (mut pump, mut remote) = bench.ready().await?;
+    remote.program.pass_over();
+    pump.says("revoke 1", "Remote 1 is revoked").await?;
+    remote.program.line("that it is out", SOON, |line| line == "link down").await?;
+    stays_out(bench, &mut remote).await?;
+    ensure!(remote.program.quit("quit").await?, "the remote did not end in good order");
+    pump.opens_its_window().await?;
+    let mut remote = bench.pairing_remote("remote", &pump.secret)?;
+    remote.shows("READY", LINK_MAX).await?;
+    remote.starts_a_dose().await?;
+    remote.stops_it().await?;
+    bench.close(pump, remote, [0, 1, 0]).await
+}
+
+/// Another remote takes the place of one that is lost: the pump listens to the new one, and no more to the old one.
+pub(crate) async fn replaced(bench: &mut Bench) -> anyhow::Result<String> {
+    let (mut pump, mut lost) = bench.ready().await?;
+    lost.starts_a_dose().await?;
+    lost.stops_it().await?;
+    lost.types("back").await?;
+    bench.agree(&mut pump, [0, 1, 0]).await?;
+    ensure!(lost.program.quit("quit").await?, "the remote did not end in good order");
+    let first = pump.says("remotes", "1  remote ").await?;
+    let key = first.split([' ', ',']).nth(3).context("no key")?.to_owned();
+
+    pump.opens_its_window().await?;
+    let mut newer = bench.pairing_remote("newer", &pump.secret)?;
+    // The lost one's dose counts.
+    newer.shows("WAIT", LINK_MAX).await?;
+    pump.says("revoke 1", "Remote 1 is revoked").await?;
+    ensure!(newer.program.quit("quit").await?, "the new remote did not end in good order");
+
+    let before = pump.history().await?;
+    let mut lost = bench.remote()?;
+    stays_out(bench, &mut lost).await?;
+    lost.types("hold").await?;
+    ensure!(lost.program.quit("quit").await?, "the lost remote did not end in good order");
+    ensure!(pump.history().await? == before, "the pump has listened to a key that was taken back");
+
+    let mut newer = bench.start_remote("newer", &[])?;
+    newer.shows("READY", LOCKOUT_MAX).await?;
+    newer.starts_a_dose().await?;
+    newer.stops_it().await?;
+    let others = format!("asked for by remote {key}");
+    let own = pump.history().await?.into_iter().filter(|line| !line.contains(&others)).collect::<Vec<_>>();
+    let agreed = judge::compare(&judge::events(&bench.at("newer").join(RECORD)).await?, &own)?;
+    ensure!(agreed == Agreed { in_part: 1, ..Agreed::default() }, "one dose, stopped, but {agreed:?}");
+    bench.end(pump, newer).await?;
+    Ok(String::new())
+}
+
+/// A remote whose key the pump doesn't know is refused each time that it dials, and says so.
+async fn stays_out(bench: &Bench, remote: &mut Remote) -> anyhow::Result<()> {
+    bench.transcript.take();
+    let sessions = |remote: &Remote| remote.program.lines().iter().filter(|line| *line == "link up").count();
+    let before = sessions(remote);
+    let refused = async {
+        while bench.transcript.count("pump: a frame was not taken") < DIALS {
+            // The transcript tells nobody that it has grown.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(LINK_MAX * 2, refused).await.context("it was not refused often enough")?;
+    remote.shows("NOT AVAILABLE", LINK_MAX).await?;
+    ensure!(sessions(remote) == before, "a session with a key that was taken back");
+    Ok(())
 }
 
 /// Level and length of every long-term key that the daemon has stored.
