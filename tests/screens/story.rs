@@ -398,6 +398,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("link-steps", screen(Face::Reading(Reading::LinkSteps))),
         ("link-steps-far", Screen { link: LinkHealth::OutOfReach, ..screen(Face::Reading(Reading::LinkSteps)) }),
         ("settings", screen(Face::Reading(Reading::Settings))),
+        ("settings-alarm", alarming(&THREE, screen(Face::Reading(Reading::Settings)))),
         ("fault", screen(Face::Fault(Fault::Record { detail: "the record belongs to pump 4711, not to 0815".into() }))),
     ]
     .into_iter()
