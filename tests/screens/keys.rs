@@ -4,6 +4,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use i_slint_backend_testing::AccessibleRole;
 use pump_core::{
+    annunciation::AlarmCondition,
     pairing::PairingView,
     screen::{Control, Face, Intent, Level, Notice, Screen, Stop, Visit},
 };
@@ -15,7 +16,7 @@ use slint::{
 };
 
 use crate::{
-    display::{Display, Seen},
+    display::{Display, Seen, middle},
     hold::{DOSE, DOSE_OFF, STOP, shown, touch},
     story,
 };
@@ -150,9 +151,9 @@ fn return_tells_what_a_tap_tells() {
             if !turns {
                 let told = || (display.heard(), chosen.take().len());
                 display.heard();
-                let middle = LogicalPosition::new(at.x + at.width / 2.0, at.y + at.height / 2.0);
-                display.down(middle);
-                display.up(middle);
+                let finger = LogicalPosition::new(at.x + at.width / 2.0, at.y + at.height / 2.0);
+                display.down(finger);
+                display.up(finger);
                 let by_finger = told();
                 // A key of the pad rests, so that a bounce is no second tap.
                 display.pass(400);
@@ -271,7 +272,7 @@ fn a_focus_that_leaves_ends_the_hold() {
 #[test]
 fn a_finger_and_a_key_are_no_press() {
     let display = on(&story::ready(), DOSE);
-    let at = crate::display::middle(&display.elements(DOSE)[0]);
+    let at = middle(&display.elements(DOSE)[0]);
     display.key_down(Key::Space);
     display.pass(700);
     touches(&display);
@@ -310,10 +311,12 @@ fn a_finger_and_a_key_are_no_press() {
 fn a_pointer_that_passes_leaves_the_key_alone() {
     let display = on(&story::ready(), DOSE);
     display.key_down(Key::Space);
-    let at = crate::display::middle(&display.elements(DOSE)[0]);
-    for step in 0..20_u8 {
-        display.slide(LogicalPosition::new(at.x, at.y - 20.0 * f32::from(step)));
-        display.pass(50);
+    let button = display.elements(DOSE)[0].clone();
+    let (at, corner) = (middle(&button), button.absolute_position());
+    // The last of them is beside the disc.
+    for (x, y) in [(at.x, 4.0), (at.x, at.y), (corner.x + 8.0, corner.y + 8.0)] {
+        display.slide(LogicalPosition::new(x, y));
+        display.pass(300);
     }
     let told = touches(&display);
     assert!(told.len() > 15 && told.iter().all(|intent| *intent == touch(Control::Dose, Level::Pressed)), "{told:?}");
@@ -380,11 +383,9 @@ fn escape_is_the_pages_way_back() {
         let back = match &screen.face {
             Face::Pairing(PairingView::Card { .. } | PairingView::Window | PairingView::Failed(_))
             | Face::EnterCode { .. } => Intent::Seen,
-            Face::Alarms
-            | Face::Caregiver(_)
-            | Face::History { .. }
-            | Face::Emergency { .. }
-            | Face::Reading(_) => Intent::Visit(Visit::Patient),
+            Face::Alarms | Face::Caregiver(_) | Face::History { .. } | Face::Emergency { .. } | Face::Reading(_) => {
+                Intent::Visit(Visit::Patient)
+            }
             // The patient's own pages are where it leads to, and the rest are not left by a person.
             Face::Pairing(PairingView::NotPaired | PairingView::Asking { .. } | PairingView::Paired { .. })
             | Face::Fault(_)
@@ -437,7 +438,7 @@ fn a_control_that_goes_leaves_the_keys_above_the_first() {
 #[test]
 fn what_is_turned_over_is_turned_by_a_key() {
     for (screen, id) in [
-        (story::alarms(&pump_core::annunciation::AlarmCondition::ALL), "AlarmsPage::more"),
+        (story::alarms(&AlarmCondition::ALL), "AlarmsPage::more"),
         (story::screen(Face::History { days: story::days(), loading: false }), "HistoryPage::turn"),
     ] {
         let display = on(&screen, id);
