@@ -404,7 +404,7 @@ fn escape_is_the_pages_way_back() {
         };
         display.hit(Key::Escape);
         // proves R-DSP-15
-        assert_eq!(display.heard(), [back.clone()], "{page}");
+        assert_eq!(display.heard(), [back], "{page}");
         display.hit(Key::Tab);
         assert_eq!(display.heard(), [Intent::Wake], "{page}: a key says that somebody is here");
         display.hit(Key::Escape);

@@ -398,7 +398,6 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("link-steps", screen(Face::Reading(Reading::LinkSteps))),
         ("link-steps-far", Screen { link: LinkHealth::OutOfReach, ..screen(Face::Reading(Reading::LinkSteps)) }),
         ("settings", screen(Face::Reading(Reading::Settings))),
-        ("settings-alarm", alarming(&THREE, screen(Face::Reading(Reading::Settings)))),
         ("fault", screen(Face::Fault(Fault::Record { detail: "the record belongs to pump 4711, not to 0815".into() }))),
     ]
     .into_iter()
@@ -475,6 +474,7 @@ fn one_by_one() -> Vec<(String, Screen)> {
         let banner = &conditions[..1];
         all.push((format!("ready-alarm-{:?}", conditions[0]), alarming(banner, ready())));
     }
+    all.push(("settings-alarm".into(), alarming(&THREE, screen(Face::Reading(Reading::Settings)))));
     all.push(("changed-many".into(), changed(&changes())));
     all.push(("changed-alarm".into(), alarming(&THREE, changed(&changes()))));
     all.push(("changed-three-alarm".into(), alarming(&THREE, changed(&changes()[1..]))));
