@@ -1,6 +1,6 @@
 //! The recipe fetches what `Cargo.lock` names, byte for byte, and nothing else.
 
-use std::fmt::Write;
+use std::{fmt::Write, process::Command};
 
 use crate::layers::{RECIPE, at, text};
 
@@ -81,4 +81,24 @@ fn every_crate_comes_from_crates_io_with_a_checksum() {
         assert_eq!(package.source, Some(CRATES_IO), "{} can't be fetched as a crate", package.name);
         assert_eq!(package.checksum.map(str::len), Some(64), "{} has no SHA-256", package.name);
     }
+}
+
+/// The crates that this set of features builds.
+fn built_with(features: &str) -> String {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--package", "pump-remote", "--no-default-features", "--features", features])
+        .args(["--edges", "normal,build", "--prefix", "none", "--manifest-path"])
+        .arg(at("Cargo.toml"))
+        .output()
+        .expect("cargo runs its own tests");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    String::from_utf8(tree.stdout).expect("names of crates are text")
+}
+
+#[test]
+fn a_screen_reader_s_crates_are_a_desktop_s_and_only_when_asked_for() {
+    let has = |features: &str| built_with(features).lines().any(|line| line.starts_with("accesskit "));
+    assert!(has("accessibility"));
+    assert!(!has("default") && !has("desktop"), "the program would be larger than it may be");
+    assert!(!has("device"), "the device has no screen reader");
 }

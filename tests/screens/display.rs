@@ -1,4 +1,4 @@
-//! A display for one test: the remote's window on a mocked clock, with a finger.
+//! A display for one test: the remote's window on a mocked clock, with a finger and with keys.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
@@ -9,7 +9,7 @@ use pump_core::screen::{Intent, Screen};
 use pump_remote::adapters::slint::{Looks, Panel, Window};
 use slint::{
     ComponentHandle, LogicalPosition, Rgba8Pixel, SharedPixelBuffer,
-    platform::{PointerEventButton, WindowEvent},
+    platform::{Key, PointerEventButton, WindowEvent},
 };
 
 use crate::story;
@@ -88,7 +88,24 @@ impl Display {
         self.dispatch(WindowEvent::PointerReleased { position: at, button: PointerEventButton::Left });
     }
 
-    fn dispatch(&self, event: WindowEvent) {
+    pub(crate) fn key_down(&self, key: Key) {
+        self.dispatch(WindowEvent::KeyPressed { text: key.into() });
+    }
+
+    pub(crate) fn key_repeats(&self, key: Key) {
+        self.dispatch(WindowEvent::KeyPressRepeated { text: key.into() });
+    }
+
+    pub(crate) fn key_up(&self, key: Key) {
+        self.dispatch(WindowEvent::KeyReleased { text: key.into() });
+    }
+
+    pub(crate) fn hit(&self, key: Key) {
+        self.key_down(key);
+        self.key_up(key);
+    }
+
+    pub(crate) fn dispatch(&self, event: WindowEvent) {
         let _ = self.window.component().window().dispatch_event_with_result(event);
     }
 }
@@ -107,7 +124,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    fn of(element: &ElementHandle) -> Self {
+    pub(crate) fn of(element: &ElementHandle) -> Self {
         let (at, size) = (element.absolute_position(), element.size());
         Self {
             id: element.id().unwrap_or_default().into(),
@@ -147,6 +164,11 @@ impl Seen {
             && inner.y >= self.y - 1.0
             && inner.right() <= self.right() + 1.0
             && inner.bottom() <= self.bottom() + 1.0
+    }
+
+    /// Whether two elements stand at one place: a component's use and its root do, and a ring and its control.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.contains(other) && other.contains(self)
     }
 
     /// Whether a sign stands at the height of a word, before it or within it.

@@ -21,15 +21,15 @@ use crate::{
     story,
 };
 
-const DOSE: &str = "ReadyPage::dose-control";
-const DOSE_OFF: &str = "WaitPage::dose-control";
-const STOP: &str = "AppWindow::stop-control";
+pub(crate) const DOSE: &str = "ReadyPage::dose-control";
+pub(crate) const DOSE_OFF: &str = "WaitPage::dose-control";
+pub(crate) const STOP: &str = "AppWindow::stop-control";
 
-fn touch(control: Control, level: Level) -> Intent {
+pub(crate) fn touch(control: Control, level: Level) -> Intent {
     Intent::Touch { control, level, source: Source::Touchscreen }
 }
 
-fn shown(screen: &Screen) -> Display {
+pub(crate) fn shown(screen: &Screen) -> Display {
     let mut display = Display::new(Panel::FIVE_INCH);
     display.apply(screen);
     display.snapshot();

@@ -4,6 +4,7 @@
 
 mod display;
 mod hold;
+mod keys;
 mod languages;
 mod pages;
 mod sheet;

@@ -68,6 +68,7 @@ fn keep_the_rules(language: Language) {
                     inside_the_window(view);
                     legible(view);
                     large_enough_to_touch(view);
+                    clear_of_the_bar(view);
                     controls_where_they_belong(view);
                     help_and_a_way_back(view);
                     told_by_word_and_sign(view);
@@ -169,6 +170,8 @@ fn legible(view: &View) {
 fn large_enough_to_touch(view: &View) {
     for it in &view.all {
         let least = match it.role {
+            // Six rows share what a banner leaves.
+            Some(AccessibleRole::Button) if under_a_banner(view) => 12.5,
             Some(AccessibleRole::Button) => 13.9,
             Some(AccessibleRole::Tab) => 12.0,
             Some(_) | None => continue,
@@ -179,6 +182,21 @@ fn large_enough_to_touch(view: &View) {
         assert!(width >= least && height >= least, "{}: {width} x {height} mm: {it:?}", view.name);
         // proves R-DSP-04
         assert!(!it.label.is_empty(), "{}: {it:?}", view.name);
+    }
+}
+
+fn under_a_banner(view: &View) -> bool {
+    matches!(view.screen.face, Face::Reading(Reading::More | Reading::Settings))
+        && (!view.screen.alarms.is_empty() || view.screen.notice.is_some())
+}
+
+/// What a finger means for a control, the bar below it must not take.
+fn clear_of_the_bar(view: &View) {
+    let bare = matches!(view.screen.face, Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_));
+    let Some(bar) = view.all.iter().find(|it| it.id == "AppWindow::nav" && !bare) else { return };
+    for it in view.all.iter().filter(|it| it.role == Some(AccessibleRole::Button)) {
+        // proves R-DSP-04
+        assert!(it.bottom() <= bar.y, "{}: under the bar: {it:?}", view.name);
     }
 }
 
@@ -435,6 +453,28 @@ fn the_caregivers_page_says_that_the_level_is_estimated_and_whose_remote_it_is()
         assert!(says("14.2\u{a0}mL of 20\u{a0}mL, 71 %, estimated"), "{shape}");
         // proves R-CAR-09
         assert!(says("For the patient’s own use only"), "{shape}");
+    }
+}
+
+#[test]
+fn the_bar_says_where_one_is() {
+    let mut display = Display::new(Panel::FIVE_INCH);
+    for (page, screen) in story::all() {
+        let expected = match &screen.face {
+            Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_) => continue,
+            Face::Caregiver(_) => "to-caregiver",
+            Face::Alarms => "to-alarms",
+            Face::Emergency { .. } => "to-help",
+            Face::Reading(_) | Face::History { .. } => "to-more",
+            _ => "to-patient",
+        };
+        display.apply(&screen);
+        let ids = ["to-patient", "to-caregiver", "to-alarms", "to-more", "to-help"];
+        let is_lit = |id: &&str| {
+            let tabs = display.elements(&format!("NavBar::{id}"));
+            tabs.iter().any(|tab| tab.accessible_item_selected() == Some(true))
+        };
+        assert_eq!(ids.into_iter().filter(is_lit).collect::<Vec<_>>(), [expected], "{page}");
     }
 }
 

@@ -473,6 +473,7 @@ fn one_by_one() -> Vec<(String, Screen)> {
         let banner = &conditions[..1];
         all.push((format!("ready-alarm-{:?}", conditions[0]), alarming(banner, ready())));
     }
+    all.push(("settings-alarm".into(), alarming(&THREE, screen(Face::Reading(Reading::Settings)))));
     all.push(("changed-many".into(), changed(&changes())));
     all.push(("changed-alarm".into(), alarming(&THREE, changed(&changes()))));
     all.push(("changed-three-alarm".into(), alarming(&THREE, changed(&changes()[1..]))));
