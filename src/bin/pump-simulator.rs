@@ -117,7 +117,7 @@ fn introduce(host: &SharedHost, place: &str) {
     println!("Pump {} on {place}.", host.with(|host| host.pump().serial().clone()));
     println!("Implant card secret: {}", host.with(|host| host.card().printed().as_str().to_owned()));
     println!(
-        "To pair a remote: type \"magnet\" here, then start it with --pair and the secret. \"help\" lists the rest."
+        "To pair a remote: type \"magnet\" here, and the secret in its first run, or start it with --pair. \"help\" lists the rest."
     );
 }
 
