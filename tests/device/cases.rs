@@ -379,8 +379,9 @@ impl Story {
         ensure!(rests, "a link within {secs} dark seconds");
         let (display, machine) = self.machine()?;
         tap(machine, MY_DOSE)?;
-        display.shows(machine, &["ready"], SOON)?;
-        machine.says(&format!("test $({links}) = 2 && test $(cat {LIGHT}) -gt 1")).map(drop)
+        // What stood there before the dark may be read until the touch has come round.
+        machine.until(&format!("test $({links}) = 2 && test $(cat {LIGHT}) -gt 1"), SOON)?;
+        display.shows(machine, &["ready"], SOON).map(drop)
     }
 
     fn refused(&mut self) -> anyhow::Result<()> {
