@@ -440,18 +440,18 @@ mod tests {
     #[test]
     fn a_card_is_typed_and_a_pump_is_asked_once_when_a_person_says_so() {
         let mut pairing = typed();
-        assert_eq!(pairing.view(), PairingView::Window);
+        assert_eq!((pairing.view(), pairing.screen().link), (PairingView::Window, LinkHealth::OutOfReach));
         assert!(pairing.poll_order().is_none(), "nobody has said so");
         pairing.say(Intent::Proceed);
         pairing.say(Intent::Proceed);
-        assert_eq!(pairing.view(), PairingView::Asking { found: false });
+        assert_eq!((pairing.view(), pairing.screen().link), (PairingView::Asking { found: false }, LinkHealth::Looking));
         // proves R-LNK-26
         assert!(pairing.poll_order().is_some() && pairing.poll_order().is_none());
         pairing.handle(Input::Found, start());
-        assert_eq!(pairing.view(), PairingView::Asking { found: true });
+        assert_eq!((pairing.view(), pairing.screen().link), (PairingView::Asking { found: true }, LinkHealth::Near));
         let serial = Text::new("SIM-0001").unwrap();
         pairing.handle(Input::Ended(Ok(serial.clone())), start());
-        assert_eq!(pairing.view(), PairingView::Paired { serial });
+        assert_eq!((pairing.view(), pairing.screen().link), (PairingView::Paired { serial }, LinkHealth::Near));
         assert!(!pairing.done());
         pairing.say(Intent::Proceed);
         assert!(pairing.done());
