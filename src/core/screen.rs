@@ -45,6 +45,8 @@ pub struct Screen {
     pub notice: Option<Notice>,
     /// Whether the display is dark: what stands on it is not kept up to the second.
     pub dark: bool,
+    /// Whether this is a practice: none of it is true, and every page says so.
+    pub practice: bool,
 }
 
 impl Screen {
@@ -60,6 +62,7 @@ impl Screen {
             signals: None,
             notice: None,
             dark: false,
+            practice: false,
         }
     }
 }
@@ -226,6 +229,17 @@ pub enum Reading {
     Settings,
     /// The remote's test of itself.
     SelfTest(TestView),
+    /// What a practice is; while there is one, its pages stand in this one's place.
+    Practice(PracticeView),
+}
+
+/// How a practice stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PracticeView {
+    /// Whether there is one.
+    pub begun: bool,
+    /// Whether one can begin now: not beside an open request, a self-test, or an alarm that nobody has acknowledged.
+    pub may_begin: bool,
 }
 
 /// How the self-test stands.
@@ -492,7 +506,7 @@ pub enum Intent {
     Visit(Visit),
     /// What stands on the page has been read, or is left.
     Seen,
-    /// On to the next step of a pairing.
+    /// On to the next step of a pairing, or from what a practice is to the practice.
     Proceed,
     /// Let low alarms and the ready cue rest at these hours; at none.
     Quiet(Option<QuietHours>),
@@ -552,4 +566,6 @@ pub enum Visit {
     Settings,
     /// The remote's test of itself.
     SelfTest,
+    /// Trying the whole flow on a simulated pump.
+    Practice,
 }

@@ -85,7 +85,7 @@ const REQUESTS: [RequestRow; 13] = [
     row("`Uncertain`: never ran or forgotten, history awaited", &["CANCEL"], &["NOT SURE"], &["Stop"]),
 ];
 
-const FACES: [FaceRow; 27] = [
+const FACES: [FaceRow; 28] = [
     FaceRow { name: "CHECKING", accepts: &[] },
     FaceRow { name: "READY", accepts: &["dose"] },
     FaceRow { name: "WAIT", accepts: &[] },
@@ -113,6 +113,7 @@ const FACES: [FaceRow; 27] = [
     FaceRow { name: "SETTINGS", accepts: &[] },
     FaceRow { name: "SELF-TEST", accepts: &[] },
     FaceRow { name: "PAIRING", accepts: &[] },
+    FaceRow { name: "PRACTICE", accepts: &[] },
 ];
 
 const fn row(
@@ -317,6 +318,7 @@ const fn face_row(face: &Face) -> FaceRow {
         Face::Reading(Reading::Settings) => FACES[24],
         Face::Reading(Reading::SelfTest(_)) => FACES[25],
         Face::Pairing(_) => FACES[26],
+        Face::Reading(Reading::Practice(_)) => FACES[27],
     }
 }
 

@@ -28,6 +28,7 @@ fn the_button_on_a_page_of_the_caregiver_is_recorded_and_transmits_nothing() {
         Visit::LinkSteps,
         Visit::Settings,
         Visit::SelfTest,
+        Visit::Practice,
     ] {
         let mut world = World::ready();
         world.visit(page);

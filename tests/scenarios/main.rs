@@ -25,6 +25,7 @@ mod limits_absent;
 mod link_lost;
 mod machine_never_spins;
 mod patient_code;
+mod practice;
 mod prescription_changes;
 mod press_expires;
 mod pressed_again;

@@ -288,6 +288,7 @@ fn the_other_pages_are_one_tap_from_more() {
         ("Can’t connect?", Visit::LinkSteps),
         ("Settings", Visit::Settings),
         ("Self-test", Visit::SelfTest),
+        ("Practice", Visit::Practice),
     ] {
         tap(&display, label);
         assert_eq!(display.heard(), [Intent::Visit(to)]);

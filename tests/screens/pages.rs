@@ -239,14 +239,16 @@ fn controls_where_they_belong(view: &View) {
 fn help_and_a_way_back(view: &View) {
     let bare = matches!(view.screen.face, Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_));
     let has = |what: &str| view.all.iter().any(|it| it.id == what || it.kind == what);
+    let help = if view.screen.practice { "PracticeBar::help" } else { "NavBar::to-help" };
     // proves R-DSP-13
-    assert!(has(if bare { "HelpButton" } else { "NavBar::to-help" }), "{}: no way to help", view.name);
+    assert!(has(if bare { "HelpButton" } else { help }), "{}: no way to help", view.name);
     let back = match &view.screen.face {
         // From a fault there is nowhere to go; a pairing begins somewhere, and is not left while the pump is asked or once it is done.
         Face::Fault(_)
         | Face::Pairing(PairingView::NotPaired | PairingView::Asking { .. } | PairingView::Paired { .. }) => return,
         Face::Pairing(PairingView::Window | PairingView::Failed(_)) => "PairingPage::back",
         Face::Pairing(PairingView::Card { .. }) | Face::EnterCode { .. } => "Keypad::cancel",
+        _ if view.screen.practice => "PracticeBar::end",
         _ => "NavBar::to-patient",
     };
     assert!(has(back), "{}: no way back", view.name);

@@ -8,8 +8,8 @@ use pump_core::{
     audit::event::WallDoubt,
     pairing::{PairingView, Refusal, Typed},
     screen::{
-        Alarm, Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, Reading,
-        RefillBy, ReservoirView, Screen, Stop, TestView, Therapy, Wait,
+        Alarm, Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, PracticeView,
+        Reading, RefillBy, ReservoirView, Screen, Stop, TestView, Therapy, Wait,
     },
     selftest::{CHECKS, Finding, Question},
     therapy::{
@@ -47,6 +47,7 @@ pub(crate) fn screen(face: Face) -> Screen {
         signals: None,
         notice: None,
         dark: false,
+        practice: false,
     }
 }
 
@@ -404,8 +405,26 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     .map(|(name, screen)| (name.to_owned(), screen))
     .collect();
     all.extend(self_tests().map(|(name, screen)| (name.to_owned(), screen)));
+    all.extend(practices().map(|(name, screen)| (name.to_owned(), screen)));
     all.extend(pairings().into_iter().chain(one_by_one()));
     all
+}
+
+/// What a practice is, and what it looks like: each page of it is marked.
+fn practices() -> [(&'static str, Screen); 9] {
+    let about = |begun, may_begin| screen(Face::Reading(Reading::Practice(PracticeView { begun, may_begin })));
+    let practised = |screen| Screen { practice: true, ..screen };
+    [
+        ("practice", about(false, true)),
+        ("practice-not-now", alarming(&THREE, about(false, false))),
+        ("practice-ready", practised(ready())),
+        ("practice-hold-longer", practised(Screen { notice: Some(Notice::HoldLonger), ..ready() })),
+        ("practice-asking", practised(asking(None))),
+        ("practice-delivering", practised(delivering(Stop::Offered))),
+        ("practice-given", practised(screen(Face::Given { dose: DOSE, at: Some(at(18, 13)) }))),
+        ("practice-stopped", practised(screen(in_part(12, 12, BolusEnd::Cancelled)))),
+        ("practice-wait", practised(wait(Millis::from_secs(24 * 60 + 10)))),
+    ]
 }
 
 fn self_tests() -> [(&'static str, Screen); 9] {

@@ -24,8 +24,8 @@ use pump_protocol::{
 };
 use pump_ui::{
     Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, CodeEntry, DayName, DayRow, Days,
-    DeliveryCode, Faults, Helping, NotGivenCode, NoticeCode, Notices, Offers, PairingSteps, PumpState, RateRow,
-    ReasonCode, Reasons, Request, SelfTest, Span, Status, Stopping, TestState, TherapyCard, Waiting,
+    DeliveryCode, Faults, Helping, NotGivenCode, NoticeCode, Notices, Offers, PairingSteps, Practice, PumpState,
+    RateRow, ReasonCode, Reasons, Request, SelfTest, Span, Status, Stopping, TestState, TherapyCard, Waiting,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
@@ -115,6 +115,10 @@ impl Models {
                 app.global::<Card>().set_serial(serial.as_ref().map(format::name).unwrap_or_default());
             }
             Face::Reading(Reading::SelfTest(test)) => self.self_test(app, test),
+            Face::Reading(Reading::Practice(view)) => {
+                app.global::<Practice>().set_begun(view.begun);
+                app.global::<Practice>().set_may_begin(view.may_begin);
+            }
             // Whole in themselves.
             Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings) => {}
             Face::Pairing(view) => self.pairing(app, view),
@@ -258,6 +262,7 @@ fn status(app: &AppWindow, screen: &Screen, how: Writing) {
         status.set_turned(!status.get_turned());
     }
     status.set_clock(clock);
+    status.set_practice(screen.practice);
     status.set_link(codes::link(screen.link));
     let (unit, count) = screen.heard_min_ago.map_or((Ago::Never, SharedString::default()), format::ago);
     status.set_heard(unit);

@@ -41,6 +41,7 @@ pub(super) const fn page(face: &Face) -> Page {
         Face::Reading(Reading::LinkSteps) => Page::LinkSteps,
         Face::Reading(Reading::Settings) => Page::Settings,
         Face::Reading(Reading::SelfTest(_)) => Page::SelfTest,
+        Face::Reading(Reading::Practice(_)) => Page::Practice,
         Face::Pairing(PairingView::Card { .. }) => Page::CardSecret,
         Face::Pairing(_) => Page::Pairing,
         Face::Fault(_) => Page::Fault,

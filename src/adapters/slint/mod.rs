@@ -377,5 +377,6 @@ const fn visit_of(to: Destination) -> Visit {
         Destination::LinkSteps => Visit::LinkSteps,
         Destination::Settings => Visit::Settings,
         Destination::SelfTest => Visit::SelfTest,
+        Destination::Practice => Visit::Practice,
     }
 }

@@ -25,6 +25,7 @@ use pump_protocol::{
 };
 use pump_remote::{
     adapters::{
+        Dial,
         bluez::{self, Central, LinkError, PumpAddress},
         clock::Clock,
         entropy::{OsEntropy, random},
@@ -57,6 +58,9 @@ const INSTANCE_LOCK: &str = "instance.lock";
 /// The simulated pump's place in the data directory.
 const PUMP: &str = "pump.state";
 
+/// How much faster waiting passes in a practice: an hour in two minutes, a bolus of four minutes in eight seconds.
+const PRACTICE_SPEED: u32 = 30;
+
 /// Which pump.
 #[derive(Debug)]
 pub(crate) enum Which {
@@ -70,10 +74,15 @@ pub(crate) enum Which {
 
 /// Everything that is there before a pump is paired and a record opened.
 pub(crate) struct Prepared {
+    ground: Ground,
+    way: Way,
+}
+
+/// What a remote stands on, whichever way it has to its pump.
+struct Ground {
     data_dir: PathBuf,
     keys: SessionKeys,
     clock: Clock,
-    way: Way,
     /// The pump that was paired when this began.
     before: Option<PairedPump>,
     /// Whether this remote tests itself; a clock that lapses runs ahead of everything that could be measured.
@@ -141,12 +150,9 @@ pub(crate) struct Running {
 impl Prepared {
     /// Takes the data directory for this instance, and makes the keys that are not there yet.
     pub(crate) async fn open(data_dir: &Path, which: Which, speed: u32, lapses: bool) -> anyhow::Result<Self> {
-        let lock = Lock::take(&data_dir.join(INSTANCE_LOCK))?;
-        let clock = if lapses || speed > 1 { Clock::lapsing(speed, BootId(random())) } else { Clock::real() };
-        let mut keys = SessionKeys::open(data_dir, &mut OsEntropy)?;
-        let before = keys.pins.confirmed.clone();
+        let mut ground = Ground::open(data_dir, speed, lapses)?;
         let way = match which {
-            Which::InProcess => Way::InProcess(simulated_pump_of(data_dir, &mut keys, &clock).await?),
+            Which::InProcess => Way::InProcess(ground.simulated_pump().await?),
             Which::Socket(path) => Way::Socket(Socket::new(path)),
             Which::Bluetooth(adapter) => {
                 bluez::check::warn(Path::new(bluez::check::MAIN_CONF));
@@ -154,23 +160,22 @@ impl Prepared {
                 Way::Bluetooth { adapter, central }
             }
         };
-        let self_test = (!lapses && speed == 1).then_some(Asking::IfChanged);
-        Ok(Self { data_dir: data_dir.to_owned(), keys, clock, way, before, self_test, lock })
+        Ok(Self { ground, way })
     }
 
     /// Whether it is known which pump the record is of. A pairing that was cut before the pump had said so is done once more.
     pub(crate) const fn paired(&self) -> bool {
-        matches!(self.way, Way::InProcess(_)) || self.keys.serial.is_some()
+        matches!(self.way, Way::InProcess(_)) || self.ground.keys.serial.is_some()
     }
 
     /// Its clocks.
     pub(crate) const fn clock(&self) -> &Clock {
-        &self.clock
+        &self.ground.clock
     }
 
     /// Pairs with the pump whose card this is and whose window is open; `found` is told once its radio has agreed.
     pub(crate) async fn pair(&mut self, card: &CardSecret, found: impl FnOnce() + Send) -> Result<Text<16>, NotPaired> {
-        let Self { way, keys, clock, data_dir, .. } = self;
+        let Self { ground: Ground { keys, clock, data_dir, .. }, way } = self;
         match way {
             Way::InProcess(_) => Err(NotPaired::InProcess),
             Way::Socket(socket) => {
@@ -199,35 +204,91 @@ impl Prepared {
         configuration: Option<[u8; 32]>,
         dark_after: Option<Millis>,
     ) -> anyhow::Result<Running> {
-        let Self { data_dir, keys, clock, way, before, self_test, lock } = self;
-        let serial = match &way {
-            Way::InProcess(host) => host.with(|host| host.pump().serial().clone()),
-            Way::Socket(_) | Way::Bluetooth { .. } => serial_of(&keys)?,
-        };
+        let Self { ground, way } = self;
+        let settings = Settings { configuration, dark_after };
+        match way {
+            Way::InProcess(host) => ground.start_in_process(host, settings).await,
+            Way::Socket(socket) => {
+                let serial = serial_of(&ground.keys)?;
+                ground.start(socket, serial, None, settings).await
+            }
+            Way::Bluetooth { central, .. } => {
+                let serial = serial_of(&ground.keys)?;
+                Ok(Running { radio: true, ..ground.start(central, serial, None, settings).await? })
+            }
+        }
+    }
+}
+
+// keeps R-ASK-17
+/// A remote for practice, in a place of its own: by its types it has a pump in its own memory, and no way to any other.
+pub(crate) async fn rehearse(place: &Path) -> anyhow::Result<Running> {
+    let mut ground = Ground::open(place, PRACTICE_SPEED, true)?;
+    let host = ground.simulated_pump().await?;
+    ground.start_in_process(host, Settings::default()).await
+}
+
+/// What the machine begins with besides the record.
+#[derive(Clone, Copy, Default)]
+struct Settings {
+    configuration: Option<[u8; 32]>,
+    dark_after: Option<Millis>,
+}
+
+impl Ground {
+    fn open(data_dir: &Path, speed: u32, lapses: bool) -> anyhow::Result<Self> {
+        let lock = Lock::take(&data_dir.join(INSTANCE_LOCK))?;
+        let clock = if lapses || speed > 1 { Clock::lapsing(speed, BootId(random())) } else { Clock::real() };
+        let keys = SessionKeys::open(data_dir, &mut OsEntropy)?;
+        let before = keys.pins.confirmed.clone();
+        let self_test = (!lapses && speed == 1).then_some(Asking::IfChanged);
+        Ok(Self { data_dir: data_dir.to_owned(), keys, clock, before, self_test, lock })
+    }
+
+    // keeps R-DEV-01
+    /// The pump in this process, paired through the same frames as any other.
+    async fn simulated_pump(&mut self) -> anyhow::Result<SharedHost> {
+        let Self { data_dir, keys, clock, .. } = self;
+        let host = Host::open(&data_dir.join(PUMP), Setup::demonstration_at(clock.now().wall), 1, clock.now().uptime)?;
+        let pair = !keys.paired() || !host.paired();
+        let host = SharedHost::new(host);
+        if pair {
+            let card = host.with(|host| {
+                host.magnet(Role::Patient, clock.now().uptime);
+                host.card().clone()
+            });
+            let mut dial = InProcess::new(host.clone(), clock.clone());
+            link::pair(&mut dial, keys, &card, clock, &mut OsEntropy).await?;
+        }
+        Ok(host)
+    }
+
+    async fn start_in_process(self, host: SharedHost, settings: Settings) -> anyhow::Result<Running> {
+        let serial = host.with(|host| host.pump().serial().clone());
+        let dial = InProcess::new(host.clone(), self.clock.clone());
+        self.start(dial, serial, Some(host), settings).await
+    }
+
+    /// Starts machine, record and link, by this way and no other.
+    async fn start(
+        self,
+        dial: impl Dial + 'static,
+        serial: Text<16>,
+        host: Option<SharedHost>,
+        settings: Settings,
+    ) -> anyhow::Result<Running> {
+        let Self { data_dir, keys, clock, before, self_test, lock } = self;
         let key = device_key(&data_dir, &Zeroizing::new(random()))?;
         let record = data_dir.join(RECORD);
         let opened = Store::open(&record, Opening { serial, key, new_id: RecordId(random()) }).await?;
         let paired_now = keys.pins.confirmed != before;
+        let Settings { configuration, dark_after } = settings;
         let beginning = Beginning { paired_now, configuration, self_test, dark_after, ..beginning(&opened, &keys)? };
         let remote = Remote::restore(beginning, clock.now());
         let first = remote.screen(clock.now());
         let (ports, ends) = Ports::new(first.clone(), record.clone(), clock.clone());
         let (events, orders, wanted) = (ends.link_events, ends.link_orders, ends.link_wanted);
-        let radio = matches!(way, Way::Bluetooth { .. });
-        let mut host = None;
-        match way {
-            Way::Socket(socket) => {
-                tokio::spawn(link::keep(socket, keys, clock.clone(), OsEntropy, orders, wanted, events));
-            }
-            Way::Bluetooth { central, .. } => {
-                tokio::spawn(link::keep(central, keys, clock.clone(), OsEntropy, orders, wanted, events));
-            }
-            Way::InProcess(pump) => {
-                let dial = InProcess::new(pump.clone(), clock.clone());
-                host = Some(pump);
-                tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, wanted, events));
-            }
-        }
+        tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, wanted, events));
         tokio::spawn(recorder::verify(record.clone(), ends.answering.clone()));
         let inputs = ends.answering.clone();
         let recorder =
@@ -245,7 +306,7 @@ impl Prepared {
             rounds,
             turned,
             ended,
-            radio,
+            radio: false,
             clock,
             host,
             record,
@@ -284,23 +345,6 @@ fn beginning(opened: &Opened, keys: &SessionKeys) -> anyhow::Result<Beginning> {
     };
     let known = Beginning::bonded(keys.own.public().fingerprint(), kept, opened.head);
     Ok(Beginning { bonded: keys.paired(), tail_good, ..known })
-}
-
-// keeps R-DEV-01
-/// The pump in this process, paired through the same frames as any other.
-async fn simulated_pump_of(data_dir: &Path, keys: &mut SessionKeys, clock: &Clock) -> anyhow::Result<SharedHost> {
-    let host = Host::open(&data_dir.join(PUMP), Setup::demonstration_at(clock.now().wall), 1, clock.now().uptime)?;
-    let pair = !keys.paired() || !host.paired();
-    let host = SharedHost::new(host);
-    if pair {
-        let card = host.with(|host| {
-            host.magnet(Role::Patient, clock.now().uptime);
-            host.card().clone()
-        });
-        let mut dial = InProcess::new(host.clone(), clock.clone());
-        link::pair(&mut dial, keys, &card, clock, &mut OsEntropy).await?;
-    }
-    Ok(host)
 }
 
 /// The serial number of the pump that this remote is paired with.

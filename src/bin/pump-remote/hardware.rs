@@ -24,13 +24,17 @@ use tokio::{
 use crate::{
     bench::{Bench, Known},
     compose::Running,
+    practice::Hands,
     window::{Home, Watched, has_display},
 };
 
+/// The most levels of the button that wait: it tells one every 50 ms.
+const PRESSES_MAX: usize = 4;
+
 /// Starts what there is around a remote that runs.
-pub(crate) fn wire(runtime: &Handle, home: &Home, running: &mut Running, watched: Watched) {
+pub(crate) fn wire(runtime: &Handle, home: &Home, running: &mut Running, hands: &Hands, watched: Watched) {
     let Watched { display, touched, wishes } = watched;
-    let wired = start_parts(runtime, &home.config, running, wishes.clone());
+    let wired = start_parts(runtime, &home.config, running, hands, wishes.clone());
     if let Some(name) = &home.config.window.backlight {
         match Backlight::open(Path::new(backlight::CLASS), name) {
             Ok(light) => {
@@ -43,14 +47,22 @@ pub(crate) fn wire(runtime: &Handle, home: &Home, running: &mut Running, watched
 }
 
 /// What the configuration says is wired.
-fn start_parts(runtime: &Handle, config: &Config, running: &Running, wishes: watch::Receiver<Wishes>) -> Vec<Wired> {
+fn start_parts(
+    runtime: &Handle,
+    config: &Config,
+    running: &Running,
+    hands: &Hands,
+    wishes: watch::Receiver<Wishes>,
+) -> Vec<Wired> {
     let _guard = runtime.enter();
-    let wires = Wires {
-        intents: running.intents.clone(),
-        inputs: running.inputs.clone(),
-        screens: running.screens.clone(),
-        wishes,
-    };
+    let (intents, mut pressed) = mpsc::channel(PRESSES_MAX);
+    let hands = hands.clone();
+    tokio::spawn(async move {
+        while let Some(intent) = pressed.recv().await {
+            hands.tell(intent);
+        }
+    });
+    let wires = Wires { intents, inputs: running.inputs.clone(), screens: running.screens.clone(), wishes };
     let clock = running.clock.clone();
     tokio::spawn(battery::watch(config.battery, running.inputs.clone(), move || clock.now().uptime));
     let wired = gpio::start(&config.pins, &wires);

@@ -5,6 +5,7 @@ mod compose;
 mod console;
 mod first_run;
 mod hardware;
+mod practice;
 mod story;
 mod window;
 

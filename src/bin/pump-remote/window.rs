@@ -38,6 +38,7 @@ use crate::{
     compose::Running,
     first_run::FirstRun,
     hardware::{light_up, wire},
+    practice::{Hands, Practice},
 };
 
 /// What the person chose on the page of settings: its place in the data directory.
@@ -113,7 +114,7 @@ pub(crate) fn show(runtime: &Runtime, stage: Stage, panel: Panel, home: Home) ->
         Stage::FirstRun(first_run) => (first_run.screens.borrow().clone(), first_run.intents.clone()),
         Stage::Running(running) => (running.screens.borrow().clone(), running.intents.clone()),
     };
-    let listener = Rc::new(RefCell::new(intents));
+    let listener = Rc::new(RefCell::new(Hands::new(intents).0));
     let (wish, wishes) = watch::channel(looks.wishes());
     let (touch, touched) = watch::channel(Instant::now());
     let chosen = Rc::new(Cell::new(looks));
@@ -123,7 +124,7 @@ pub(crate) fn show(runtime: &Runtime, stage: Stage, panel: Panel, home: Home) ->
             chosen.set(looks);
             // Somebody is here, though nothing else is told of it.
             touch.send_replace(Instant::now());
-            hand_over(&listener.borrow(), Intent::Wake);
+            listener.borrow().tell(Intent::Wake);
             // Where nothing can be heard nobody listens to wishes.
             let _ = wish.send(looks.wishes());
             if let Err(error) = looks.store(&looks_file) {
@@ -136,7 +137,7 @@ pub(crate) fn show(runtime: &Runtime, stage: Stage, panel: Panel, home: Home) ->
         move |intent| {
             // Whatever the window tells is a hand's, and only what no control takes is told as waking.
             touch.send_replace(Instant::now());
-            hand_over(&listener.borrow(), intent);
+            listener.borrow().tell(intent);
         }
     };
     let window = Window::choosing(intend, keep).context("no window can be opened")?;
@@ -174,7 +175,7 @@ impl Home {
 struct Pages {
     runtime: Handle,
     window: Window,
-    listener: Rc<RefCell<mpsc::Sender<Intent>>>,
+    listener: Rc<RefCell<Hands>>,
     chosen: Rc<Cell<Looks>>,
     home: Home,
     ending: Rc<RefCell<Ending>>,
@@ -216,16 +217,71 @@ impl Pages {
     }
 
     async fn remote(&mut self, mut running: Running, watched: Watched) {
-        self.listener.replace(running.intents.clone());
+        let (hands, practice) = Hands::new(running.intents.clone());
+        self.listener.replace(hands.clone());
         hand_over(&running.intents, Intent::Quiet(self.chosen.get().quiet.hours()));
         start_sound(&self.runtime, running.screens.clone(), watched.wishes.clone());
-        wire(&self.runtime, &self.home, &mut running, watched);
+        wire(&self.runtime, &self.home, &mut running, &hands, watched);
         let Running { screens, close, turned, rounds, ended, .. } = running;
         self.ending.replace(Ending::Close(close, ended));
         if let Err(error) = pass_rounds(&self.runtime, systemd::PAGES, rounds, turned) {
             tracing::error!(%error, "nobody is told that the pages stand");
         }
-        self.follow(screens).await;
+        self.follow_with_practice(screens, practice).await;
+    }
+
+    /// Shows every screen until whoever makes them ends, and while one wants a practice that one's in its place.
+    async fn follow_with_practice(
+        &mut self,
+        mut screens: watch::Receiver<Screen>,
+        hands: watch::Sender<Option<mpsc::Sender<Intent>>>,
+    ) {
+        let mut practice: Option<Practice> = None;
+        loop {
+            let truth = screens.borrow_and_update().clone();
+            if !Practice::wanted(&truth) {
+                hands.send_replace(None);
+                if let Some(ended) = practice.take() {
+                    ended.end(&self.runtime);
+                }
+            } else if practice.is_none() {
+                self.window.apply(&truth);
+                match Practice::begin(&self.runtime).await {
+                    Ok(begun) => {
+                        hands.send_replace(Some(begun.intents()));
+                        practice = Some(begun);
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "no practice can be begun");
+                        self.listener.borrow().tell(Intent::Visit(Visit::More));
+                    }
+                }
+            }
+            let shown = practice.as_mut().map_or_else(|| truth.clone(), |practice| practice.screen(&truth));
+            self.window.apply(&shown);
+            let practised = async {
+                match &mut practice {
+                    Some(practice) => practice.changed().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let ended = tokio::select! {
+                changed = screens.changed() => match changed {
+                    Ok(()) => false,
+                    Err(_) => break,
+                },
+                changed = practised => changed.is_err(),
+            };
+            if ended {
+                // Its loop is gone: nothing may stand here as if it went on.
+                practice = None;
+                hands.send_replace(None);
+                self.listener.borrow().tell(Intent::Visit(Visit::More));
+            }
+        }
+        if let Some(ended) = practice {
+            ended.end(&self.runtime);
+        }
     }
 
     /// Shows every screen until whoever makes them ends.

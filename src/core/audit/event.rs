@@ -352,6 +352,10 @@ pub enum Event {
         /// What was found.
         findings: Findings,
     },
+    /// Somebody began to practise: no pump is asked for anything until that ends.
+    PracticeBegan,
+    /// The practice ended.
+    PracticeEnded,
 }
 
 /// Why a session ended.
@@ -498,6 +502,8 @@ wire_enum!(Event: u8 {
     59 => Paired,
     60 => Pruned { until, exported, export_digest },
     61 => SelfTested { findings },
+    62 => PracticeBegan,
+    63 => PracticeEnded,
 });
 
 impl Event {
@@ -561,6 +567,8 @@ impl Event {
             Self::Paired => "paired",
             Self::Pruned { .. } => "pruned",
             Self::SelfTested { .. } => "self_tested",
+            Self::PracticeBegan => "practice_began",
+            Self::PracticeEnded => "practice_ended",
         }
     }
 
@@ -623,7 +631,9 @@ impl Event {
             | Self::ConfigurationChanged
             | Self::Paired
             | Self::Pruned { .. }
-            | Self::SelfTested { .. } => None,
+            | Self::SelfTested { .. }
+            | Self::PracticeBegan
+            | Self::PracticeEnded => None,
         }
     }
 }

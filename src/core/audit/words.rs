@@ -113,6 +113,8 @@ impl fmt::Display for Event {
             Self::Pruned { until, exported, .. } => {
                 write!(f, "{exported} records up to {until} were exported and left this record")
             }
+            Self::PracticeBegan => write!(f, "a practice began; what is held until it ends asks no pump for anything"),
+            Self::PracticeEnded => write!(f, "the practice ended"),
             Self::SelfTested { findings } => {
                 write!(f, "self-test")?;
                 Finding::TOLD.into_iter().try_for_each(|finding| told_of(f, findings, finding))

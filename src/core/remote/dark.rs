@@ -8,7 +8,8 @@
 //! ```
 //!
 //! # Promises
-//! - What must be seen is never dark: an open request, an alarm that nobody has acknowledged, a finger, a code, a self-test.
+//! - What must be seen is never dark: an open request, an alarm that nobody has acknowledged, a finger, a code, a self-test,
+//!   a practice.
 //! - A rest ends by itself; a touch ends it at once, and the pump is asked anew before a dose is offered. That touch itself asks for
 //!   nothing: nobody saw what it would have asked for.
 //! - The end of a wait is met with a link, so that the ready cue is told by the pump's own word.
@@ -138,9 +139,18 @@ impl Remote {
 
     /// What has to be seen, or heard and answered with a look.
     fn must_be_seen(&self, now: Uptime) -> bool {
-        let unseen = self.alarms.list().any(|standing| !matches!(standing.attention(), Attention::Acknowledged(_)));
         let tests = self.self_test.as_ref().is_some_and(SelfTest::runs);
-        unseen || tests || self.kept.request.is_some() || self.code.is_some() || self.hold.shown(now).is_some()
+        self.alarm_unseen()
+            || tests
+            || self.practising.is_some()
+            || self.kept.request.is_some()
+            || self.code.is_some()
+            || self.hold.shown(now).is_some()
+    }
+
+    /// Whether an alarm stands that nobody has acknowledged.
+    pub(super) fn alarm_unseen(&self) -> bool {
+        self.alarms.list().any(|standing| !matches!(standing.attention(), Attention::Acknowledged(_)))
     }
 
     /// The pump has told everything, and has been told everything.

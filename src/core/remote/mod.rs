@@ -23,6 +23,7 @@ mod hold;
 mod importing;
 mod journal;
 mod kept;
+mod practice;
 mod press;
 mod testing;
 #[cfg(test)]
@@ -201,6 +202,8 @@ pub struct Remote {
     hold: HoldTracker,
     short_touches: u32,
     page: Visit,
+    /// Since when somebody practises.
+    practising: Option<Uptime>,
     self_test: Option<SelfTest>,
     /// The test at the start has not been shown yet, and is if it asks or has failed.
     test_to_show: bool,
@@ -251,6 +254,7 @@ impl Remote {
             hold: HoldTracker::default(),
             short_touches: 0,
             page: Visit::Patient,
+            practising: None,
             self_test: None,
             test_to_show: false,
             days: None,
@@ -331,6 +335,7 @@ impl Remote {
             (self.code_expires(), "the patient code lapses"),
             (self.kept.ended.filter(Ended::passes).map(|ended| ended.at.after(GIVEN_SHOWN)), "GIVEN has been shown"),
             (self.test_timeout(now.uptime), "the self-test takes too long"),
+            (self.practice_timeout(), "the practice has lasted long enough"),
             (self.light_timeout(now.uptime), "the display goes dark, or the link rests no longer"),
             (self.view_changes_at(now), "the page shows another second, minute or answer"),
         ];
@@ -353,6 +358,7 @@ impl Remote {
     fn settle_turn(&mut self, now: Now) {
         self.pass_time(now);
         self.watch_alarms(now);
+        self.watch_practice(now);
         self.converse(now);
         self.watch_light(now);
         let Self { journal, kept, alarms, .. } = self;

@@ -37,8 +37,7 @@ impl Remote {
             Intent::Quiet(hours) => self.quiet = hours,
             Intent::TestSelf => self.test_self(now),
             Intent::Answer { yes } => self.answered(yes),
-            // This remote is paired.
-            Intent::Proceed => {}
+            Intent::Proceed => self.begin_practice(now),
             Intent::Wake => {
                 self.awake_since = now.uptime;
                 if let Some(talk) = &mut self.conversation {
@@ -116,6 +115,9 @@ impl Remote {
 
     pub(super) fn visit(&mut self, page: Visit, now: Now) {
         self.leave_code(now);
+        if page != Visit::Practice {
+            self.end_practice(now);
+        }
         // A finger that held on one page doesn't ask on another.
         if page != self.page {
             self.hold.spoil();
@@ -215,6 +217,7 @@ impl Remote {
             | None => {}
         }
         self.leave_code(now);
+        self.end_practice(now);
         self.note_short_touches(now);
         self.note(Event::Closed, now);
     }

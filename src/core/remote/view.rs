@@ -45,6 +45,7 @@ impl Remote {
             signals: self.signals(now),
             notice: self.notice.map(|(notice, _)| notice),
             dark: self.dark(now.uptime),
+            practice: false,
         }
     }
 
@@ -72,6 +73,7 @@ impl Remote {
             Visit::LinkSteps => Face::Reading(Reading::LinkSteps),
             Visit::Settings => Face::Reading(Reading::Settings),
             Visit::SelfTest => Face::Reading(Reading::SelfTest(self.test_view())),
+            Visit::Practice => Face::Reading(Reading::Practice(self.practice_view())),
         };
         (face, None)
     }

@@ -110,6 +110,8 @@ pub(super) fn samples() -> Vec<Event> {
         Event::Paired,
         Event::Pruned { until: 512, exported: 512, export_digest: [0x3C; 32] },
         Event::SelfTested { findings: Bounded::filled_from(findings) },
+        Event::PracticeBegan,
+        Event::PracticeEnded,
     ]
 }
 
