@@ -67,10 +67,18 @@ fn a_practice_ends_by_itself_after_ten_minutes() {
     world.pass(mins(10).saturating_sub(Millis::new(1)));
     assert!(practises(&world));
     world.pass(Millis::new(1));
-    // proves R-ASK-17
-    assert!(is_ready(&world) && told(&world) == [1, 1]);
+    let before = Some(PracticeView { begun: false, may_begin: true });
+    // proves R-ASK-22
+    assert_eq!(
+        (view(&world), told(&world)),
+        (before, [1, 1]),
+        "whoever still holds is not on a page that offers a dose"
+    );
+    world.hold(Control::Dose, Source::Touchscreen, Millis::new(2_000));
     world.pass(mins(30));
-    assert_eq!(told(&world), [1, 1]);
+    assert_eq!((prepares(&world), told(&world)), (0, [1, 1]));
+    world.visit(Visit::Patient);
+    assert!(is_ready(&world));
 }
 
 #[test]
@@ -80,8 +88,6 @@ fn an_alarm_ends_a_practice_and_none_begins_beside_it_until_it_was_seen() {
     world.pass(mins(3));
     // proves R-ASK-17
     assert!(!practises(&world) && told(&world) == [1, 1], "{:?}", world.face());
-    assert!(matches!(world.face(), Face::NotAvailable { .. }));
-    world.visit(Visit::Practice);
     begin(&mut world);
     assert_eq!((view(&world), told(&world)), (Some(PracticeView { begun: false, may_begin: false }), [1, 1]));
     world.say(Input::Intent(Intent::Acknowledge(AlarmCondition::PumpStopped)));

@@ -268,7 +268,8 @@ fn help_is_one_tap_away_on_every_page() {
         display.heard();
         let bare = matches!(screen.face, Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_));
         let all = display.everything();
-        let help = all.iter().find(|it| if bare { it.kind == "HelpButton" } else { it.id == "NavBar::to-help" });
+        let bar = if screen.practice { "PracticeBar::help" } else { "NavBar::to-help" };
+        let help = all.iter().find(|it| if bare { it.kind == "HelpButton" } else { it.id == bar });
         let help = help.expect(&page);
         let at = LogicalPosition::new(help.x + help.width / 2.0, help.y + help.height / 2.0);
         display.down(at);

@@ -381,6 +381,7 @@ fn a_key_with_control_or_alt_does_nothing() {
 fn escape_is_the_pages_way_back() {
     each(Panel::FIVE_INCH, |page, screen, display, _| {
         let back = match &screen.face {
+            _ if screen.practice => Intent::Visit(Visit::More),
             Face::Pairing(PairingView::Card { .. } | PairingView::Window | PairingView::Failed(_))
             | Face::EnterCode { .. } => Intent::Seen,
             Face::Alarms | Face::Caregiver(_) | Face::History { .. } | Face::Emergency { .. } | Face::Reading(_) => {

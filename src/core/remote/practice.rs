@@ -6,7 +6,7 @@
 //! # Promises
 //! - Nothing that is held, typed or put away while somebody practises reaches this machine's pump: its page accepts nothing.
 //! - No practice begins, and none goes on, beside an open request or an alarm that nobody has acknowledged.
-//! - A practice ends by itself.
+//! - A practice ends by itself, on the page that it began from: never under a finger on a page that offers a dose.
 
 use pump_protocol::{
     clock::{Now, Uptime},
@@ -39,10 +39,11 @@ impl Remote {
     }
 
     /// Ends a practice that has lasted long enough, or beside which something wants to be seen.
+    // keeps R-ASK-22
     pub(super) fn watch_practice(&mut self, now: Now) {
         let over = self.practice_timeout().is_some_and(|at| at <= now.uptime);
         if over || (self.practising.is_some() && !self.may_practise()) {
-            self.visit(Visit::Patient, now);
+            self.end_practice(now);
         }
     }
 
