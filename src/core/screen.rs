@@ -10,7 +10,7 @@
 use pump_protocol::{
     clock::{Uptime, WallTime},
     history::{BolusEnd, Delivered},
-    message::DenyReason,
+    message::{AuditHead, DenyReason},
     prescription::{BasalSegment, WindowDoseLimit},
     quantity::{BasalRate, Concentration, Dose, Millis, Volume},
     wire::Text,
@@ -231,6 +231,19 @@ pub enum Reading {
     SelfTest(TestView),
     /// What a practice is; while there is one, its pages stand in this one's place.
     Practice(PracticeView),
+    /// What the clinic reads off with a phone; `None` while the record is being read, or before the pump's first word.
+    Clinic(Option<Box<ClinicSummary>>),
+}
+
+/// What the days came to, and where the record stood.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClinicSummary {
+    /// The pump's serial number.
+    pub pump: Text<16>,
+    /// The newest line of the record, so that the record itself can be held against this.
+    pub head: AuditHead,
+    /// The newest day first.
+    pub days: Vec<Day>,
 }
 
 /// How a practice stands.
@@ -568,4 +581,6 @@ pub enum Visit {
     SelfTest,
     /// Trying the whole flow on a simulated pump.
     Practice,
+    /// What the clinic reads off.
+    Clinic,
 }

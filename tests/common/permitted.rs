@@ -85,7 +85,7 @@ const REQUESTS: [RequestRow; 13] = [
     row("`Uncertain`: never ran or forgotten, history awaited", &["CANCEL"], &["NOT SURE"], &["Stop"]),
 ];
 
-const FACES: [FaceRow; 28] = [
+const FACES: [FaceRow; 29] = [
     FaceRow { name: "CHECKING", accepts: &[] },
     FaceRow { name: "READY", accepts: &["dose"] },
     FaceRow { name: "WAIT", accepts: &[] },
@@ -114,6 +114,7 @@ const FACES: [FaceRow; 28] = [
     FaceRow { name: "SELF-TEST", accepts: &[] },
     FaceRow { name: "PAIRING", accepts: &[] },
     FaceRow { name: "PRACTICE", accepts: &[] },
+    FaceRow { name: "FOR THE CLINIC", accepts: &[] },
 ];
 
 const fn row(
@@ -319,6 +320,7 @@ const fn face_row(face: &Face) -> FaceRow {
         Face::Reading(Reading::SelfTest(_)) => FACES[25],
         Face::Pairing(_) => FACES[26],
         Face::Reading(Reading::Practice(_)) => FACES[27],
+        Face::Reading(Reading::Clinic(_)) => FACES[28],
     }
 }
 

@@ -29,6 +29,7 @@ fn the_button_on_a_page_of_the_caregiver_is_recorded_and_transmits_nothing() {
         Visit::Settings,
         Visit::SelfTest,
         Visit::Practice,
+        Visit::Clinic,
     ] {
         let mut world = World::ready();
         world.visit(page);

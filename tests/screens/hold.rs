@@ -290,6 +290,7 @@ fn the_other_pages_are_one_tap_from_more() {
         ("Settings", Visit::Settings),
         ("Self-test", Visit::SelfTest),
         ("Practice", Visit::Practice),
+        ("For your clinic", Visit::Clinic),
     ] {
         tap(&display, label);
         assert_eq!(display.heard(), [Intent::Visit(to)]);

@@ -2,6 +2,7 @@
 //!
 //! With `SCREENS_OUT=<folder>` contact sheets of every page are written there, one for each display, look and size of text.
 
+mod clinic;
 mod display;
 mod hold;
 mod keys;

@@ -25,7 +25,7 @@ use crate::{
     story,
 };
 
-const PANELS: [(&str, Panel); 2] = [("tall", Panel::FIVE_INCH), ("wide", Panel::SEVEN_INCH)];
+pub(crate) const PANELS: [(&str, Panel); 2] = [("tall", Panel::FIVE_INCH), ("wide", Panel::SEVEN_INCH)];
 const SIZES: [(&str, TextSize); 2] = [("normal", TextSize::Normal), ("large", TextSize::Large)];
 const COLOURS: [(&str, Colours); 3] =
     [("dark", Colours::Dark), ("light", Colours::Light), ("contrast", Colours::HighContrast)];
@@ -260,7 +260,9 @@ fn told_by_word_and_sign(view: &View) {
         view.screen.face,
         Face::History { .. }
             | Face::Alarms
-            | Face::Reading(Reading::More | Reading::Therapy(_) | Reading::Settings | Reading::SelfTest(_))
+            | Face::Reading(
+                Reading::More | Reading::Therapy(_) | Reading::Settings | Reading::SelfTest(_) | Reading::Clinic(_)
+            )
     ) {
         return;
     }

@@ -8,8 +8,8 @@ use pump_core::{
     audit::event::WallDoubt,
     pairing::{PairingView, Refusal, Typed},
     screen::{
-        Alarm, Caregiver, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer, PracticeView,
-        Reading, RefillBy, ReservoirView, Screen, Stop, TestView, Therapy, Wait,
+        Alarm, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer,
+        PracticeView, Reading, RefillBy, ReservoirView, Screen, Stop, TestView, Therapy, Wait,
     },
     selftest::{CHECKS, Finding, Question},
     therapy::{
@@ -21,7 +21,7 @@ use pump_core::{
 use pump_protocol::{
     clock::{Uptime, WallTime},
     history::{BolusEnd, Delivered},
-    message::DenyReason,
+    message::{AuditHead, DenyReason},
     prescription::{BasalSegment, WindowDoseLimit},
     quantity::{BasalRate, Concentration, Dose, Millis, Volume},
     wire::Text,
@@ -405,9 +405,36 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     .map(|(name, screen)| (name.to_owned(), screen))
     .collect();
     all.extend(self_tests().map(|(name, screen)| (name.to_owned(), screen)));
-    all.extend(practices().map(|(name, screen)| (name.to_owned(), screen)));
+    all.extend(practices().into_iter().chain(for_the_clinic()).map(|(name, screen)| (name.to_owned(), screen)));
     all.extend(pairings().into_iter().chain(one_by_one()));
     all
+}
+
+fn for_the_clinic() -> [(&'static str, Screen); 3] {
+    [
+        ("clinic", clinic(Some(summary()))),
+        ("clinic-alarm", alarming(&THREE, clinic(Some(summary())))),
+        ("clinic-reading", clinic(None)),
+    ]
+}
+
+pub(crate) fn clinic(summary: Option<ClinicSummary>) -> Screen {
+    screen(Face::Reading(Reading::Clinic(summary.map(Box::new))))
+}
+
+/// More than most remotes ever have to tell.
+pub(crate) fn summary() -> ClinicSummary {
+    let head = AuditHead { count: 1_204_817, hash: [0x9F; 32] };
+    let day = |back: i64| Day {
+        day: 20_778 - back,
+        attempts: 31,
+        given: 12,
+        in_part: 3,
+        refused: 19,
+        not_sure: 1,
+        others: 2,
+    };
+    ClinicSummary { pump: Text::new("SIM-000042").expect("a name"), head, days: (0..14).map(day).collect() }
 }
 
 /// What a practice is, and what it looks like: each page of it is marked.

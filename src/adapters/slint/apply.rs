@@ -9,8 +9,8 @@ use pump_core::{
     annunciation::AlarmCondition,
     pairing::PairingView,
     screen::{
-        Alarm, Caregiver, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, Reading, RefillBy, ReservoirView,
-        Screen, TestView, Therapy, Wait,
+        Alarm, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, Reading, RefillBy,
+        ReservoirView, Screen, TestView, Therapy, Wait,
     },
     selftest::Check,
     therapy::{change::Change, reason::Reason},
@@ -23,14 +23,15 @@ use pump_protocol::{
     session::{CARD_GROUP_LEN, CARD_GROUPS},
 };
 use pump_ui::{
-    Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, CodeEntry, DayName, DayRow, Days,
-    DeliveryCode, Faults, Helping, NotGivenCode, NoticeCode, Notices, Offers, PairingSteps, Practice, PumpState,
-    RateRow, ReasonCode, Reasons, Request, SelfTest, Span, Status, Stopping, TestState, TherapyCard, Waiting,
+    Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, Clinic, CodeEntry, DayName,
+    DayRow, Days, DeliveryCode, Faults, Helping, NotGivenCode, NoticeCode, Notices, Offers, PairingSteps, Practice,
+    PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest, Span, Status, Stopping, TestState, TherapyCard,
+    Waiting,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
 use super::{
-    codes,
+    clinic, codes,
     format::{self, Writing},
 };
 
@@ -119,6 +120,7 @@ impl Models {
                 app.global::<Practice>().set_begun(view.begun);
                 app.global::<Practice>().set_may_begin(view.may_begin);
             }
+            Face::Reading(Reading::Clinic(summary)) => for_the_clinic(app, summary.as_deref(), screen.clock.ok()),
             // Whole in themselves.
             Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings) => {}
             Face::Pairing(view) => self.pairing(app, view),
@@ -267,6 +269,16 @@ fn status(app: &AppWindow, screen: &Screen, how: Writing) {
     let (unit, count) = screen.heard_min_ago.map_or((Ago::Never, SharedString::default()), format::ago);
     status.set_heard(unit);
     status.set_heard_count(count);
+}
+
+fn for_the_clinic(app: &AppWindow, summary: Option<&ClinicSummary>, clock: Option<WallTime>) {
+    let shown = app.global::<Clinic>();
+    let code = summary.and_then(|summary| clinic::picture(&clinic::told(summary, clock)));
+    shown.set_known(code.is_some());
+    if let Some((side, picture)) = code {
+        shown.set_side(side);
+        shown.set_picture(picture);
+    }
 }
 
 fn notice(app: &AppWindow, notice: Option<Notice>) {

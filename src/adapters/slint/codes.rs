@@ -42,6 +42,7 @@ pub(super) const fn page(face: &Face) -> Page {
         Face::Reading(Reading::Settings) => Page::Settings,
         Face::Reading(Reading::SelfTest(_)) => Page::SelfTest,
         Face::Reading(Reading::Practice(_)) => Page::Practice,
+        Face::Reading(Reading::Clinic(_)) => Page::Clinic,
         Face::Pairing(PairingView::Card { .. }) => Page::CardSecret,
         Face::Pairing(_) => Page::Pairing,
         Face::Fault(_) => Page::Fault,

@@ -10,6 +10,7 @@
 //! - No page for a caregiver has a control of a dose.
 
 mod apply;
+mod clinic;
 mod codes;
 mod format;
 pub mod headless;
@@ -378,5 +379,6 @@ const fn visit_of(to: Destination) -> Visit {
         Destination::Settings => Visit::Settings,
         Destination::SelfTest => Visit::SelfTest,
         Destination::Practice => Visit::Practice,
+        Destination::Clinic => Visit::Clinic,
     }
 }

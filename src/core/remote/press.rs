@@ -125,7 +125,7 @@ impl Remote {
         self.page = page;
         // What was said of the page before means nothing on this one.
         self.notice = None;
-        if page == Visit::History {
+        if matches!(page, Visit::History | Visit::Clinic) {
             self.days = None;
             self.outputs.push_back(Output::ReadDays);
         }

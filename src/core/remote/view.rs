@@ -18,8 +18,8 @@ use crate::{
     audit::event::{NothingBecause, Trouble},
     ledger::{Outcome, Progress, Request, State},
     screen::{
-        Caregiver, DeliveryView, Face, LastDose, LinkHealth, NotGiven, Offer, Reading, RefillBy, ReservoirView, Screen,
-        Stop, Therapy, Visit, Wait,
+        Caregiver, ClinicSummary, DeliveryView, Face, LastDose, LinkHealth, NotGiven, Offer, Reading, RefillBy,
+        ReservoirView, Screen, Stop, Therapy, Visit, Wait,
     },
     therapy::{
         account::shortened,
@@ -73,9 +73,16 @@ impl Remote {
             Visit::LinkSteps => Face::Reading(Reading::LinkSteps),
             Visit::Settings => Face::Reading(Reading::Settings),
             Visit::SelfTest => Face::Reading(Reading::SelfTest(self.test_view())),
+            Visit::Clinic => Face::Reading(Reading::Clinic(self.clinic().map(Box::new))),
             Visit::Practice => Face::Reading(Reading::Practice(self.practice_view())),
         };
         (face, None)
+    }
+
+    // keeps R-REC-10
+    fn clinic(&self) -> Option<ClinicSummary> {
+        let (pump, days) = self.kept.pump.clone().zip(self.days.clone())?;
+        Some(ClinicSummary { pump, head: self.journal.head(), days })
     }
 
     /// All reasons why no dose is offered now, most limiting first.
