@@ -444,7 +444,10 @@ mod tests {
         assert!(pairing.poll_order().is_none(), "nobody has said so");
         pairing.say(Intent::Proceed);
         pairing.say(Intent::Proceed);
-        assert_eq!((pairing.view(), pairing.screen().link), (PairingView::Asking { found: false }, LinkHealth::Looking));
+        assert_eq!(
+            (pairing.view(), pairing.screen().link),
+            (PairingView::Asking { found: false }, LinkHealth::Looking)
+        );
         // proves R-LNK-26
         assert!(pairing.poll_order().is_some() && pairing.poll_order().is_none());
         pairing.handle(Input::Found, start());

@@ -224,6 +224,8 @@ pub enum Reading {
     LinkSteps,
     /// Language and looks.
     Settings,
+    /// What is told by sound and vibration, without an alarm.
+    Sounds,
     /// The remote's test of itself.
     SelfTest(TestView),
 }
@@ -550,6 +552,8 @@ pub enum Visit {
     LinkSteps,
     /// Language and looks.
     Settings,
+    /// What is told by sound and vibration, without an alarm.
+    Sounds,
     /// The remote's test of itself.
     SelfTest,
 }

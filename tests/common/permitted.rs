@@ -85,7 +85,7 @@ const REQUESTS: [RequestRow; 13] = [
     row("`Uncertain`: never ran or forgotten, history awaited", &["CANCEL"], &["NOT SURE"], &["Stop"]),
 ];
 
-const FACES: [FaceRow; 27] = [
+const FACES: [FaceRow; 28] = [
     FaceRow { name: "CHECKING", accepts: &[] },
     FaceRow { name: "READY", accepts: &["dose"] },
     FaceRow { name: "WAIT", accepts: &[] },
@@ -111,6 +111,7 @@ const FACES: [FaceRow; 27] = [
     FaceRow { name: "IMPLANT CARD", accepts: &[] },
     FaceRow { name: "LINK STEPS", accepts: &[] },
     FaceRow { name: "SETTINGS", accepts: &[] },
+    FaceRow { name: "SOUNDS", accepts: &[] },
     FaceRow { name: "SELF-TEST", accepts: &[] },
     FaceRow { name: "PAIRING", accepts: &[] },
 ];
@@ -315,8 +316,9 @@ const fn face_row(face: &Face) -> FaceRow {
         Face::Reading(Reading::Implant(_)) => FACES[22],
         Face::Reading(Reading::LinkSteps) => FACES[23],
         Face::Reading(Reading::Settings) => FACES[24],
-        Face::Reading(Reading::SelfTest(_)) => FACES[25],
-        Face::Pairing(_) => FACES[26],
+        Face::Reading(Reading::Sounds) => FACES[25],
+        Face::Reading(Reading::SelfTest(_)) => FACES[26],
+        Face::Pairing(_) => FACES[27],
     }
 }
 

@@ -12,7 +12,10 @@ use pump_core::{
     therapy::reason::Reason,
 };
 use pump_protocol::{clock::Uptime, quantity::Millis, wire::Text};
-use pump_remote::adapters::slint::{ClockStyle, Colours, Language, Looks, Panel, TextSize};
+use pump_remote::adapters::slint::{
+    Brightness, ClockStyle, Colours, CueTone, CueVibration, Furnished, Language, Looks, Panel, Quiet, ReadyCue,
+    TextSize,
+};
 use slint::{ComponentHandle, LogicalPosition, platform::WindowEvent};
 
 use crate::{
@@ -315,29 +318,59 @@ fn what_is_chosen_is_worn_at_once_and_told() {
     let telling = Rc::clone(&chosen);
     let mut display = Display::choosing(Panel::FIVE_INCH, move |looks| telling.borrow_mut().push(looks));
     display.apply(&story::screen(Face::Reading(Reading::Settings)));
-    let mut before = display.snapshot();
-    for id in ["language", "text", "colours", "clock"] {
-        let at = middle(&display.elements(&format!("SettingsPage::{id}"))[0]);
-        display.down(at);
-        display.up(at);
-        display.pass(20);
-        let after = display.snapshot();
-        assert_ne!(before.as_bytes(), after.as_bytes(), "{id} changes what is seen");
-        before = after;
-    }
+    let change = |display: &Display, page: &str, ids: &[&str]| {
+        let mut before = display.snapshot();
+        for id in ids {
+            let at = middle(&display.elements(&format!("{page}::{id}"))[0]);
+            display.down(at);
+            display.up(at);
+            display.pass(20);
+            let after = display.snapshot();
+            assert_ne!(before.as_bytes(), after.as_bytes(), "{id} changes what is seen");
+            before = after;
+        }
+    };
+    change(&display, "SettingsPage", &["language", "text", "colours", "clock", "brightness"]);
+    display.apply(&story::screen(Face::Reading(Reading::Sounds)));
+    change(&display, "SoundsPage", &["ready-cue", "vibration", "tone"]);
     let expected = Looks {
         language: Language::German,
         colours: Colours::Light,
         text: TextSize::Large,
         clock: ClockStyle::Twelve,
-        ..Looks::default()
+        brightness: Brightness::Medium,
+        ready_cue: ReadyCue::Off,
+        vibration: CueVibration::Off,
+        tone: CueTone::Soft,
+        quiet: Quiet::Never,
     };
-    // proves R-DSP-09, R-DSP-10, R-DSP-11
+    // proves R-DSP-09, R-DSP-10, R-DSP-11, R-DSP-18
     assert_eq!(chosen.borrow().last(), Some(&expected));
     display.apply(&story::wait(Millis::from_mins(10)));
     let says = |words: &str| display.everything().iter().any(|it| it.label == words);
     assert!(says("Warten") && says("bis 6:40\u{a0}PM"), "and the next page speaks it");
     assert_eq!(display.heard(), [], "the machine is told nothing of it");
+}
+
+#[test]
+fn no_choice_is_offered_for_what_is_not_there_and_the_two_pages_lead_to_each_other() {
+    for (light, motor, tone) in [(false, false, false), (true, false, true), (false, true, false), (true, true, true)] {
+        let mut display = shown(&story::screen(Face::Reading(Reading::Settings)));
+        display.window.furnish(Furnished { light, motor, tone });
+        display.pass(20);
+        let there = |display: &Display, id: &str| !display.elements(id).is_empty();
+        // proves R-DSP-18
+        assert_eq!(there(&display, "SettingsPage::brightness"), light);
+        tap(&display, "Sound and vibration");
+        display.apply(&story::screen(Face::Reading(Reading::Sounds)));
+        let offered = ["vibration", "tone"].map(|id| there(&display, &format!("SoundsPage::{id}")));
+        // proves R-DSP-18
+        assert_eq!(offered, [motor, tone]);
+        let at = middle(&display.elements("SoundsPage::back")[0]);
+        display.down(at);
+        display.up(at);
+        assert_eq!(display.heard(), [Visit::Sounds, Visit::Settings].map(Intent::Visit));
+    }
 }
 
 fn tap(display: &Display, label: &str) {

@@ -186,7 +186,7 @@ fn large_enough_to_touch(view: &View) {
 }
 
 fn under_a_banner(view: &View) -> bool {
-    matches!(view.screen.face, Face::Reading(Reading::More | Reading::Settings))
+    matches!(view.screen.face, Face::Reading(Reading::More | Reading::Settings | Reading::Sounds))
         && (!view.screen.alarms.is_empty() || view.screen.notice.is_some())
 }
 
@@ -258,7 +258,9 @@ fn told_by_word_and_sign(view: &View) {
         view.screen.face,
         Face::History { .. }
             | Face::Alarms
-            | Face::Reading(Reading::More | Reading::Therapy(_) | Reading::Settings | Reading::SelfTest(_))
+            | Face::Reading(
+                Reading::More | Reading::Therapy(_) | Reading::Settings | Reading::Sounds | Reading::SelfTest(_)
+            )
     ) {
         return;
     }

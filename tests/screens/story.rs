@@ -398,6 +398,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("link-steps", screen(Face::Reading(Reading::LinkSteps))),
         ("link-steps-far", Screen { link: LinkHealth::OutOfReach, ..screen(Face::Reading(Reading::LinkSteps)) }),
         ("settings", screen(Face::Reading(Reading::Settings))),
+        ("sounds", screen(Face::Reading(Reading::Sounds))),
         ("fault", screen(Face::Fault(Fault::Record { detail: "the record belongs to pump 4711, not to 0815".into() }))),
     ]
     .into_iter()
@@ -474,6 +475,7 @@ fn one_by_one() -> Vec<(String, Screen)> {
         all.push((format!("ready-alarm-{:?}", conditions[0]), alarming(banner, ready())));
     }
     all.push(("settings-alarm".into(), alarming(&THREE, screen(Face::Reading(Reading::Settings)))));
+    all.push(("sounds-alarm".into(), alarming(&THREE, screen(Face::Reading(Reading::Sounds)))));
     all.push(("changed-many".into(), changed(&changes())));
     all.push(("changed-alarm".into(), alarming(&THREE, changed(&changes()))));
     all.push(("changed-three-alarm".into(), alarming(&THREE, changed(&changes()[1..]))));

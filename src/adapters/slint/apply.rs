@@ -116,7 +116,7 @@ impl Models {
             }
             Face::Reading(Reading::SelfTest(test)) => self.self_test(app, test),
             // Whole in themselves.
-            Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings) => {}
+            Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings | Reading::Sounds) => {}
             Face::Pairing(view) => self.pairing(app, view),
             Face::Fault(Fault::Record { detail }) => app.global::<Faults>().set_detail(detail.into()),
         }

@@ -40,6 +40,7 @@ pub(super) const fn page(face: &Face) -> Page {
         Face::Reading(Reading::Implant(_)) => Page::Implant,
         Face::Reading(Reading::LinkSteps) => Page::LinkSteps,
         Face::Reading(Reading::Settings) => Page::Settings,
+        Face::Reading(Reading::Sounds) => Page::Sounds,
         Face::Reading(Reading::SelfTest(_)) => Page::SelfTest,
         Face::Pairing(PairingView::Card { .. }) => Page::CardSecret,
         Face::Pairing(_) => Page::Pairing,

@@ -71,6 +71,7 @@ impl Remote {
             // keeps R-LNK-23
             Visit::LinkSteps => Face::Reading(Reading::LinkSteps),
             Visit::Settings => Face::Reading(Reading::Settings),
+            Visit::Sounds => Face::Reading(Reading::Sounds),
             Visit::SelfTest => Face::Reading(Reading::SelfTest(self.test_view())),
         };
         (face, None)
