@@ -4,7 +4,7 @@
 //! - What must be seen is bright: an alarm that nobody has acknowledged, a request under way, a finger on a control.
 //! - At night it wakes dim and brightens slowly.
 //! - Whoever looks sees it as bright as they wish, and never too dark to be read.
-//! - Nobody there: dim after a minute, and dark when the machine says so. A touch wakes it.
+//! - Nobody there: dim after a minute, and dark when the machine says so, or as dim as a clock for the night can be. A touch wakes it.
 //! - A backlight that can't be set is said once, and the display stays as it is.
 //! - Whoever follows nothing, as the fault page, begins with a display that shines: a remote that was killed may have left it dark.
 
@@ -31,6 +31,8 @@ const BRIGHT_FOR: Duration = Duration::from_mins(1);
 const BRIGHT: u32 = 1_000;
 /// A page that can be read in a dark room and blinds nobody in it. Not verified with people.
 const DIM: u32 = 60;
+/// A clock that a sleeper doesn't notice, and that can be read by whoever looks for it. Not verified with people.
+const CLOCK: u32 = 20;
 /// No wish makes it darker than this while somebody looks. Not verified with people.
 const LEAST: u32 = 300;
 /// As bright as it gets at night by itself.
@@ -80,7 +82,12 @@ pub async fn follow(
         let now = Instant::now();
         let (night, wished) = {
             let (screen, wishes) = (screens.borrow_and_update(), *wishes.borrow_and_update());
-            glow.see(must_be_seen(&screen), screen.dark, *touched.borrow_and_update(), now);
+            let unlit = match (screen.dark, screen.night) {
+                (false, _) => DIM,
+                (true, Some(_)) => CLOCK,
+                (true, None) => 0,
+            };
+            glow.see(must_be_seen(&screen), unlit, *touched.borrow_and_update(), now);
             (quiet(screen.clock.ok(), wishes.quiet), wishes.brightness)
         };
         let (permille, until) = glow.at(now, night, wished);
@@ -126,21 +133,22 @@ struct Glow {
     woken: Instant,
     last: Instant,
     must: bool,
-    dark: bool,
+    /// How bright it is while nobody looks.
+    unlit: u32,
 }
 
 impl Glow {
     fn new(now: Instant) -> Self {
-        Self { woken: now, last: now, must: false, dark: false }
+        Self { woken: now, last: now, must: false, unlit: DIM }
     }
 
-    fn see(&mut self, must: bool, dark: bool, touched: Instant, now: Instant) {
+    fn see(&mut self, must: bool, unlit: u32, touched: Instant, now: Instant) {
         // What had to be seen until now counts from now.
         let last = if must || self.must { now } else { self.last.max(touched) };
         if !self.must && last.saturating_duration_since(self.last) >= BRIGHT_FOR {
             self.woken = last;
         }
-        (self.last, self.must, self.dark) = (last, must, dark);
+        (self.last, self.must, self.unlit) = (last, must, unlit);
     }
 
     /// In thousandths, and until when.
@@ -152,7 +160,7 @@ impl Glow {
         }
         // A touch that the machine has yet to hear of wakes it at once.
         if idle >= BRIGHT_FOR {
-            return (if self.dark { 0 } else { DIM }, None);
+            return (self.unlit, None);
         }
         let (fades, wished) = (self.last + BRIGHT_FOR, wished.clamp(LEAST, BRIGHT));
         if !night {
@@ -171,7 +179,7 @@ mod tests {
     use pump_core::{
         annunciation::{AlarmCondition, signal::QuietHours},
         audit::event::WallDoubt,
-        screen::Alarm,
+        screen::{Alarm, Night},
     };
     use pump_protocol::clock::WallTime;
     use tempfile::TempDir;
@@ -235,6 +243,22 @@ mod tests {
         room.touch.send_replace(Instant::now());
         room.pass(0).await;
         assert_eq!(room.glows(), 500, "before the machine has heard of it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_for_the_night_is_dimmer_than_any_page_and_a_touch_wakes_it() {
+        let room = Room::at(Some(12 * 60)).await;
+        room.pass(120).await;
+        for (night, glows) in [(None, 0), (Some(Night { charge: 83 }), 10), (None, 0), (Some(Night { charge: 84 }), 10)]
+        {
+            room.screen.send_modify(|screen| (screen.dark, screen.night) = (true, night));
+            room.pass(0).await;
+            // proves R-DSP-19
+            assert_eq!(room.glows(), glows, "{night:?}");
+        }
+        room.touch.send_replace(Instant::now());
+        room.pass(0).await;
+        assert_eq!(room.glows(), 500);
     }
 
     #[tokio::test(start_paused = true)]

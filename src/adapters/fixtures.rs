@@ -29,6 +29,7 @@ pub(crate) fn page(face: Face) -> Screen {
         signals: None,
         notice: None,
         dark: false,
+        night: None,
     }
 }
 

@@ -45,6 +45,15 @@ pub struct Screen {
     pub notice: Option<Notice>,
     /// Whether the display is dark: what stands on it is not kept up to the second.
     pub dark: bool,
+    /// The clock that stands in place of the dark, if it does: the page under it offers nothing, and is there for the cues alone.
+    pub night: Option<Night>,
+}
+
+/// A clock for the night, while the battery is charged and nobody looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Night {
+    /// What is in the battery, in percent.
+    pub charge: u8,
 }
 
 impl Screen {
@@ -60,6 +69,7 @@ impl Screen {
             signals: None,
             notice: None,
             dark: false,
+            night: None,
         }
     }
 }

@@ -29,6 +29,7 @@ fn screen(face: Face) -> Screen {
         signals: None,
         notice: None,
         dark: false,
+        night: None,
     }
 }
 

@@ -167,6 +167,7 @@ impl Session {
             | Input::Days(_)
             | Input::Trouble { .. }
             | Input::Battery { .. }
+            | Input::Charging(_)
             | Input::Measured(_)
             | Input::Close
             | Input::Tick => self,

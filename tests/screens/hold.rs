@@ -6,6 +6,7 @@ use i_slint_backend_testing::ElementHandle;
 use i_slint_core::{input::TouchPhase, lengths::LogicalPoint, platform::InternalEvent};
 use pump_core::{
     annunciation::AlarmCondition,
+    audit::event::WallDoubt,
     pairing::{PairingView, Refusal, Typed},
     screen::{Control, Face, Hold, Intent, Level, Reading, Screen, Source, Stop, Visit},
     selftest::{CHECKS, Finding, Question},
@@ -16,7 +17,11 @@ use pump_remote::adapters::slint::{
     Brightness, ClockStyle, Colours, CueTone, CueVibration, Furnished, Language, Looks, Panel, Quiet, ReadyCue,
     TextSize,
 };
-use slint::{ComponentHandle, LogicalPosition, platform::WindowEvent};
+use pump_ui::Status;
+use slint::{
+    ComponentHandle, LogicalPosition,
+    platform::{Key, WindowEvent},
+};
 
 use crate::{
     display::{Display, middle},
@@ -269,7 +274,7 @@ fn help_is_one_tap_away_on_every_page() {
         display.apply(&screen);
         display.snapshot();
         display.heard();
-        let bare = matches!(screen.face, Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_));
+        let bare = story::is_bare(&screen);
         let all = display.everything();
         let help = all.iter().find(|it| if bare { it.kind == "HelpButton" } else { it.id == "NavBar::to-help" });
         let help = help.expect(&page);
@@ -350,6 +355,43 @@ fn what_is_chosen_is_worn_at_once_and_told() {
     let says = |words: &str| display.everything().iter().any(|it| it.label == words);
     assert!(says("Warten") && says("bis 6:40\u{a0}PM"), "and the next page speaks it");
     assert_eq!(display.heard(), [], "the machine is told nothing of it");
+}
+
+#[test]
+fn a_clock_for_the_night_has_nothing_to_hold_and_any_touch_wakes() {
+    for (screen, id) in [(story::ready(), DOSE), (story::wait(Millis::from_mins(10)), DOSE_OFF)] {
+        let mut display = shown(&screen);
+        let at = middle(&control(&display, id));
+        let night = Screen { dark: true, night: story::night(83).night, ..screen.clone() };
+        display.apply(&night);
+        display.heard();
+        let says = |display: &Display, words: &str| display.everything().iter().any(|it| it.label == words);
+        // proves R-DSP-19
+        assert!(says(&display, "18:15") && says(&display, "Resting") && says(&display, "Charging: 83 %"));
+        display.down(at);
+        display.up(at);
+        // proves R-DSP-19
+        assert_eq!(display.heard(), [Intent::Wake]);
+        display.hit(Key::Return);
+        assert_eq!(display.heard(), [Intent::Wake], "a key, too");
+        display.apply(&Screen { clock: Err(WallDoubt::WentBack), ..night });
+        // proves R-DSP-19
+        assert!(says(&display, "No time is shown: the clock has gone back.") && !says(&display, "18:15"));
+    }
+}
+
+#[test]
+fn what_changes_under_a_clock_for_the_night_is_not_drawn() {
+    let mut display = shown(&story::night(83));
+    let before = display.snapshot();
+    let under = Screen { heard_min_ago: Some(9), face: Face::Ready(story::offer()), ..story::night(83) };
+    display.apply(&under);
+    // proves R-DSP-19
+    assert_eq!(before.as_bytes(), display.snapshot().as_bytes());
+    let turned = |display: &Display| display.window.component().global::<Status>().get_turned();
+    let before = turned(&display);
+    display.apply(&Screen { clock: Ok(story::at(18, 16)), ..under });
+    assert_ne!(before, turned(&display), "a minute is drawn whole");
 }
 
 #[test]

@@ -228,6 +228,7 @@ mod tests {
                 signals: None,
                 notice: every(4).then_some(Notice::Refused),
                 dark: false,
+                night: None,
             });
             display.advance(Duration::from_millis(16));
             display.render();

@@ -167,7 +167,7 @@ impl Window {
         if before.as_ref() == Some(screen) {
             return;
         }
-        if before.as_ref().map_or(Place::Nowhere, |shown| place(&shown.face)) != place(&screen.face) {
+        if before.as_ref().map_or(Place::Nowhere, place) != place(screen) {
             self.throw_finger_off();
         }
         self.follow_hold(before.and_then(|shown| shown.hold), screen.hold);
@@ -200,7 +200,7 @@ impl Window {
 
     /// Where a control is, in pixels; `None` if the page shown has none.
     pub fn centre_of(&self, control: Control) -> Option<(f32, f32)> {
-        let shown = place(&self.shown.screen.borrow().as_ref()?.face);
+        let shown = place(self.shown.screen.borrow().as_ref()?);
         let hands = self.app.global::<Hands>();
         match (control, shown) {
             (Control::Dose, Place::Dose(_)) => Some((hands.get_dose_x(), hands.get_dose_y())),
@@ -356,9 +356,10 @@ fn wear(app: &AppWindow, looks: Looks) {
     }
 }
 
-fn place(face: &Face) -> Place {
-    match face {
-        Face::Ready(_) | Face::Wait(_) | Face::NotAvailable { .. } => Place::Dose(codes::page(face)),
+fn place(screen: &Screen) -> Place {
+    match &screen.face {
+        _ if screen.night.is_some() => Place::Nowhere,
+        Face::Ready(_) | Face::Wait(_) | Face::NotAvailable { .. } => Place::Dose(codes::page(screen)),
         Face::Asking { stop: Some(_), .. }
         | Face::Delivering { .. }
         | Face::NotSure { .. }

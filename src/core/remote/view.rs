@@ -45,6 +45,7 @@ impl Remote {
             signals: self.signals(now),
             notice: self.notice.map(|(notice, _)| notice),
             dark: self.dark(now.uptime),
+            night: self.night(now.uptime),
         }
     }
 
@@ -111,11 +112,14 @@ impl Remote {
 
     /// When the display changes by time alone.
     pub(super) fn view_changes_at(&self, now: Now) -> Option<Uptime> {
-        // Nobody sees it.
-        if self.dark(now.uptime) {
-            return None;
-        }
         let after = |span: Millis| Some(now.uptime.after(span));
+        // A clock that has stopped just before its minute would ask for it again at once, for ever.
+        let clock = now.wall.map(|wall| Millis::new(60_000 - wall.unix_ms.rem_euclid(60_000).unsigned_abs()));
+        let clock = clock.and_then(|left| after(left.max(MINUTE_LATE_MAX)));
+        // Nobody sees anything else.
+        if self.dark(now.uptime) {
+            return self.night(now.uptime).and(clock);
+        }
         let minute = |past: Millis| after(Millis::new(60_000 - past.get() % 60_000));
         let asked = self.word.as_ref().map(|word| word.clock.asked);
         let (face, countdown) = self.face_with_countdown(now);
@@ -143,9 +147,6 @@ impl Remote {
             | Face::Fault(_) => None,
         };
         let heard = asked.and_then(|asked| minute(now.uptime.since(asked)));
-        // A clock that has stopped just before its minute would ask for it again at once, for ever.
-        let clock = now.wall.map(|wall| Millis::new(60_000 - wall.unix_ms.rem_euclid(60_000).unsigned_abs()));
-        let clock = clock.and_then(|left| after(left.max(MINUTE_LATE_MAX)));
         let link = (self.link_health(now) == LinkHealth::Looking).then(|| self.link_since.after(CHECKING_MAX));
         let later = |at: &Uptime| *at > now.uptime;
         [shown, heard, clock, link].into_iter().flatten().filter(later).min()
