@@ -3,7 +3,8 @@
 //! # Promises
 //! - What must be seen is bright: an alarm that nobody has acknowledged, a request under way, a finger on a control.
 //! - At night it wakes dim and brightens slowly.
-//! - Nobody there: dim after a minute, and dark when the machine says so. A touch wakes it.
+//! - Whoever looks sees it as bright as they wish, and never too dark to be read.
+//! - Nobody there: dim after a minute, and dark when the machine says so, or as dim as a clock for the night can be. A touch wakes it.
 //! - A backlight that can't be set is said once, and the display stays as it is.
 //! - Whoever follows nothing, as the fault page, begins with a display that shines: a remote that was killed may have left it dark.
 
@@ -30,6 +31,10 @@ const BRIGHT_FOR: Duration = Duration::from_mins(1);
 const BRIGHT: u32 = 1_000;
 /// A page that can be read in a dark room and blinds nobody in it. Not verified with people.
 const DIM: u32 = 60;
+/// A clock that a sleeper doesn't notice, and that can be read by whoever looks for it. Not verified with people.
+const CLOCK: u32 = 20;
+/// No wish makes it darker than this while somebody looks. Not verified with people.
+const LEAST: u32 = 300;
 /// As bright as it gets at night by itself.
 const NIGHT: u32 = 400;
 /// How long it takes at night from dim to as bright as it gets, and in how many steps.
@@ -70,17 +75,22 @@ pub async fn follow(
     backlight: Backlight,
     mut screens: watch::Receiver<Screen>,
     mut touched: watch::Receiver<Instant>,
-    wishes: watch::Receiver<Wishes>,
+    mut wishes: watch::Receiver<Wishes>,
 ) {
     let (mut glow, mut shown, mut said) = (Glow::new(Instant::now()), None, false);
     loop {
         let now = Instant::now();
-        let night = {
-            let screen = screens.borrow_and_update();
-            glow.see(must_be_seen(&screen), screen.dark, *touched.borrow_and_update(), now);
-            quiet(screen.clock.ok(), wishes.borrow().quiet)
+        let (night, wished) = {
+            let (screen, wishes) = (screens.borrow_and_update(), *wishes.borrow_and_update());
+            let unlit = match (screen.dark, screen.night) {
+                (false, _) => DIM,
+                (true, Some(_)) => CLOCK,
+                (true, None) => 0,
+            };
+            glow.see(must_be_seen(&screen), unlit, *touched.borrow_and_update(), now);
+            (quiet(screen.clock.ok(), wishes.quiet), wishes.brightness)
         };
-        let (permille, until) = glow.at(now, night);
+        let (permille, until) = glow.at(now, night, wished);
         if shown != Some(permille) {
             shown = Some(permille);
             if let Err(error) = backlight.set(permille).inspect_err(|_| shown = None)
@@ -99,6 +109,7 @@ pub async fn follow(
         let lives = tokio::select! {
             changed = screens.changed() => changed.is_ok(),
             changed = touched.changed() => changed.is_ok(),
+            changed = wishes.changed() => changed.is_ok(),
             () = waited => true,
         };
         if !lives {
@@ -122,43 +133,44 @@ struct Glow {
     woken: Instant,
     last: Instant,
     must: bool,
-    dark: bool,
+    /// How bright it is while nobody looks.
+    unlit: u32,
 }
 
 impl Glow {
     fn new(now: Instant) -> Self {
-        Self { woken: now, last: now, must: false, dark: false }
+        Self { woken: now, last: now, must: false, unlit: DIM }
     }
 
-    fn see(&mut self, must: bool, dark: bool, touched: Instant, now: Instant) {
+    fn see(&mut self, must: bool, unlit: u32, touched: Instant, now: Instant) {
         // What had to be seen until now counts from now.
         let last = if must || self.must { now } else { self.last.max(touched) };
         if !self.must && last.saturating_duration_since(self.last) >= BRIGHT_FOR {
             self.woken = last;
         }
-        (self.last, self.must, self.dark) = (last, must, dark);
+        (self.last, self.must, self.unlit) = (last, must, unlit);
     }
 
     /// In thousandths, and until when.
-    // keeps R-ANS-23
-    fn at(&self, now: Instant, night: bool) -> (u32, Option<Instant>) {
+    // keeps R-ANS-23, R-DSP-18
+    fn at(&self, now: Instant, night: bool, wished: u32) -> (u32, Option<Instant>) {
         let idle = now.saturating_duration_since(self.last);
         if self.must {
             return (BRIGHT, None);
         }
         // A touch that the machine has yet to hear of wakes it at once.
         if idle >= BRIGHT_FOR {
-            return (if self.dark { 0 } else { DIM }, None);
+            return (self.unlit, None);
         }
-        let fades = self.last + BRIGHT_FOR;
+        let (fades, wished) = (self.last + BRIGHT_FOR, wished.clamp(LEAST, BRIGHT));
         if !night {
-            return (BRIGHT, Some(fades));
+            return (wished, Some(fades));
         }
         let step = BRIGHTENS_IN / STEPS;
         let steps = now.saturating_duration_since(self.woken).as_millis() / step.as_millis();
         let steps = u32::try_from(steps).unwrap_or(STEPS).min(STEPS);
         let next = if steps < STEPS { self.woken + step * (steps + 1) } else { fades };
-        (DIM + (NIGHT - DIM) * steps / STEPS, Some(next.min(fades)))
+        (DIM + (NIGHT.min(wished) - DIM) * steps / STEPS, Some(next.min(fades)))
     }
 }
 
@@ -167,7 +179,7 @@ mod tests {
     use pump_core::{
         annunciation::{AlarmCondition, signal::QuietHours},
         audit::event::WallDoubt,
-        screen::Alarm,
+        screen::{Alarm, Night},
     };
     use pump_protocol::clock::WallTime;
     use tempfile::TempDir;
@@ -184,7 +196,7 @@ mod tests {
         class: TempDir,
         screen: watch::Sender<Screen>,
         touch: watch::Sender<Instant>,
-        _wish: watch::Sender<Wishes>,
+        wish: watch::Sender<Wishes>,
     }
 
     impl Room {
@@ -194,12 +206,12 @@ mod tests {
             fs::create_dir(class.path().join("10-0045")).unwrap();
             fs::write(class.path().join("10-0045/max_brightness"), "500\n").unwrap();
             let backlight = Backlight::open(class.path(), "10-0045").unwrap();
-            let wishes = Wishes { ready_cue: true, quiet: QuietHours::new(22 * 60, 7 * 60) };
+            let wishes = Wishes { quiet: QuietHours::new(22 * 60, 7 * 60), ..Wishes::default() };
             let (screen, screens) = watch::channel(screen(minute));
             let (touch, touched) = watch::channel(Instant::now());
             let (wish, wishes) = watch::channel(wishes);
             tokio::spawn(follow(backlight, screens, touched, wishes));
-            let room = Self { class, screen, touch, _wish: wish };
+            let room = Self { class, screen, touch, wish };
             room.pass(0).await;
             room
         }
@@ -234,6 +246,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_clock_for_the_night_is_dimmer_than_any_page_and_a_touch_wakes_it() {
+        let room = Room::at(Some(12 * 60)).await;
+        room.pass(120).await;
+        for (night, glows) in [(None, 0), (Some(Night { charge: 83 }), 10), (None, 0), (Some(Night { charge: 84 }), 10)]
+        {
+            room.screen.send_modify(|screen| (screen.dark, screen.night) = (true, night));
+            room.pass(0).await;
+            // proves R-DSP-19
+            assert_eq!(room.glows(), glows, "{night:?}");
+        }
+        room.touch.send_replace(Instant::now());
+        room.pass(0).await;
+        assert_eq!(room.glows(), 500);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn at_night_it_wakes_dim_and_brightens_slowly() {
         let room = Room::at(Some(3 * 60)).await;
         room.pass(200).await;
@@ -248,6 +276,25 @@ mod tests {
         // proves R-ANS-23
         assert!(seen.is_sorted() && seen[0] < 50 && seen[21] == 200, "{seen:?}");
         assert!(seen.windows(2).all(|pair| pair[1] - pair[0] <= 10), "no leap: {seen:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_looks_sees_it_as_bright_as_they_wish_and_an_alarm_is_bright_in_any_case() {
+        let room = Room::at(Some(12 * 60)).await;
+        for (brightness, glows) in [(600, 300), (300, 150), (0, 150), (5_000, 500), (600, 300)] {
+            room.wish.send_modify(|wishes| wishes.brightness = brightness);
+            room.pass(0).await;
+            // proves R-DSP-18
+            assert_eq!(room.glows(), glows, "{brightness}");
+        }
+        room.pass(60).await;
+        assert_eq!(room.glows(), 30, "and dim is as dim as ever");
+        let condition = AlarmCondition::PumpStopped;
+        let alarm = Alarm { condition, priority: condition.priority(), acknowledged: false, ceased: false };
+        room.screen.send_modify(|screen| screen.alarms = vec![alarm]);
+        room.pass(0).await;
+        // proves R-DSP-18
+        assert_eq!(room.glows(), 500);
     }
 
     #[tokio::test(start_paused = true)]
@@ -274,7 +321,7 @@ mod tests {
         room.pass(130).await;
         room.goes_dark().await;
         assert_eq!(room.glows(), 0);
-        let Room { class, screen, touch: _touch, _wish } = room;
+        let Room { class, screen, touch: _touch, wish: _wish } = room;
         drop(screen);
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert_eq!(fs::read_to_string(class.path().join("10-0045/brightness")).unwrap(), "500");

@@ -29,6 +29,8 @@ pub(crate) fn page(face: Face) -> Screen {
         signals: None,
         notice: None,
         dark: false,
+        practice: false,
+        night: None,
     }
 }
 

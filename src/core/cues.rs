@@ -6,6 +6,7 @@
 //! - A wait that is over is told once, and only when a press brings medicine again; a link that comes and goes tells nothing.
 //! - At night the ready cue is felt and seen, and not heard; it can be switched off.
 //! - A refused press is answered audibly at any hour (GIP 3.2.4), and at most once a minute: it is no alarm.
+//! - A wish changes cues alone: an alarm is played as the machine says it, whatever is wished.
 
 use pump_protocol::{
     clock::{Uptime, WallTime},
@@ -30,13 +31,26 @@ pub const READY_VIBRATION: Vibration = Vibration { pulses: 2, pulse_ms: 80, spac
 /// One.
 pub const REFUSED_VIBRATION: Vibration = Vibration { pulses: 1, pulse_ms: 250, spacing_ms: 0, interval_ms: 0 };
 
-/// What the person wishes to hear.
+/// What the person wishes to hear, to feel and to see lit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Wishes {
     /// Whether the end of a wait is told at all.
     pub ready_cue: bool,
     /// When it is not heard.
     pub quiet: Option<QuietHours>,
+    /// Whether cues are felt.
+    pub vibration: bool,
+    /// Whether cues sound softer.
+    pub soft: bool,
+    /// How bright the display is while somebody looks, in thousandths of the brightest.
+    pub brightness: u32,
+}
+
+impl Default for Wishes {
+    /// Of whoever wished for nothing.
+    fn default() -> Self {
+        Self { ready_cue: true, quiet: None, vibration: true, soft: false, brightness: 1_000 }
+    }
 }
 
 /// Something to be played once.
@@ -44,8 +58,10 @@ pub struct Wishes {
 pub struct Cue {
     /// To be heard; `None` at night.
     pub sound: Option<&'static Burst>,
-    /// To be felt.
-    pub vibration: &'static Vibration,
+    /// To be felt; `None` if that is not wished.
+    pub vibration: Option<&'static Vibration>,
+    /// Whether it sounds softer than it could.
+    pub soft: bool,
 }
 
 /// What was shown so far, as far as it matters for the next cue.
@@ -65,11 +81,13 @@ impl Cues {
         let refused = self.refusal(screen, now);
         let ready = self.wait_over(&screen.face) && wishes.ready_cue;
         let night = quiet(screen.clock.ok(), wishes.quiet);
+        // keeps R-DSP-18
+        let cue = |sound, vibration| Cue { sound, vibration: wishes.vibration.then_some(vibration), soft: wishes.soft };
         if refused {
-            return Some(Cue { sound: Some(&REFUSED_BURST), vibration: &REFUSED_VIBRATION });
+            return Some(cue(Some(&REFUSED_BURST), &REFUSED_VIBRATION));
         }
         // keeps R-ANS-21
-        ready.then_some(Cue { sound: (!night).then_some(&READY_BURST), vibration: &READY_VIBRATION })
+        ready.then(|| cue((!night).then_some(&READY_BURST), &READY_VIBRATION))
     }
 
     fn refusal(&mut self, screen: &Screen, now: Uptime) -> bool {
@@ -129,7 +147,7 @@ mod tests {
     };
 
     const EVENING: Option<QuietHours> = QuietHours::new(22 * 60, 7 * 60);
-    const WISHES: Wishes = Wishes { ready_cue: true, quiet: EVENING };
+    const WISHES: Wishes = Wishes { ready_cue: true, quiet: EVENING, vibration: true, soft: false, brightness: 1_000 };
     const OFFER: Offer = Offer { dose: Dose::from_micrograms(50), left: 1, allotment: 4 };
 
     fn screen(face: Face, notice: Option<Notice>, minute: Option<i64>) -> Screen {
@@ -159,7 +177,7 @@ mod tests {
         let noon = Some(12 * 60);
         let told = play(&mut cues, &[Face::Ready(OFFER), wait(), Face::Checking, Face::Ready(OFFER)], noon);
         // proves R-ANS-21
-        assert_eq!(told, [Cue { sound: Some(&READY_BURST), vibration: &READY_VIBRATION }]);
+        assert_eq!(told, [Cue { sound: Some(&READY_BURST), vibration: Some(&READY_VIBRATION), soft: false }]);
         let comes_and_goes = [Face::NotAvailable { reasons: Vec::new() }, Face::Checking, Face::Ready(OFFER)];
         assert_eq!(play(&mut cues, &comes_and_goes, noon), [], "a link that comes and goes");
         assert_eq!(play(&mut cues, &[wait(), Face::Alarms, Face::Ready(OFFER)], noon).len(), 1, "another wait");
@@ -175,6 +193,21 @@ mod tests {
             let told = play(&mut Cues::default(), &[wait(), Face::Ready(OFFER)], minute);
             // proves R-ANS-21
             assert_eq!(told.first().map(|cue| cue.sound.is_some()), Some(heard), "{minute:?}");
+        }
+    }
+
+    #[test]
+    fn a_wish_makes_a_cue_softer_or_unfelt_and_a_refusal_is_heard_in_any_case() {
+        let wishes = Wishes { vibration: false, soft: true, ..WISHES };
+        for (shown, sound) in [
+            (screen(Face::Ready(OFFER), None, Some(12 * 60)), &READY_BURST),
+            (screen(wait(), Some(Notice::Refused), Some(3 * 60)), &REFUSED_BURST),
+        ] {
+            let mut cues = Cues::default();
+            cues.heed(&screen(wait(), None, Some(12 * 60)), wishes, Uptime::default());
+            let cue = cues.heed(&shown, wishes, Uptime::default());
+            // proves R-DSP-18
+            assert_eq!(cue, Some(Cue { sound: Some(sound), vibration: None, soft: true }), "{shown:?}");
         }
     }
 

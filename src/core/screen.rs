@@ -45,8 +45,17 @@ pub struct Screen {
     pub notice: Option<Notice>,
     /// Whether the display is dark: what stands on it is not kept up to the second.
     pub dark: bool,
+    /// The clock that stands in place of the dark, if it does: the page under it offers nothing, and is there for the cues alone.
+    pub night: Option<Night>,
     /// Whether this is a practice: none of it is true, and every page says so.
     pub practice: bool,
+}
+
+/// A clock for the night, while the battery is charged and nobody looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Night {
+    /// What is in the battery, in percent.
+    pub charge: u8,
 }
 
 impl Screen {
@@ -63,6 +72,7 @@ impl Screen {
             notice: None,
             dark: false,
             practice: false,
+            night: None,
         }
     }
 }
@@ -227,6 +237,8 @@ pub enum Reading {
     LinkSteps,
     /// Language and looks.
     Settings,
+    /// What is told by sound and vibration, without an alarm.
+    Sounds,
     /// The remote's test of itself.
     SelfTest(TestView),
     /// What a practice is; while there is one, its pages stand in this one's place.
@@ -577,6 +589,8 @@ pub enum Visit {
     LinkSteps,
     /// Language and looks.
     Settings,
+    /// What is told by sound and vibration, without an alarm.
+    Sounds,
     /// The remote's test of itself.
     SelfTest,
     /// Trying the whole flow on a simulated pump.

@@ -29,6 +29,8 @@ fn screen(face: Face) -> Screen {
         signals: None,
         notice: None,
         dark: false,
+        practice: false,
+        night: None,
     }
 }
 

@@ -85,7 +85,7 @@ const REQUESTS: [RequestRow; 13] = [
     row("`Uncertain`: never ran or forgotten, history awaited", &["CANCEL"], &["NOT SURE"], &["Stop"]),
 ];
 
-const FACES: [FaceRow; 29] = [
+const FACES: [FaceRow; 30] = [
     FaceRow { name: "CHECKING", accepts: &[] },
     FaceRow { name: "READY", accepts: &["dose"] },
     FaceRow { name: "WAIT", accepts: &[] },
@@ -111,6 +111,7 @@ const FACES: [FaceRow; 29] = [
     FaceRow { name: "IMPLANT CARD", accepts: &[] },
     FaceRow { name: "LINK STEPS", accepts: &[] },
     FaceRow { name: "SETTINGS", accepts: &[] },
+    FaceRow { name: "SOUNDS", accepts: &[] },
     FaceRow { name: "SELF-TEST", accepts: &[] },
     FaceRow { name: "PAIRING", accepts: &[] },
     FaceRow { name: "PRACTICE", accepts: &[] },
@@ -168,6 +169,7 @@ impl Session {
             | Input::Days(_)
             | Input::Trouble { .. }
             | Input::Battery { .. }
+            | Input::Charging(_)
             | Input::Measured(_)
             | Input::Close
             | Input::Tick => self,
@@ -317,10 +319,11 @@ const fn face_row(face: &Face) -> FaceRow {
         Face::Reading(Reading::Implant(_)) => FACES[22],
         Face::Reading(Reading::LinkSteps) => FACES[23],
         Face::Reading(Reading::Settings) => FACES[24],
-        Face::Reading(Reading::SelfTest(_)) => FACES[25],
-        Face::Pairing(_) => FACES[26],
-        Face::Reading(Reading::Practice(_)) => FACES[27],
-        Face::Reading(Reading::Clinic(_)) => FACES[28],
+        Face::Reading(Reading::Sounds) => FACES[25],
+        Face::Reading(Reading::SelfTest(_)) => FACES[26],
+        Face::Pairing(_) => FACES[27],
+        Face::Reading(Reading::Practice(_)) => FACES[28],
+        Face::Reading(Reading::Clinic(_)) => FACES[29],
     }
 }
 

@@ -27,6 +27,7 @@ fn the_button_on_a_page_of_the_caregiver_is_recorded_and_transmits_nothing() {
         Visit::Implant,
         Visit::LinkSteps,
         Visit::Settings,
+        Visit::Sounds,
         Visit::SelfTest,
         Visit::Practice,
         Visit::Clinic,

@@ -7,7 +7,7 @@
 use pump_core::{
     annunciation::AlarmCondition,
     remote::{DARK_AFTER, Input},
-    screen::{Control, Face, Intent, Source},
+    screen::{Control, Face, Intent, Night, Source},
 };
 use pump_protocol::{message::Command, quantity::Millis};
 use pump_tests::{CommandKind, Effect, Point, World};
@@ -150,6 +150,92 @@ fn a_pump_out_of_reach_is_looked_for_a_minute_in_each_quarter_of_an_hour() {
     touched(&mut world);
     world.pass(secs(5));
     assert!(is_ready(&world), "{:?}", world.face());
+}
+
+/// The dark, on its charger.
+fn charged() -> World {
+    let mut world = dark();
+    world.say(Input::Charging(Some(83)));
+    assert_eq!(world.screen().night, Some(Night { charge: 83 }));
+    world
+}
+
+#[test]
+fn a_clock_stands_in_place_of_the_dark_while_it_is_charged_and_changes_once_a_minute() {
+    let mut world = charged();
+    let (mut changes, mut shown) = (0, world.screen().clock);
+    for _ in 0..60 {
+        world.pass(mins(1));
+        let screen = world.screen();
+        // proves R-DSP-19
+        assert!(screen.dark && screen.night == Some(Night { charge: 83 }), "{screen:?}");
+        changes += u32::from(screen.clock != shown);
+        shown = screen.clock;
+        let wanted = world.remote.poll_timeout(world.now()).map(|(at, _)| at.since(world.now().uptime));
+        assert!(wanted.is_some_and(|wanted| wanted <= mins(1)), "{wanted:?}");
+    }
+    // proves R-DSP-19
+    assert_eq!(changes, 60);
+    world.say(Input::Charging(None));
+    assert!(world.screen().dark && world.screen().night.is_none(), "taken off its charger");
+}
+
+#[test]
+fn a_clock_for_the_night_leaves_the_pump_in_peace_and_wakes_for_nothing_else() {
+    let hellos_in = |mut world: World| {
+        let asked = hellos(&world);
+        world.pass(mins(120));
+        hellos(&world) - asked
+    };
+    // proves R-LNK-20, R-DSP-19
+    assert_eq!(hellos_in(charged()), hellos_in(dark()));
+    let mut world = charged();
+    world.pass(secs(90));
+    let mut wakes = Vec::new();
+    while let Some((at, why)) = world.remote.poll_timeout(world.now()).filter(|_| wakes.len() < 10) {
+        wakes.push(why);
+        world.pass(at.since(world.now().uptime));
+    }
+    // proves R-DSP-19
+    assert_eq!(wakes, ["the page shows another second, minute or answer"; 10]);
+}
+
+#[test]
+fn a_touch_of_the_clock_for_the_night_wakes_and_asks_for_nothing() {
+    let mut world = charged();
+    world.pass(mins(70));
+    world.hold(Control::Dose, Source::Button, Millis::new(6_000));
+    // proves R-DSP-19, R-ASK-21
+    assert!(prepares(&world) == 0 && world.screen().night.is_none() && !world.screen().dark);
+    world.pass(secs(5));
+    assert!(is_ready(&world));
+    give_one(&mut world);
+}
+
+#[test]
+fn an_alarm_is_no_night_clock_even_when_it_was_seen() {
+    let mut world = charged();
+    world.pump.stop();
+    world.pass(mins(20));
+    let shown = world.screen();
+    // proves R-DSP-19
+    assert!(!shown.dark && shown.night.is_none() && !shown.alarms.is_empty(), "{shown:?}");
+    world.say(Input::Intent(Intent::Acknowledge(AlarmCondition::PumpStopped)));
+    world.pass(mins(3));
+    let shown = world.screen();
+    // proves R-DSP-19
+    assert!(shown.dark && shown.night.is_none() && !shown.alarms.is_empty(), "{shown:?}");
+}
+
+#[test]
+fn the_end_of_a_wait_is_told_under_the_clock_for_the_night() {
+    let mut world = lit();
+    world.say(Input::Charging(Some(83)));
+    give_one(&mut world);
+    let Face::Wait(wait) = world.face() else { panic!("{:?}", world.face()) };
+    world.pass(wait.remaining.saturating_add(secs(3)));
+    // proves R-ANS-21
+    assert!(is_ready(&world) && world.screen().night.is_some(), "{:?}", world.screen());
 }
 
 #[test]

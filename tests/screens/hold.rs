@@ -6,14 +6,22 @@ use i_slint_backend_testing::ElementHandle;
 use i_slint_core::{input::TouchPhase, lengths::LogicalPoint, platform::InternalEvent};
 use pump_core::{
     annunciation::AlarmCondition,
+    audit::event::WallDoubt,
     pairing::{PairingView, Refusal, Typed},
     screen::{Control, Face, Hold, Intent, Level, Reading, Screen, Source, Stop, Visit},
     selftest::{CHECKS, Finding, Question},
     therapy::reason::Reason,
 };
 use pump_protocol::{clock::Uptime, quantity::Millis, wire::Text};
-use pump_remote::adapters::slint::{ClockStyle, Colours, Language, Looks, Panel, TextSize};
-use slint::{ComponentHandle, LogicalPosition, platform::WindowEvent};
+use pump_remote::adapters::slint::{
+    Brightness, ClockStyle, Colours, CueTone, CueVibration, Furnished, Language, Looks, Panel, Quiet, ReadyCue,
+    TextSize,
+};
+use pump_ui::Status;
+use slint::{
+    ComponentHandle, LogicalPosition,
+    platform::{Key, WindowEvent},
+};
 
 use crate::{
     display::{Display, middle},
@@ -266,7 +274,7 @@ fn help_is_one_tap_away_on_every_page() {
         display.apply(&screen);
         display.snapshot();
         display.heard();
-        let bare = matches!(screen.face, Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_));
+        let bare = story::is_bare(&screen);
         let all = display.everything();
         let bar = if screen.practice { "PracticeBar::help" } else { "NavBar::to-help" };
         let help = all.iter().find(|it| if bare { it.kind == "HelpButton" } else { it.id == bar });
@@ -318,29 +326,96 @@ fn what_is_chosen_is_worn_at_once_and_told() {
     let telling = Rc::clone(&chosen);
     let mut display = Display::choosing(Panel::FIVE_INCH, move |looks| telling.borrow_mut().push(looks));
     display.apply(&story::screen(Face::Reading(Reading::Settings)));
-    let mut before = display.snapshot();
-    for id in ["language", "text", "colours", "clock"] {
-        let at = middle(&display.elements(&format!("SettingsPage::{id}"))[0]);
-        display.down(at);
-        display.up(at);
-        display.pass(20);
-        let after = display.snapshot();
-        assert_ne!(before.as_bytes(), after.as_bytes(), "{id} changes what is seen");
-        before = after;
-    }
+    let change = |display: &Display, page: &str, ids: &[&str]| {
+        let mut before = display.snapshot();
+        for id in ids {
+            let at = middle(&display.elements(&format!("{page}::{id}"))[0]);
+            display.down(at);
+            display.up(at);
+            display.pass(20);
+            let after = display.snapshot();
+            assert_ne!(before.as_bytes(), after.as_bytes(), "{id} changes what is seen");
+            before = after;
+        }
+    };
+    change(&display, "SettingsPage", &["language", "text", "colours", "clock", "brightness"]);
+    display.apply(&story::screen(Face::Reading(Reading::Sounds)));
+    change(&display, "SoundsPage", &["ready-cue", "vibration", "tone"]);
     let expected = Looks {
         language: Language::German,
         colours: Colours::Light,
         text: TextSize::Large,
         clock: ClockStyle::Twelve,
-        ..Looks::default()
+        brightness: Brightness::Medium,
+        ready_cue: ReadyCue::Off,
+        vibration: CueVibration::Off,
+        tone: CueTone::Soft,
+        quiet: Quiet::Never,
     };
-    // proves R-DSP-09, R-DSP-10, R-DSP-11
+    // proves R-DSP-09, R-DSP-10, R-DSP-11, R-DSP-18
     assert_eq!(chosen.borrow().last(), Some(&expected));
     display.apply(&story::wait(Millis::from_mins(10)));
     let says = |words: &str| display.everything().iter().any(|it| it.label == words);
     assert!(says("Warten") && says("bis 6:40\u{a0}PM"), "and the next page speaks it");
     assert_eq!(display.heard(), [], "the machine is told nothing of it");
+}
+
+#[test]
+fn a_clock_for_the_night_has_nothing_to_hold_and_any_touch_wakes() {
+    for (screen, id) in [(story::ready(), DOSE), (story::wait(Millis::from_mins(10)), DOSE_OFF)] {
+        let mut display = shown(&screen);
+        let at = middle(&control(&display, id));
+        let night = Screen { dark: true, night: story::night(83).night, ..screen.clone() };
+        display.apply(&night);
+        display.heard();
+        let says = |display: &Display, words: &str| display.everything().iter().any(|it| it.label == words);
+        // proves R-DSP-19
+        assert!(says(&display, "18:15") && says(&display, "Resting") && says(&display, "Charging: 83 %"));
+        display.down(at);
+        display.up(at);
+        // proves R-DSP-19
+        assert_eq!(display.heard(), [Intent::Wake]);
+        display.hit(Key::Return);
+        assert_eq!(display.heard(), [Intent::Wake], "a key, too");
+        display.apply(&Screen { clock: Err(WallDoubt::WentBack), ..night });
+        // proves R-DSP-19
+        assert!(says(&display, "No time is shown: the clock has gone back.") && !says(&display, "18:15"));
+    }
+}
+
+#[test]
+fn what_changes_under_a_clock_for_the_night_is_not_drawn() {
+    let mut display = shown(&story::night(83));
+    let before = display.snapshot();
+    let under = Screen { heard_min_ago: Some(9), face: Face::Ready(story::offer()), ..story::night(83) };
+    display.apply(&under);
+    // proves R-DSP-19
+    assert_eq!(before.as_bytes(), display.snapshot().as_bytes());
+    let turned = |display: &Display| display.window.component().global::<Status>().get_turned();
+    let before = turned(&display);
+    display.apply(&Screen { clock: Ok(story::at(18, 16)), ..under });
+    assert_ne!(before, turned(&display), "a minute is drawn whole");
+}
+
+#[test]
+fn no_choice_is_offered_for_what_is_not_there_and_the_two_pages_lead_to_each_other() {
+    for (light, motor, tone) in [(false, false, false), (true, false, true), (false, true, false), (true, true, true)] {
+        let mut display = shown(&story::screen(Face::Reading(Reading::Settings)));
+        display.window.furnish(Furnished { light, motor, tone });
+        display.pass(20);
+        let there = |display: &Display, id: &str| !display.elements(id).is_empty();
+        // proves R-DSP-18
+        assert_eq!(there(&display, "SettingsPage::brightness"), light);
+        tap(&display, "Sound and vibration");
+        display.apply(&story::screen(Face::Reading(Reading::Sounds)));
+        let offered = ["vibration", "tone"].map(|id| there(&display, &format!("SoundsPage::{id}")));
+        // proves R-DSP-18
+        assert_eq!(offered, [motor, tone]);
+        let at = middle(&display.elements("SoundsPage::back")[0]);
+        display.down(at);
+        display.up(at);
+        assert_eq!(display.heard(), [Visit::Sounds, Visit::Settings].map(Intent::Visit));
+    }
 }
 
 fn tap(display: &Display, label: &str) {

@@ -28,17 +28,13 @@ fn ring(display: &Display) -> Option<Seen> {
     rings.first().map(Seen::of)
 }
 
-fn is_bare(screen: &Screen) -> bool {
-    matches!(screen.face, Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_))
-}
-
 /// What a screen reader would call a control, each place once; the history's rows are scrolled like one.
 fn controls(all: &[Seen], screen: &Screen) -> Vec<Seen> {
     let mut controls: Vec<Seen> = Vec::new();
     for it in all {
         let is_one = match it.role {
             Some(AccessibleRole::Button) => true,
-            Some(AccessibleRole::Tab) => !is_bare(screen),
+            Some(AccessibleRole::Tab) => !story::is_bare(screen),
             Some(AccessibleRole::List) => matches!(&screen.face, Face::History { days, .. } if !days.is_empty()),
             Some(_) | None => false,
         };

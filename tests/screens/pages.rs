@@ -186,13 +186,13 @@ fn large_enough_to_touch(view: &View) {
 }
 
 fn under_a_banner(view: &View) -> bool {
-    matches!(view.screen.face, Face::Reading(Reading::More | Reading::Settings))
+    matches!(view.screen.face, Face::Reading(Reading::More | Reading::Settings | Reading::Sounds))
         && (!view.screen.alarms.is_empty() || view.screen.notice.is_some())
 }
 
 /// What a finger means for a control, the bar below it must not take.
 fn clear_of_the_bar(view: &View) {
-    let bare = matches!(view.screen.face, Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_));
+    let bare = story::is_bare(view.screen);
     let Some(bar) = view.all.iter().find(|it| it.id == "AppWindow::nav" && !bare) else { return };
     for it in view.all.iter().filter(|it| it.role == Some(AccessibleRole::Button)) {
         // proves R-DSP-04
@@ -209,6 +209,7 @@ fn controls_where_they_belong(view: &View) {
     };
     let (on, off, stop) = (of_kind("DoseControl"), of_kind("DoseControlOff"), of_kind("StopControl"));
     let expected = match &view.screen.face {
+        _ if view.screen.night.is_some() => (0, 0, 0),
         Face::Ready(_) => (1, 0, 0),
         Face::Wait(_) | Face::NotAvailable { .. } => (0, 1, 0),
         Face::Asking { stop: Some(_), .. }
@@ -237,12 +238,14 @@ fn controls_where_they_belong(view: &View) {
 }
 
 fn help_and_a_way_back(view: &View) {
-    let bare = matches!(view.screen.face, Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_));
+    let bare = story::is_bare(view.screen);
     let has = |what: &str| view.all.iter().any(|it| it.id == what || it.kind == what);
     let help = if view.screen.practice { "PracticeBar::help" } else { "NavBar::to-help" };
     // proves R-DSP-13
     assert!(has(if bare { "HelpButton" } else { help }), "{}: no way to help", view.name);
     let back = match &view.screen.face {
+        // Left by any touch.
+        _ if view.screen.night.is_some() => return,
         // From a fault there is nowhere to go; a pairing begins somewhere, and is not left while the pump is asked or once it is done.
         Face::Fault(_)
         | Face::Pairing(PairingView::NotPaired | PairingView::Asking { .. } | PairingView::Paired { .. }) => return,
@@ -261,7 +264,12 @@ fn told_by_word_and_sign(view: &View) {
         Face::History { .. }
             | Face::Alarms
             | Face::Reading(
-                Reading::More | Reading::Therapy(_) | Reading::Settings | Reading::SelfTest(_) | Reading::Clinic(_)
+                Reading::More
+                    | Reading::Therapy(_)
+                    | Reading::Settings
+                    | Reading::Sounds
+                    | Reading::SelfTest(_)
+                    | Reading::Clinic(_)
             )
     ) {
         return;
@@ -465,7 +473,7 @@ fn the_bar_says_where_one_is() {
     let mut display = Display::new(Panel::FIVE_INCH);
     for (page, screen) in story::all() {
         let expected = match &screen.face {
-            Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_) => continue,
+            _ if story::is_bare(&screen) => continue,
             _ if screen.practice => continue,
             Face::Caregiver(_) => "to-caregiver",
             Face::Alarms => "to-alarms",

@@ -8,8 +8,8 @@ use pump_core::{
     audit::event::WallDoubt,
     pairing::{PairingView, Refusal, Typed},
     screen::{
-        Alarm, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, NotGiven, Notice, Offer,
-        PracticeView, Reading, RefillBy, ReservoirView, Screen, Stop, TestView, Therapy, Wait,
+        Alarm, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, Night, NotGiven, Notice,
+        Offer, PracticeView, Reading, RefillBy, ReservoirView, Screen, Stop, TestView, Therapy, Wait,
     },
     selftest::{CHECKS, Finding, Question},
     therapy::{
@@ -48,6 +48,7 @@ pub(crate) fn screen(face: Face) -> Screen {
         notice: None,
         dark: false,
         practice: false,
+        night: None,
     }
 }
 
@@ -221,6 +222,16 @@ pub(crate) fn enter_code(entered: u8, wrong: bool) -> Screen {
 
 pub(crate) fn changed(changes: &[Change]) -> Screen {
     screen(Face::Changed { changes: changes.to_vec() })
+}
+
+/// The clock for the night, over a page that would offer nothing either.
+pub(crate) fn night(charge: u8) -> Screen {
+    Screen { dark: true, night: Some(Night { charge }), ..not_available(&[Reason::OutOfReach]) }
+}
+
+/// A page without the bar: it has a way to help, and out, of its own.
+pub(crate) fn is_bare(screen: &Screen) -> bool {
+    screen.night.is_some() || matches!(screen.face, Face::Fault(_) | Face::EnterCode { .. } | Face::Pairing(_))
 }
 
 /// One of each sentence that a change can make, the longest amounts among them.
@@ -404,8 +415,13 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     .into_iter()
     .map(|(name, screen)| (name.to_owned(), screen))
     .collect();
-    all.extend(self_tests().map(|(name, screen)| (name.to_owned(), screen)));
-    all.extend(practices().into_iter().chain(for_the_clinic()).map(|(name, screen)| (name.to_owned(), screen)));
+    all.extend(
+        self_tests()
+            .into_iter()
+            .chain(practices())
+            .chain(for_the_clinic())
+            .map(|(name, screen)| (name.to_owned(), screen)),
+    );
     all.extend(pairings().into_iter().chain(one_by_one()));
     all
 }
@@ -520,6 +536,13 @@ fn one_by_one() -> Vec<(String, Screen)> {
         all.push((format!("ready-alarm-{:?}", conditions[0]), alarming(banner, ready())));
     }
     all.push(("settings-alarm".into(), alarming(&THREE, screen(Face::Reading(Reading::Settings)))));
+    all.push(("sounds".into(), screen(Face::Reading(Reading::Sounds))));
+    all.push(("sounds-alarm".into(), alarming(&THREE, screen(Face::Reading(Reading::Sounds)))));
+    all.push(("night".into(), night(83)));
+    all.push(("night-charged".into(), night(100)));
+    for doubt in [WallDoubt::NotSet, WallDoubt::WentBack, WallDoubt::DiffersFromPump] {
+        all.push((format!("night-{doubt:?}"), Screen { clock: Err(doubt), ..night(83) }));
+    }
     all.push(("changed-many".into(), changed(&changes())));
     all.push(("changed-alarm".into(), alarming(&THREE, changed(&changes()))));
     all.push(("changed-three-alarm".into(), alarming(&THREE, changed(&changes()[1..]))));

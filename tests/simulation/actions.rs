@@ -210,7 +210,10 @@ impl Story {
             Action::MoveWall { by_ms, utc_offset_min } => world.move_wall(by_ms, Some(utc_offset_min)),
             Action::WallStands(stands) => world.wall_stands = stands,
             Action::Trouble { which, holds } => world.say(Input::Trouble { which, holds }),
-            Action::Battery(left) => world.say(Input::Battery { left }),
+            Action::Battery(left) => {
+                world.say(Input::Battery { left });
+                world.say(Input::Charging(left.is_none().then_some(83)));
+            }
             Action::AcknowledgeAll => {
                 for alarm in world.screen().alarms {
                     world.say(Input::Intent(Intent::Acknowledge(alarm.condition)));

@@ -17,6 +17,9 @@ const TIMES_AN_HOUR: u64 = 2;
 /// How many readings in a row must agree on a new charge.
 const AGREEING: u8 = 3;
 
+/// How long a battery is taken to be charged after its last word.
+const CHARGING_KNOWN_FOR: Millis = Millis::from_mins(3);
+
 /// What is believed.
 #[derive(Clone, Debug)]
 pub struct Belief {
@@ -55,6 +58,13 @@ impl Belief {
     pub fn left(&self, now: Uptime) -> Option<Option<Millis>> {
         let (_, left, since) = self.believed?;
         Some(left.map(|left| left.saturating_sub(now.since(since))))
+    }
+
+    /// What is in the battery while it is charged, in percent; `None` if it isn't, or if that was last believed too long ago.
+    pub fn charging(&self, now: Uptime) -> Option<u8> {
+        let (reading, _, since) = self.believed?;
+        let known = reading.charging && now.since(since) < CHARGING_KNOWN_FOR;
+        known.then(|| u8::try_from(reading.charge / 1_000).unwrap_or(100).min(100))
     }
 
     fn believe(&mut self, reading: Reading, now: Uptime) {
@@ -138,6 +148,17 @@ mod tests {
         }
         assert_eq!(belief.left(at(20 * 60)), Some(Some(Millis::from_mins(4))));
         assert_eq!(belief.left(at(30 * 60)), Some(Some(Millis::ZERO)));
+    }
+
+    #[test]
+    fn a_charger_is_believed_for_as_long_as_somebody_tells_of_it() {
+        let mut belief = Belief::new(FULL);
+        belief.take(Ok(charge(83)), at(0)).unwrap();
+        assert_eq!(belief.charging(at(0)), None);
+        belief.take(Ok(Reading { charging: true, ..charge(83) }), at(45)).unwrap();
+        assert_eq!(belief.charging(at(45)), Some(83));
+        assert!(belief.take(Err(Refused::Unread("gone".to_owned())), at(90)).is_err());
+        assert_eq!((belief.charging(at(200)), belief.charging(at(225))), (Some(83), None));
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn ask_by(
 }
 
 // keeps R-DEV-08, R-ALM-12
-/// Tells the machine how long the battery lasts, until nobody listens. Ends at once where there is no battery.
+/// Tells the machine how long the battery lasts, or that it is charged, until nobody listens. Ends at once where there is no battery.
 pub async fn watch(config: BatteryConfig, inputs: mpsc::Sender<Input>, uptime: impl Fn() -> Uptime) {
     let asked = move || async move { tokio::task::spawn_blocking(move || ask(config)).await.ok().flatten() };
     watch_by(Belief::new(config.full.get()), asked, inputs, uptime).await;
@@ -88,7 +88,7 @@ async fn watch_by<F: Future<Output = Option<Result<Reading, Refused>>>>(
     inputs: mpsc::Sender<Input>,
     uptime: impl Fn() -> Uptime,
 ) {
-    let mut told = None;
+    let (mut told, mut told_charging) = (None, None);
     let mut refused = None;
     while let Some(reading) = asked().await {
         let why = belief.take(reading, uptime()).err();
@@ -102,6 +102,13 @@ async fn watch_by<F: Future<Output = Option<Result<Reading, Refused>>>>(
                 return;
             }
             told = Some(left);
+        }
+        let charging = belief.charging(uptime());
+        if charging != told_charging {
+            if inputs.send(Input::Charging(charging)).await.is_err() {
+                return;
+            }
+            told_charging = charging;
         }
         tokio::select! {
             () = tokio::time::sleep(ASKED_EVERY) => {}
@@ -171,6 +178,24 @@ mod tests {
         // proves R-ALM-12
         assert!(minutes.is_sorted_by(|one, next| one >= next), "{minutes:?}");
         assert_eq!(minutes, [120, 117, 116, 116, 115], "each 45 s without a belief is 45 s less");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_machine_is_told_when_it_is_charged_and_when_no_more() {
+        let (inputs, mut heard) = mpsc::channel(64);
+        let begun = Instant::now();
+        let uptime = || Uptime::from_millis(u64::try_from(begun.elapsed().as_millis()).unwrap());
+        let charged = |charge| Ok(Reading { charge, draining: None, charging: true });
+        let readings =
+            RefCell::new(VecDeque::from([Ok(HALF), charged(50_000), charged(50_900), charged(51_000), Ok(HALF)]));
+        let asked = || std::future::ready(readings.borrow_mut().pop_front());
+        watch_by(Belief::new(Millis::from_hours(4)), asked, inputs, uptime).await;
+        let mut told = Vec::new();
+        while let Ok(input) = heard.try_recv() {
+            told.extend(if let Input::Charging(charge) = input { Some(charge) } else { None });
+        }
+        // proves R-DSP-19
+        assert_eq!(told, [Some(50), Some(51), None]);
     }
 
     #[tokio::test(start_paused = true)]

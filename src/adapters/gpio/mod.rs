@@ -250,7 +250,7 @@ impl Board for NotBuilt {
 
 #[cfg(test)]
 mod tests {
-    use pump_core::annunciation::Priority;
+    use pump_core::{annunciation::Priority, screen::Notice};
 
     use super::{double::Scripted, *};
     use crate::{
@@ -265,7 +265,8 @@ mod tests {
     fn wires() -> (Wires, mpsc::Receiver<Input>, watch::Sender<Screen>) {
         let (screen, screens) = watch::channel(quiet());
         let (inputs, heard) = mpsc::channel(4);
-        let wishes = watch::channel(Wishes { ready_cue: true, quiet: None }).1;
+        // The quietest that can be wished: what an alarm plays is the same.
+        let wishes = watch::channel(Wishes { vibration: false, soft: true, ..Wishes::default() }).1;
         (Wires { intents: mpsc::channel(4).0, inputs, screens, wishes }, heard, screen)
     }
 
@@ -302,8 +303,15 @@ mod tests {
         assert_eq!(board.lit(), [], "nothing stands, nothing plays");
         screen.send_replace(signalled(Priority::High));
         tokio::time::sleep(Duration::from_millis(1)).await;
+        // proves R-DSP-18
         assert_eq!(board.lit(), [Part::Red, Part::Buzzer, Part::Vibration]);
         assert!(heard.try_recv().is_err(), "nothing is wrong with any of them");
+        screen.send_replace(quiet());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        screen.send_replace(Screen { notice: Some(Notice::Refused), ..quiet() });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        // proves R-DSP-18
+        assert_eq!(board.lit(), [Part::Buzzer], "a cue, not to be felt");
     }
 
     #[tokio::test(start_paused = true)]

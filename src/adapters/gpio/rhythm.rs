@@ -1,6 +1,7 @@
 //! What a lamp, a buzzer and a motor do for a screen: on, off, or by turns. Plain data, from the machine's own figures.
 //!
-//! A buzzer has one pitch: the melody's pulses and rests stay, its notes don't.
+//! A buzzer has one pitch: the melody's pulses and rests stay, its notes don't. It has one strength, too: a tone of less than a fifth
+//! of a second is heard the softer, the shorter it is. By how much was not verified with people.
 
 use pump_core::{
     annunciation::signal::{Burst, Colour, Vibration},
@@ -48,22 +49,31 @@ pub fn lamp(screen: &Screen, colour: Part) -> Rhythm {
     }
 }
 
+/// How much shorter a soft cue's pulses are.
+const SOFT: u32 = 3;
+
 /// The buzzer: an alarm, or else a cue.
 pub fn buzzer(screen: &Screen, cue: Option<Cue>) -> Rhythm {
     let alarm =
         screen.signals.and_then(|signals| signals.sound).map(|burst| repeated(pulses(burst), burst.interval_ms));
-    alarm.unwrap_or_else(|| once(cue.and_then(|cue| cue.sound).map(pulses)))
+    // keeps R-DSP-18
+    let told = |cue: Cue| cue.sound.map(pulses).map(|turns| if cue.soft { softer(turns) } else { turns });
+    alarm.unwrap_or_else(|| once(cue.and_then(told)))
 }
 
 /// The vibration motor, the same way.
 pub fn vibration(screen: &Screen, cue: Option<Cue>) -> Rhythm {
     let alarm = screen.signals.and_then(|signals| signals.vibration).copied();
     let alarm = alarm.map(|vibration| repeated(shakes(vibration), vibration.interval_ms));
-    alarm.unwrap_or_else(|| once(cue.map(|cue| shakes(*cue.vibration))))
+    alarm.unwrap_or_else(|| once(cue.and_then(|cue| cue.vibration).copied().map(shakes)))
 }
 
 fn pulses(burst: &Burst) -> Vec<(u32, u32)> {
     burst.pulses.iter().map(|(_, rest)| (u32::from(burst.pulse_ms), u32::from(*rest))).collect()
+}
+
+fn softer(turns: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+    turns.into_iter().map(|(on, off)| (on / SOFT, off)).collect()
 }
 
 fn shakes(vibration: Vibration) -> Vec<(u32, u32)> {
@@ -138,13 +148,25 @@ mod tests {
 
     #[test]
     fn a_cue_is_played_once_and_never_over_an_alarm() {
-        let cue = Some(Cue { sound: Some(&READY_BURST), vibration: &READY_VIBRATION });
+        let felt = Cue { sound: None, vibration: Some(&READY_VIBRATION), soft: false };
+        let cue = Some(Cue { sound: Some(&READY_BURST), ..felt });
         assert_eq!(buzzer(&quiet(), cue), Rhythm::Once(vec![(120, 60), (120, 0)]));
         assert_eq!(vibration(&quiet(), cue), Rhythm::Once(vec![(80, 120), (80, 0)]));
-        let at_night = Some(Cue { sound: None, vibration: &READY_VIBRATION });
         // proves R-ANS-21
-        assert_eq!(buzzer(&quiet(), at_night), Rhythm::Off);
+        assert_eq!(buzzer(&quiet(), Some(felt)), Rhythm::Off);
         assert_eq!(buzzer(&signalled(Priority::Low), cue), buzzer(&signalled(Priority::Low), None));
+    }
+
+    #[test]
+    fn a_soft_cue_is_shorter_and_one_that_is_not_to_be_felt_is_not() {
+        let cue = Some(Cue { sound: Some(&READY_BURST), vibration: None, soft: true });
+        // proves R-DSP-18
+        assert_eq!(buzzer(&quiet(), cue), Rhythm::Once(vec![(40, 60), (40, 0)]));
+        assert_eq!(vibration(&quiet(), cue), Rhythm::Off);
+        let alarm = signalled(Priority::Low);
+        // proves R-DSP-18
+        assert_eq!([buzzer(&alarm, cue), vibration(&alarm, cue)], [buzzer(&alarm, None), vibration(&alarm, None)]);
+        assert_ne!(vibration(&alarm, cue), Rhythm::Off);
     }
 
     #[test]

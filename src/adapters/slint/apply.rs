@@ -7,10 +7,11 @@ use std::rc::Rc;
 
 use pump_core::{
     annunciation::AlarmCondition,
+    audit::event::WallDoubt,
     pairing::PairingView,
     screen::{
-        Alarm, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, NotGiven, Notice, Offer, Reading, RefillBy,
-        ReservoirView, Screen, TestView, Therapy, Wait,
+        Alarm, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, Night, NotGiven, Notice, Offer, Reading,
+        RefillBy, ReservoirView, Screen, TestView, Therapy, Wait,
     },
     selftest::Check,
     therapy::{change::Change, reason::Reason},
@@ -24,9 +25,9 @@ use pump_protocol::{
 };
 use pump_ui::{
     Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, Clinic, CodeEntry, DayName,
-    DayRow, Days, DeliveryCode, Faults, Helping, NotGivenCode, NoticeCode, Notices, Offers, PairingSteps, Practice,
-    PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest, Span, Status, Stopping, TestState, TherapyCard,
-    Waiting,
+    DayRow, Days, DeliveryCode, Faults, Helping, NightClock, NotGivenCode, NoticeCode, Notices, Offers, Page,
+    PairingSteps, Practice, PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest, Span, Status, StopCode,
+    Stopping, TestState, TherapyCard, Waiting,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
@@ -83,6 +84,11 @@ impl Models {
         status(app, screen, how);
         notice(app, screen.notice);
         self.alarms(app, screen);
+        // What stands under the clock is not written: nobody sees it, and it would be drawn every second.
+        if let Some(night) = screen.night {
+            night_clock(app, night, screen.clock.err());
+            return;
+        }
         app.global::<Stopping>().set_code(codes::stop(&screen.face));
         match &screen.face {
             Face::Checking => {}
@@ -122,12 +128,12 @@ impl Models {
             }
             Face::Reading(Reading::Clinic(summary)) => for_the_clinic(app, summary.as_deref(), screen.clock.ok()),
             // Whole in themselves.
-            Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings) => {}
+            Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings | Reading::Sounds) => {}
             Face::Pairing(view) => self.pairing(app, view),
             Face::Fault(Fault::Record { detail }) => app.global::<Faults>().set_detail(detail.into()),
         }
         // Last, so that a page never appears with the words of the one before.
-        app.global::<Status>().set_page(codes::page(&screen.face));
+        app.global::<Status>().set_page(codes::page(screen));
     }
 
     fn offer(&self, app: &AppWindow, offer: Offer, next_returns: Option<WallTime>, how: Writing) {
@@ -260,7 +266,7 @@ impl Models {
 fn status(app: &AppWindow, screen: &Screen, how: Writing) {
     let status = app.global::<Status>();
     let clock = how.clock(screen.clock.ok());
-    if status.get_page() != codes::page(&screen.face) || status.get_clock() != clock {
+    if status.get_page() != codes::page(screen) || status.get_clock() != clock {
         status.set_turned(!status.get_turned());
     }
     status.set_clock(clock);
@@ -279,6 +285,15 @@ fn for_the_clinic(app: &AppWindow, summary: Option<&ClinicSummary>, clock: Optio
         shown.set_side(side);
         shown.set_picture(picture);
     }
+}
+
+fn night_clock(app: &AppWindow, night: Night, doubt: Option<WallDoubt>) {
+    let clock = app.global::<NightClock>();
+    clock.set_charge(format::count(night.charge));
+    clock.set_full(night.charge >= 100);
+    clock.set_doubt(codes::doubt(doubt));
+    app.global::<Stopping>().set_code(StopCode::Absent);
+    app.global::<Status>().set_page(Page::Night);
 }
 
 fn notice(app: &AppWindow, notice: Option<Notice>) {

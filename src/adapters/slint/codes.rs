@@ -2,8 +2,9 @@
 
 use pump_core::{
     annunciation::{AlarmCondition, Priority, Signals},
+    audit::event::WallDoubt,
     pairing::{PairingView, Refusal},
-    screen::{Face, LinkHealth, Reading, Stop},
+    screen::{Face, LinkHealth, Reading, Screen, Stop},
     selftest::{Check, Finding, Question},
     therapy::{
         reason::{Inhibiting, Reason},
@@ -12,12 +13,13 @@ use pump_core::{
 };
 use pump_protocol::{history::BolusEnd, message::DenyReason};
 use pump_ui::{
-    AlarmCode, CheckCode, DenyCode, EndCode, FindingCode, LevelCode, Link, Page, PairingStep, PriorityCode,
+    AlarmCode, CheckCode, DenyCode, DoubtCode, EndCode, FindingCode, LevelCode, Link, Page, PairingStep, PriorityCode,
     QuestionCode, ReasonCode, RefusalCode, SoundCode, StopCode,
 };
 
-pub(super) const fn page(face: &Face) -> Page {
-    match face {
+pub(super) const fn page(screen: &Screen) -> Page {
+    match &screen.face {
+        _ if screen.night.is_some() => Page::Night,
         Face::Checking => Page::Checking,
         Face::Ready(_) => Page::Ready,
         Face::Wait(_) => Page::Wait,
@@ -40,6 +42,7 @@ pub(super) const fn page(face: &Face) -> Page {
         Face::Reading(Reading::Implant(_)) => Page::Implant,
         Face::Reading(Reading::LinkSteps) => Page::LinkSteps,
         Face::Reading(Reading::Settings) => Page::Settings,
+        Face::Reading(Reading::Sounds) => Page::Sounds,
         Face::Reading(Reading::SelfTest(_)) => Page::SelfTest,
         Face::Reading(Reading::Practice(_)) => Page::Practice,
         Face::Reading(Reading::Clinic(_)) => Page::Clinic,
@@ -76,6 +79,16 @@ pub(super) const fn stop(face: &Face) -> StopCode {
         Some(Stop::Offered) => StopCode::Offered,
         Some(Stop::Asked) => StopCode::Asked,
         Some(Stop::NotStoppedYet) => StopCode::NotStoppedYet,
+    }
+}
+
+/// Why the time of day is hidden, if it is.
+pub(super) const fn doubt(why: Option<WallDoubt>) -> DoubtCode {
+    match why {
+        None => DoubtCode::None,
+        Some(WallDoubt::NotSet) => DoubtCode::NotSet,
+        Some(WallDoubt::WentBack) => DoubtCode::WentBack,
+        Some(WallDoubt::DiffersFromPump) => DoubtCode::Differs,
     }
 }
 

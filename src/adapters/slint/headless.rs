@@ -228,6 +228,8 @@ mod tests {
                 signals: None,
                 notice: every(4).then_some(Notice::Refused),
                 dark: false,
+                practice: false,
+                night: None,
             });
             display.advance(Duration::from_millis(16));
             display.render();

@@ -30,6 +30,12 @@ pub struct Looks {
     pub quiet: Quiet,
     /// Whether the end of a wait is told.
     pub ready_cue: ReadyCue,
+    /// How bright the display is while somebody looks.
+    pub brightness: Brightness,
+    /// Whether cues are felt. An alarm always is.
+    pub vibration: CueVibration,
+    /// How loud cues are. An alarm is never softer.
+    pub tone: CueTone,
 }
 
 /// A choice: its words in the file, in the order in which they are offered; the first is the default.
@@ -139,6 +145,38 @@ choice! {
     }
 }
 
+choice! {
+    /// How bright the display is while somebody looks.
+    Brightness {
+        /// As bright as it gets.
+        Full = "full",
+        /// For a room with some light.
+        Medium = "medium",
+        /// For a dim room.
+        Low = "low",
+    }
+}
+
+choice! {
+    /// Whether cues are felt.
+    CueVibration {
+        /// They are.
+        On = "on",
+        /// They are not.
+        Off = "off",
+    }
+}
+
+choice! {
+    /// How loud cues are.
+    CueTone {
+        /// As loud as this device plays anything.
+        Normal = "normal",
+        /// Softer.
+        Soft = "soft",
+    }
+}
+
 impl Looks {
     /// What was chosen last; the default, and why, if that can't be known.
     pub fn read(path: &Path) -> (Self, Option<io::Error>) {
@@ -163,15 +201,24 @@ impl Looks {
             ("clock", self.clock.word()),
             ("quiet", self.quiet.word()),
             ("ready_cue", self.ready_cue.word()),
+            ("brightness", self.brightness.word()),
+            ("vibration", self.vibration.word()),
+            ("tone", self.tone.word()),
         ] {
             let _ = writeln!(text, "{key} = \"{value}\"");
         }
         secret_file::replace(path, &[text.as_bytes()])
     }
 
-    /// What the person wishes to hear.
+    /// What the person wishes to hear, to feel and to see lit.
     pub fn wishes(self) -> Wishes {
-        Wishes { ready_cue: self.ready_cue == ReadyCue::On, quiet: self.quiet.hours() }
+        Wishes {
+            ready_cue: self.ready_cue == ReadyCue::On,
+            quiet: self.quiet.hours(),
+            vibration: self.vibration == CueVibration::On,
+            soft: self.tone == CueTone::Soft,
+            brightness: self.brightness.permille(),
+        }
     }
 }
 
@@ -184,6 +231,17 @@ impl Language {
             Self::French => "Français",
             Self::Spanish => "Español",
             Self::Portuguese => "Português",
+        }
+    }
+}
+
+impl Brightness {
+    /// In thousandths of the brightest. Not verified with people.
+    const fn permille(self) -> u32 {
+        match self {
+            Self::Full => 1_000,
+            Self::Medium => 600,
+            Self::Low => 300,
         }
     }
 }
@@ -217,6 +275,9 @@ mod tests {
             looks.clock = if turn % 11 == 0 { looks.clock.next() } else { looks.clock };
             looks.quiet = if turn % 13 == 0 { looks.quiet.next() } else { looks.quiet };
             looks.ready_cue = if turn % 17 == 0 { looks.ready_cue.next() } else { looks.ready_cue };
+            looks.brightness = if turn % 3 == 0 { looks.brightness.next() } else { looks.brightness };
+            looks.vibration = if turn % 5 == 0 { looks.vibration.next() } else { looks.vibration };
+            looks.tone = if turn % 19 == 0 { looks.tone.next() } else { looks.tone };
             looks.store(&path).expect("room");
             let (read, error) = Looks::read(&path);
             assert!(read == looks && error.is_none(), "{looks:?} was read as {read:?}: {error:?}");
@@ -232,6 +293,24 @@ mod tests {
         let (looks, error) = Looks::read(&path);
         let (language, colours, text, clock) = (Language::German, Colours::Light, TextSize::Large, ClockStyle::Twelve);
         assert!(looks == Looks { language, colours, text, clock, ..Looks::default() } && error.is_none(), "{looks:?}");
+        // proves R-DSP-18
+        assert_eq!(looks.wishes(), Wishes::default(), "and nothing is played or lit otherwise");
+    }
+
+    #[test]
+    fn every_choice_of_cues_and_light_is_a_wish() {
+        let looks = Looks {
+            brightness: Brightness::Low,
+            vibration: CueVibration::Off,
+            tone: CueTone::Soft,
+            ready_cue: ReadyCue::Off,
+            quiet: Quiet::Usual,
+            ..Looks::default()
+        };
+        let wished =
+            Wishes { ready_cue: false, quiet: Quiet::Usual.hours(), vibration: false, soft: true, brightness: 300 };
+        // proves R-DSP-18
+        assert_eq!(looks.wishes(), wished);
     }
 
     #[test]

@@ -27,14 +27,16 @@ use pump_core::{
     screen::{Control, Face, Hold, Intent, Level, Screen, Source, Visit},
 };
 use pump_ui::{
-    Alarms, AppWindow, Card, CodeEntry, Destination, Going, Hands, HeldControl, Look, SelfTest, Settings, Theme,
-    TouchLevel,
+    Alarms, AppWindow, BrightnessCode, Card, CodeEntry, Destination, Going, Hands, HeldControl, Look, SelfTest,
+    Settings, Theme, TouchLevel,
 };
 use slint::{ComponentHandle, PhysicalSize, PlatformError, Timer};
 use tokio::sync::oneshot;
 
 use self::format::Writing;
-pub use self::looks::{ClockStyle, Colours, Language, Looks, Quiet, ReadyCue, TextSize};
+pub use self::looks::{
+    Brightness, ClockStyle, Colours, CueTone, CueVibration, Language, Looks, Quiet, ReadyCue, TextSize,
+};
 use crate::shell::config::CardConfig;
 
 /// A display, as far as the pages must know it.
@@ -55,6 +57,17 @@ impl Panel {
     pub const FIVE_INCH_WINDOW: Self = Self { width: 360, height: 640, pixels_per_mm: 294.0 / 25.4 / 2.0 };
     /// 800 × 480 on 7 inches, lying: 133 pixels an inch.
     pub const SEVEN_INCH: Self = Self { width: 800, height: 480, pixels_per_mm: 133.0 / 25.4 };
+}
+
+/// What this remote can light and play, as far as a choice depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Furnished {
+    /// The display's brightness is in our hands.
+    pub light: bool,
+    /// Cues can be felt.
+    pub motor: bool,
+    /// Cues can be heard.
+    pub tone: bool,
 }
 
 /// The window with the remote's pages.
@@ -140,13 +153,22 @@ impl Window {
         shown.set_implanted(card.implanted.as_str().into());
     }
 
+    /// No choice is offered for what isn't there.
+    pub fn furnish(&self, furnished: Furnished) {
+        let Furnished { light, motor, tone } = furnished;
+        let settings = self.app.global::<Settings>();
+        settings.set_has_light(light);
+        settings.set_has_motor(motor);
+        settings.set_has_tone(tone);
+    }
+
     /// Shows this screen, and redraws what is different.
     pub fn apply(&mut self, screen: &Screen) {
         let before = self.shown.screen.replace(Some(screen.clone()));
         if before.as_ref() == Some(screen) {
             return;
         }
-        if before.as_ref().map_or(Place::Nowhere, |shown| place(&shown.face)) != place(&screen.face) {
+        if before.as_ref().map_or(Place::Nowhere, place) != place(screen) {
             self.throw_finger_off();
         }
         self.follow_hold(before.and_then(|shown| shown.hold), screen.hold);
@@ -179,7 +201,7 @@ impl Window {
 
     /// Where a control is, in pixels; `None` if the page shown has none.
     pub fn centre_of(&self, control: Control) -> Option<(f32, f32)> {
-        let shown = place(&self.shown.screen.borrow().as_ref()?.face);
+        let shown = place(self.shown.screen.borrow().as_ref()?);
         let hands = self.app.global::<Hands>();
         match (control, shown) {
             (Control::Dose, Place::Dose(_)) => Some((hands.get_dose_x(), hands.get_dose_y())),
@@ -261,6 +283,9 @@ impl Window {
         settings.on_next_clock(told(|looks| Looks { clock: looks.clock.next(), ..looks }));
         settings.on_next_quiet(told(|looks| Looks { quiet: looks.quiet.next(), ..looks }));
         settings.on_next_ready_cue(told(|looks| Looks { ready_cue: looks.ready_cue.next(), ..looks }));
+        settings.on_next_brightness(told(|looks| Looks { brightness: looks.brightness.next(), ..looks }));
+        settings.on_next_vibration(told(|looks| Looks { vibration: looks.vibration.next(), ..looks }));
+        settings.on_next_tone(told(|looks| Looks { tone: looks.tone.next(), ..looks }));
     }
 
     /// The control under the finger is no longer what it was.
@@ -319,15 +344,23 @@ fn wear(app: &AppWindow, looks: Looks) {
     let at = |minute| Writing::of(looks).begins_at(minute);
     settings.set_quiet(hours.map(|(from, to)| format!("{} – {}", at(from), at(to)).into()).unwrap_or_default());
     settings.set_ready_cue(looks.ready_cue == ReadyCue::On);
+    settings.set_brightness(match looks.brightness {
+        Brightness::Full => BrightnessCode::Full,
+        Brightness::Medium => BrightnessCode::Medium,
+        Brightness::Low => BrightnessCode::Low,
+    });
+    settings.set_vibration(looks.vibration == CueVibration::On);
+    settings.set_soft(looks.tone == CueTone::Soft);
     if let Err(missing) = slint::select_bundled_translation(looks.language.word()) {
         // The pages speak English then.
         tracing::error!(%missing, language = looks.language.word(), "a language is not in this program");
     }
 }
 
-fn place(face: &Face) -> Place {
-    match face {
-        Face::Ready(_) | Face::Wait(_) | Face::NotAvailable { .. } => Place::Dose(codes::page(face)),
+fn place(screen: &Screen) -> Place {
+    match &screen.face {
+        _ if screen.night.is_some() => Place::Nowhere,
+        Face::Ready(_) | Face::Wait(_) | Face::NotAvailable { .. } => Place::Dose(codes::page(screen)),
         Face::Asking { stop: Some(_), .. }
         | Face::Delivering { .. }
         | Face::NotSure { .. }
@@ -377,6 +410,7 @@ const fn visit_of(to: Destination) -> Visit {
         Destination::Implant => Visit::Implant,
         Destination::LinkSteps => Visit::LinkSteps,
         Destination::Settings => Visit::Settings,
+        Destination::Sounds => Visit::Sounds,
         Destination::SelfTest => Visit::SelfTest,
         Destination::Practice => Visit::Practice,
         Destination::Clinic => Visit::Clinic,

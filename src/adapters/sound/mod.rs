@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use pump_core::{
     annunciation::signal::Burst,
-    cues::{Cues, Wishes},
+    cues::{Cue, Cues, Wishes},
     screen::Screen,
 };
 use tokio::{
@@ -54,8 +54,9 @@ pub async fn play(mut voice: impl Voice, mut screens: watch::Receiver<Screen>, w
             voice.hush();
             next = alarm.map_or(Next::Nothing, |burst| Next::Burst(burst, Instant::now()));
         }
-        if let (None, Some(burst)) = (told, cue.and_then(|cue| cue.sound)) {
-            voice.say(synthesizer::samples(burst));
+        if let (None, Some(Cue { sound: Some(burst), soft, .. })) = (told, cue) {
+            let samples = synthesizer::samples(burst);
+            voice.say(if soft { synthesizer::softened(samples) } else { samples });
             next = Next::Hush(Instant::now() + length(burst), None);
         }
         let changed = async { screens.changed().await.is_ok() };
@@ -123,12 +124,15 @@ mod tests {
 
     /// What was said, by its length in milliseconds, and when; 0 for silence.
     type Heard = Arc<Mutex<Vec<(u128, usize)>>>;
+    /// How loud the loudest of it was.
+    type Peak = Arc<Mutex<u16>>;
 
-    struct Ear(Instant, Heard);
+    struct Ear(Instant, Heard, Peak);
 
     impl Voice for Ear {
         fn say(&mut self, samples: Vec<i16>) {
             self.1.lock().unwrap().push((self.0.elapsed().as_millis(), samples.len() / 48));
+            *self.2.lock().unwrap() = samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or_default();
         }
         fn hush(&mut self) {
             self.1.lock().unwrap().push((self.0.elapsed().as_millis(), 0));
@@ -155,15 +159,17 @@ mod tests {
         show: watch::Sender<Screen>,
         wish: watch::Sender<Wishes>,
         heard: Heard,
+        peak: Peak,
         plays: tokio::task::JoinHandle<()>,
     }
 
     fn room() -> Room {
         let (show, screens) = watch::channel(screen(wait(), None, None));
-        let (wish, wishes) = watch::channel(Wishes { ready_cue: true, quiet: None });
-        let heard = Heard::default();
-        let plays = tokio::spawn(play(Ear(Instant::now(), Arc::clone(&heard)), screens, wishes));
-        Room { show, wish, heard, plays }
+        let (wish, wishes) = watch::channel(Wishes::default());
+        let (heard, peak) = (Heard::default(), Peak::default());
+        let ear = Ear(Instant::now(), Arc::clone(&heard), Arc::clone(&peak));
+        let plays = tokio::spawn(play(ear, screens, wishes));
+        Room { show, wish, heard, peak, plays }
     }
 
     impl Room {
@@ -202,14 +208,32 @@ mod tests {
         assert_eq!(heard, [(2_000, cue(&READY_BURST)), (2_300, 0)]);
         room.hear(screen(wait(), Some(Priority::High), None), 100).await;
         assert_eq!(room.hear(screen(Face::Ready(OFFER), Some(Priority::High), None), 100).await, [], "over an alarm");
-        room.wish.send(Wishes { ready_cue: false, quiet: None }).unwrap();
+        room.wish.send(Wishes { ready_cue: false, ..Wishes::default() }).unwrap();
         room.hear(screen(wait(), None, None), 100).await;
         assert_eq!(room.hear(screen(Face::Ready(OFFER), None, None), 10_000).await, [], "switched off");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_soft_cue_is_softer_and_an_alarm_never_is() {
+        let room = room();
+        let peak = || *room.peak.lock().unwrap();
+        let mut refusals = Vec::new();
+        for soft in [false, true] {
+            room.wish.send(Wishes { soft, ..Wishes::default() }).unwrap();
+            room.hear(screen(wait(), None, Some(Notice::Refused)), 1_000).await;
+            refusals.push(peak());
+            room.hear(screen(wait(), None, None), 61_000).await;
+        }
+        // proves R-DSP-18
+        assert!(refusals[1] > 0 && refusals[1] * 3 < refusals[0], "{refusals:?}");
+        room.hear(screen(wait(), Some(Priority::Low), None), 1_000).await;
+        // proves R-DSP-18
+        assert!(peak() > refusals[1] * 3, "{} after {refusals:?}", peak());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn it_ends_with_the_screens() {
-        let Room { show, heard, plays, wish: _wish } = room();
+        let Room { show, heard, plays, wish: _wish, peak: _ } = room();
         show.send(screen(wait(), Some(Priority::High), None)).unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
         drop(show);

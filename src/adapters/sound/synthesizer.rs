@@ -36,6 +36,15 @@ pub fn samples(burst: &Burst) -> Vec<i16> {
     samples
 }
 
+/// How much of its strength a soft cue keeps: 12 dB less.
+const SOFT: i16 = 4;
+
+/// The same, softer.
+// keeps R-DSP-18
+pub fn softened(samples: Vec<i16>) -> Vec<i16> {
+    samples.into_iter().map(|sample| sample / SOFT).collect()
+}
+
 /// How many samples that many milliseconds are.
 pub fn length(ms: u16) -> usize {
     usize::from(ms) * (RATE_HZ as usize / 1000)

@@ -120,7 +120,7 @@ pub(crate) async fn say_hardware(config: &Config) {
 
 fn say_parts(config: &Config) {
     let (_, screens) = watch::channel(Screen::alone(Face::Checking));
-    let wishes = watch::channel(Wishes { ready_cue: false, quiet: None }).1;
+    let wishes = watch::channel(Wishes::default()).1;
     // Kept to the end: what fails is told to somebody.
     let (inputs, _told) = mpsc::channel(Part::ALL.len());
     let wires = Wires { intents: mpsc::channel(1).0, inputs, screens, wishes };

@@ -95,7 +95,14 @@ impl Practice {
     /// Its screen, with what is true of alarms, and marked.
     pub(crate) fn screen(&mut self, truth: &Screen) -> Screen {
         let screen = self.running.screens.borrow_and_update().clone();
-        Screen { alarms: truth.alarms.clone(), signals: truth.signals, dark: false, practice: true, ..screen }
+        Screen {
+            alarms: truth.alarms.clone(),
+            signals: truth.signals,
+            dark: false,
+            night: None,
+            practice: true,
+            ..screen
+        }
     }
 
     /// Waits for another screen; ends only if the practice has ended by itself.

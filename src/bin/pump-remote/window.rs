@@ -17,11 +17,11 @@ use pump_core::{
 use pump_protocol::quantity::Millis;
 use pump_remote::{
     adapters::{
-        slint::{Looks, Panel, Window},
+        slint::{Furnished, Looks, Panel, Window},
         systemd::{self, FIRST_PAGE, Round},
     },
     shell::{
-        config::{CardConfig, Config, Display},
+        config::{CardConfig, Config, Display, Part},
         hand_over,
     },
 };
@@ -141,6 +141,7 @@ pub(crate) fn show(runtime: &Runtime, stage: Stage, panel: Panel, home: Home) ->
         }
     };
     let window = Window::choosing(intend, keep).context("no window can be opened")?;
+    window.furnish(home.furnished());
     let window = open(window, looks, &home.config.card, panel, &first)?;
     let ending = Rc::new(RefCell::new(Ending::Nothing));
     let pages = Pages { runtime: runtime.handle().clone(), window, listener, chosen, home, ending: Rc::clone(&ending) };
@@ -163,6 +164,16 @@ impl Home {
     /// A display whose light is in our hands goes dark.
     pub(crate) fn dark_after(&self) -> Option<Millis> {
         self.config.window.backlight.as_ref().map(|_| DARK_AFTER)
+    }
+
+    /// What there is to be lit and played.
+    fn furnished(&self) -> Furnished {
+        let wired = |part| self.config.pins.parts().any(|(wired, _)| wired == part);
+        Furnished {
+            light: self.config.window.backlight.is_some(),
+            motor: wired(Part::Vibration),
+            tone: wired(Part::Buzzer) || cfg!(feature = "sound"),
+        }
     }
 
     /// Where what the person chose on the page of settings is kept.

@@ -115,10 +115,7 @@ impl fmt::Display for Event {
             }
             Self::PracticeBegan => write!(f, "a practice began; what is held until it ends asks no pump for anything"),
             Self::PracticeEnded => write!(f, "the practice ended"),
-            Self::SelfTested { findings } => {
-                write!(f, "self-test")?;
-                Finding::TOLD.into_iter().try_for_each(|finding| told_of(f, findings, finding))
-            }
+            Self::SelfTested { findings } => tested(f, findings),
         }
     }
 }
@@ -213,6 +210,11 @@ impl Finding {
             Self::Absent => "not there",
         }
     }
+}
+
+fn tested(f: &mut fmt::Formatter<'_>, findings: &[Checked]) -> fmt::Result {
+    write!(f, "self-test")?;
+    Finding::TOLD.into_iter().try_for_each(|finding| told_of(f, findings, finding))
 }
 
 /// `; passed: program, record`.

@@ -12,6 +12,7 @@
 //!   a practice.
 //! - A rest ends by itself; a touch ends it at once, and the pump is asked anew before a dose is offered. That touch itself asks for
 //!   nothing: nobody saw what it would have asked for.
+//! - A clock stands in place of the dark while the battery is charged, and never while an alarm stands. Everything else is as in the dark.
 //! - The end of a wait is met with a link, so that the ready cue is told by the pump's own word.
 
 use pump_protocol::{
@@ -20,7 +21,7 @@ use pump_protocol::{
 };
 
 use super::{Output, Remote};
-use crate::{annunciation::Attention, selftest::SelfTest, therapy::availability::Availability};
+use crate::{annunciation::Attention, screen::Night, selftest::SelfTest, therapy::availability::Availability};
 
 /// How long after the last touch a display goes dark, where it does.
 pub const DARK_AFTER: Millis = Millis::from_mins(2);
@@ -81,6 +82,13 @@ impl Remote {
     /// Whether the display is dark.
     pub(super) fn dark(&self, now: Uptime) -> bool {
         self.light.goes_dark_at().is_some_and(|at| at <= now) && !self.must_be_seen(now)
+    }
+
+    // keeps R-DSP-19
+    /// The clock in place of the dark. Not with an alarm, seen or not: a peaceful page would say that all is well.
+    pub(super) fn night(&self, now: Uptime) -> Option<Night> {
+        let charge = self.charging?;
+        (self.dark(now) && self.alarms.list().next().is_none()).then_some(Night { charge })
     }
 
     // keeps R-ASK-21

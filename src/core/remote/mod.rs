@@ -106,6 +106,8 @@ pub enum Input {
         /// By its gauge.
         left: Option<Millis>,
     },
+    /// What is in this remote's battery while it is charged, in percent; `None` while it isn't.
+    Charging(Option<u8>),
     /// What was measured of this remote, for its self-test.
     Measured(Measured),
     /// The program is about to end in good order.
@@ -195,6 +197,8 @@ pub struct Remote {
     limit_refused: bool,
     /// How long this remote's battery lasts; `None` where there is none, or while it is charged.
     battery_left: Option<Millis>,
+    /// What is in it while it is charged, in percent.
+    charging: Option<u8>,
     started: Uptime,
     /// The pump's last no, and when it was heard.
     denied: Option<(Denial, Uptime)>,
@@ -248,6 +252,7 @@ impl Remote {
             uncertain_since: None,
             limit_refused: false,
             battery_left: None,
+            charging: None,
             started: now.uptime,
             denied: None,
             link_since: now.uptime,
@@ -307,6 +312,7 @@ impl Remote {
             Input::Trouble { which, holds } => self.set_trouble(which, holds, now),
             Input::Days(days) => self.days = Some(days),
             Input::Battery { left } => self.battery_left = left,
+            Input::Charging(charge) => self.charging = charge,
             Input::Measured(measured) => self.measured(measured),
             Input::Close => self.close(now),
             Input::Tick => {}

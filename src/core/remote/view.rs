@@ -46,6 +46,7 @@ impl Remote {
             notice: self.notice.map(|(notice, _)| notice),
             dark: self.dark(now.uptime),
             practice: false,
+            night: self.night(now.uptime),
         }
     }
 
@@ -72,6 +73,7 @@ impl Remote {
             // keeps R-LNK-23
             Visit::LinkSteps => Face::Reading(Reading::LinkSteps),
             Visit::Settings => Face::Reading(Reading::Settings),
+            Visit::Sounds => Face::Reading(Reading::Sounds),
             Visit::SelfTest => Face::Reading(Reading::SelfTest(self.test_view())),
             Visit::Clinic => Face::Reading(Reading::Clinic(self.clinic().map(Box::new))),
             Visit::Practice => Face::Reading(Reading::Practice(self.practice_view())),
@@ -119,11 +121,14 @@ impl Remote {
 
     /// When the display changes by time alone.
     pub(super) fn view_changes_at(&self, now: Now) -> Option<Uptime> {
-        // Nobody sees it.
-        if self.dark(now.uptime) {
-            return None;
-        }
         let after = |span: Millis| Some(now.uptime.after(span));
+        // A clock that has stopped just before its minute would ask for it again at once, for ever.
+        let clock = now.wall.map(|wall| Millis::new(60_000 - wall.unix_ms.rem_euclid(60_000).unsigned_abs()));
+        let clock = clock.and_then(|left| after(left.max(MINUTE_LATE_MAX)));
+        // Nobody sees anything else.
+        if self.dark(now.uptime) {
+            return self.night(now.uptime).and(clock);
+        }
         let minute = |past: Millis| after(Millis::new(60_000 - past.get() % 60_000));
         let asked = self.word.as_ref().map(|word| word.clock.asked);
         let (face, countdown) = self.face_with_countdown(now);
@@ -151,9 +156,6 @@ impl Remote {
             | Face::Fault(_) => None,
         };
         let heard = asked.and_then(|asked| minute(now.uptime.since(asked)));
-        // A clock that has stopped just before its minute would ask for it again at once, for ever.
-        let clock = now.wall.map(|wall| Millis::new(60_000 - wall.unix_ms.rem_euclid(60_000).unsigned_abs()));
-        let clock = clock.and_then(|left| after(left.max(MINUTE_LATE_MAX)));
         let link = (self.link_health(now) == LinkHealth::Looking).then(|| self.link_since.after(CHECKING_MAX));
         let later = |at: &Uptime| *at > now.uptime;
         [shown, heard, clock, link].into_iter().flatten().filter(later).min()
