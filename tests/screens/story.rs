@@ -415,15 +415,13 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
     .into_iter()
     .map(|(name, screen)| (name.to_owned(), screen))
     .collect();
-    all.extend(
-        self_tests()
-            .into_iter()
-            .chain(practices())
-            .chain(for_the_clinic())
-            .map(|(name, screen)| (name.to_owned(), screen)),
-    );
-    all.extend(pairings().into_iter().chain(one_by_one()));
+    all.extend(groups().chain(pairings()).chain(one_by_one()));
     all
+}
+
+fn groups() -> impl Iterator<Item = (String, Screen)> {
+    let groups = self_tests().into_iter().chain(practices()).chain(for_the_clinic());
+    groups.map(|(name, screen)| (name.to_owned(), screen))
 }
 
 fn for_the_clinic() -> [(&'static str, Screen); 3] {
