@@ -274,6 +274,30 @@ mod tests {
     }
 
     #[test]
+    fn a_dose_that_has_just_left_the_first_window_is_in_none() {
+        let (mut account, prescription) = (given(&[34]), evening());
+        // It ended two hours ago but for a millisecond: a window with it in begins before the first with the new dose in.
+        let pump = PumpTime::new(1, Millis::new((10_000 - 124) * MINUTE + 1));
+        let (dose, lasts) = (Dose::from_micrograms(40), Millis::from_mins(4));
+        let since = Since { pump, carried: Millis::ZERO, uptime: None };
+        account.count(CountedDose { source: DoseSource::Ours { id: RequestId(9) }, dose, since, lasts });
+        assert_eq!(at(&account, &prescription, 10, 0).wait(), Millis::ZERO);
+    }
+
+    #[test]
+    fn whole_days_that_just_fit_with_the_hours_at_rest_beside_them_fit() {
+        let step = |from_minute, rate| BasalSegment { from_minute, rate: BasalRate::from_nanograms_per_hour(rate) };
+        let night = Prescription::check(Programmed {
+            basal: Bounded::filled_from([step(0, 0), step(8 * 60, 6_000)]),
+            window_limit: WindowDoseLimit { amount: Dose::from_micrograms(176), window: hours(30) },
+            ..evening().programmed().clone()
+        })
+        .expect("22 h of 6 mcg and one dose are 172");
+        // The windows that still hold the old dose hold one day's 96 mcg, and 40 and 40 are 176.
+        assert_eq!(at(&given(&[29 * 60 + 34]), &night, 6, 30).wait(), Millis::ZERO);
+    }
+
+    #[test]
     fn a_civil_clock_known_within_bounds_must_fit_at_both() {
         let (account, prescription) = (given(&[55]), evening());
         let of = |minute: i64| CivilTime::from_millis(minute * 60_000);
