@@ -227,7 +227,12 @@ impl<'a> Bench<'a> {
             }
             3 => {
                 let left = Millis::new(self.chance.pick(&[0, 1, u64::MAX, u64::MAX]));
-                Input::Battery { left: Some(left).filter(|_| self.chance.one_in(self.wild)) }
+                let drains = self.chance.one_in(self.wild);
+                if self.chance.one_in(3) {
+                    Input::Charging(Some(83).filter(|_| !drains))
+                } else {
+                    Input::Battery { left: Some(left).filter(|_| drains) }
+                }
             }
             4 if self.days_asked => {
                 self.days_asked = false;
@@ -246,7 +251,7 @@ impl<'a> Bench<'a> {
     fn intent(&mut self) -> Intent {
         match self.chance.below(30) {
             0 if self.chance.one_in(3) => {
-                Intent::Visit(self.chance.pick(&[Visit::Caregiver, Visit::History, Visit::Alarms]))
+                Intent::Visit(self.chance.pick(&[Visit::Caregiver, Visit::History, Visit::Alarms, Visit::Practice]))
             }
             0..=2 => Intent::Visit(Visit::Patient),
             3..=5 => Intent::Seen,
@@ -255,7 +260,8 @@ impl<'a> Bench<'a> {
             8 | 9 => Intent::Acknowledge(self.chance.pick(&AlarmCondition::ALL)),
             10..=14 => Intent::Digit(self.chance.pick(&[0, 0, 0, 9, 10, 255])),
             15 => Intent::EraseDigit,
-            16 => Intent::Quiet(QuietHours::new(self.chance.pick(&[0, 600, 1440]), self.chance.pick(&[0, 1, 1439]))),
+            16 => Intent::Proceed,
+            17 => Intent::Quiet(QuietHours::new(self.chance.pick(&[0, 600, 1440]), self.chance.pick(&[0, 1, 1439]))),
             _ => Intent::Touch {
                 control: self.chance.pick(&[Control::Dose, Control::Dose, Control::Dose, Control::Stop]),
                 level: if self.chance.one_in(20) { Level::Released } else { Level::Pressed },
@@ -460,7 +466,7 @@ pub const fn every_fate(bolus: BolusRef, delivered: Delivered, end: BolusEnd, re
 }
 
 /// How many pages there are; FAULT is not this machine's.
-pub const PAGES: usize = 16;
+pub const PAGES: usize = 17;
 
 /// One that agrees with itself, and goes as far as it may.
 fn prescription(chance: &mut Chance) -> Prescription {
