@@ -469,6 +469,31 @@ fn the_caregivers_page_says_that_the_level_is_estimated_and_whose_remote_it_is()
 }
 
 #[test]
+fn both_refill_dates_are_given_and_the_earlier_one_is_the_larger() {
+    for (shape, panel) in PANELS {
+        let mut display = Display::new(panel);
+        let with =
+            |alarms: &[AlarmCondition]| story::alarming(alarms, story::screen(Face::Caregiver(story::caregiver())));
+        display.apply(&with(&[]));
+        let all = display.everything();
+        let height = |words: &str| all.iter().find(|it| it.label.starts_with(words)).map(|it| it.height);
+        // 52 and 95 days from 21 November.
+        let (earlier, later) = (height("Refill by 12 January"), height("Steady dose alone: by 24 February"));
+        // proves R-CAR-07
+        assert!(
+            earlier.zip(later).is_some_and(|(earlier, later)| earlier > 1.5 * later),
+            "{shape}: {earlier:?} {later:?}"
+        );
+        display.apply(&with(&story::THREE));
+        // proves R-CAR-07
+        assert!(
+            display.everything().iter().any(|it| it.label.starts_with("Refill by")),
+            "{shape}: the earlier one always"
+        );
+    }
+}
+
+#[test]
 fn the_bar_says_where_one_is() {
     let mut display = Display::new(Panel::FIVE_INCH);
     for (page, screen) in story::all() {
