@@ -285,6 +285,27 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_ends_where_basal_falls_is_looked_at_today_and_tomorrow() {
+        let step = |from_minute, rate| BasalSegment { from_minute, rate: BasalRate::from_nanograms_per_hour(rate) };
+        let tomorrow = [step(0, 38_000), step(10, 2_000), step(12 * 60, 10_000), step(22 * 60 + 30, 38_000)];
+        let today = [step(0, 10_000), step(10 * 60 + 30, 38_000), step(12 * 60 + 10, 2_000), step(23 * 60, 10_000)];
+        for (basal, hour) in [(tomorrow, 22), (today, 10)] {
+            let within = |limit| {
+                Prescription::check(Programmed {
+                    basal: Bounded::filled_from(basal),
+                    window_limit: WindowDoseLimit { amount: Dose::from_nanograms(limit), window: hours(2) },
+                    ..evening().programmed().clone()
+                })
+                .expect("100 min of 38 mcg/h, 20 of 10, and one dose")
+            };
+            // At 20 past, with a dose that ended at a quarter past: from 10 past there are 66.667 mcg of basal in 2 h, a bit later less.
+            let wait = |limit| at(&given(&[9]), &within(limit), hour, 20).wait();
+            assert_eq!(wait(146_667), Millis::ZERO);
+            assert!(wait(146_666) > Millis::ZERO, "{hour}");
+        }
+    }
+
+    #[test]
     fn whole_days_that_just_fit_with_the_hours_at_rest_beside_them_fit() {
         let step = |from_minute, rate| BasalSegment { from_minute, rate: BasalRate::from_nanograms_per_hour(rate) };
         let night = Prescription::check(Programmed {
