@@ -25,8 +25,8 @@ use crate::{
     wire::{Bounded, Malformed, Reader, Text, VERSION, Wire, wire_enum, wire_newtype, wire_struct},
 };
 
-/// The most history entries in one page: a page stays within one frame.
-pub const HISTORY_PAGE_MAX: usize = 8;
+/// The most history entries in one page: a page of the longest, changes of the prescription, stays within one frame.
+pub const HISTORY_PAGE_MAX: usize = 7;
 /// How long a grant lives at most, counted by the remote from when PREPARE left and by the pump from when it granted.
 pub const GRANT_LIFE_MAX: Millis = Millis::from_secs(10);
 

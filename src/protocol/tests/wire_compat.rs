@@ -436,12 +436,21 @@ fn a_frames_length_tells_only_whether_the_pump_answers_or_describes_itself() {
     let shortest = Hello { serial: Text::default(), witness: None, report: quiet.clone(), ..hello() };
     let page = history_page();
     let empty = HistoryPage { entries: Bounded::new(), ..history_page() };
+    let reprogrammed = HistoryEvent::Reprogrammed { version: u32::MAX, hash: hash() };
+    let entry = |event| HistoryEntry { seq: HistorySeq(9), at: PumpTime::new(1, Millis::MAX), event };
+    let full_of =
+        |event| HistoryPage { entries: Bounded::filled_from((0..100).map(|_| entry(event))), ..history_page() };
+    assert_eq!(encode(&Reply::History(full_of(reprogrammed))).len(), 420, "no page is longer than HELLO");
+    for (name, bytes) in every_part_of_the_history() {
+        assert!(bytes.len() <= encode(&reprogrammed).len(), "{name} is longer");
+    }
     for description in [
         Reply::Report(Box::new(stopped)),
         Reply::Report(Box::new(quiet)),
         Reply::Hello(Box::new(longest)),
         Reply::Hello(Box::new(shortest)),
         Reply::History(page),
+        Reply::History(full_of(reprogrammed)),
         Reply::History(empty),
         Reply::Prescription(Box::new(fullest_prescription().programmed().clone())),
     ] {
