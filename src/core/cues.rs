@@ -229,5 +229,7 @@ mod tests {
         assert!(!at(60_001, refused), "no new press");
         assert!(!at(61_000, None));
         assert!(at(61_001, refused));
+        assert!(!at(61_002, None));
+        assert!(at(61_001 + 60_000, refused), "a minute later to the millisecond");
     }
 }
