@@ -285,23 +285,25 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_ends_where_basal_falls_is_looked_at_today_and_tomorrow() {
+    fn windows_that_begin_where_basal_rises_or_end_where_it_falls_are_looked_at_today_and_tomorrow() {
         let step = |from_minute, rate| BasalSegment { from_minute, rate: BasalRate::from_nanograms_per_hour(rate) };
         let tomorrow = [step(0, 38_000), step(10, 2_000), step(12 * 60, 10_000), step(22 * 60 + 30, 38_000)];
         let today = [step(0, 10_000), step(10 * 60 + 30, 38_000), step(12 * 60 + 10, 2_000), step(23 * 60, 10_000)];
-        for (basal, hour) in [(tomorrow, 22), (today, 10)] {
+        let rises = [step(0, 5_000), step(12 * 60, 2_000), step(22 * 60 + 10, 10_000), step(23 * 60 + 59, 10_000)];
+        for (basal, hour, just_fits) in [(tomorrow, 22, 146_667), (today, 10, 146_667), (rises, 22, 99_167)] {
             let within = |limit| {
                 Prescription::check(Programmed {
                     basal: Bounded::filled_from(basal),
                     window_limit: WindowDoseLimit { amount: Dose::from_nanograms(limit), window: hours(2) },
                     ..evening().programmed().clone()
                 })
-                .expect("100 min of 38 mcg/h, 20 of 10, and one dose")
+                .expect("the fullest two hours and one dose")
             };
-            // At 20 past, with a dose that ended at a quarter past: from 10 past there are 66.667 mcg of basal in 2 h, a bit later less.
+            // At 20 past, with a dose that ended at a quarter past: from 10 past there are 66.667 mcg of basal in 2 h, or 19.167;
+            // a bit later less.
             let wait = |limit| at(&given(&[9]), &within(limit), hour, 20).wait();
-            assert_eq!(wait(146_667), Millis::ZERO);
-            assert!(wait(146_666) > Millis::ZERO, "{hour}");
+            assert_eq!(wait(just_fits), Millis::ZERO);
+            assert!(wait(just_fits - 1) > Millis::ZERO, "{hour}");
         }
     }
 
