@@ -32,6 +32,11 @@ use tokio::{
     time::Instant,
 };
 
+/// Bytes as people compare them: two digits each.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
 /// The most fragments that wait in either direction: one frame at the smallest link, and a little.
 pub const FRAGMENTS_WAITING_MAX: usize = 64;
 

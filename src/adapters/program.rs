@@ -11,7 +11,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::secret_file;
+use super::{hex, secret_file};
 
 /// The program that runs, whatever its file is called by now.
 pub const RUNNING: &str = "/proc/self/exe";
@@ -52,8 +52,7 @@ pub fn written(path: &Path) -> Option<[u8; 32]> {
 
 /// Keeps that a person has confirmed this program.
 pub fn confirm(data_dir: &Path, digest: [u8; 32]) -> io::Result<()> {
-    let hex = digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-    secret_file::replace(&data_dir.join(CONFIRMED), &[hex.as_bytes(), b"\n"])
+    secret_file::replace(&data_dir.join(CONFIRMED), &[hex(&digest).as_bytes(), b"\n"])
 }
 
 fn parse(text: &[u8]) -> Option<[u8; 32]> {

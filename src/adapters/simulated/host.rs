@@ -20,7 +20,10 @@ use simulated_pump::{
 };
 
 use super::state::{State, StateError};
-use crate::adapters::entropy::{OsEntropy, random};
+use crate::adapters::{
+    entropy::{OsEntropy, random},
+    hex,
+};
 
 /// How long a magnet opens the pairing window: time to type the card's secret, not to forget about it.
 const WINDOW: Millis = Millis::from_mins(5);
@@ -168,8 +171,7 @@ impl Host {
     /// Which remotes are paired, one a line, counted from 1.
     fn remotes(&self) -> String {
         let line = |(number, (paired, provisional)): (usize, (&PairedRemote, bool))| {
-            let name =
-                paired.remote.fingerprint().0.iter().fold(String::new(), |name, byte| name + &format!("{byte:02x}"));
+            let name = hex(&paired.remote.fingerprint().0);
             let role = match paired.role {
                 Role::Patient => "a patient's",
                 Role::Viewer => "may only look",

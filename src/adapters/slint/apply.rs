@@ -278,13 +278,8 @@ fn status(app: &AppWindow, screen: &Screen, how: Writing) {
 }
 
 fn for_the_clinic(app: &AppWindow, summary: Option<&ClinicSummary>, clock: Option<WallTime>) {
-    let shown = app.global::<Clinic>();
     let code = summary.and_then(|summary| clinic::picture(&clinic::told(summary, clock)));
-    shown.set_known(code.is_some());
-    if let Some((side, picture)) = code {
-        shown.set_side(side);
-        shown.set_picture(picture);
-    }
+    app.global::<Clinic>().set_picture(code.unwrap_or_default());
 }
 
 fn night_clock(app: &AppWindow, night: Night, doubt: Option<WallDoubt>) {

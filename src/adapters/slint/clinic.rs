@@ -14,11 +14,13 @@
 
 use std::fmt::Write as _;
 
-use jiff::{ToSpan as _, civil};
 use pump_core::screen::ClinicSummary;
 use pump_protocol::clock::WallTime;
 use qrcodegen::{QrCode, QrCodeEcc};
 use slint::{Image, Rgb8Pixel, SharedPixelBuffer};
+
+use super::format::calendar_day;
+use crate::adapters::hex;
 
 /// Frozen: what is read off must be readable for years.
 const HEADING: &str = "PUMP-REMOTE 1";
@@ -30,7 +32,7 @@ const MARGIN: i32 = 4;
 /// The lines.
 pub(super) fn told(summary: &ClinicSummary, clock: Option<WallTime>) -> String {
     let ClinicSummary { pump, head, days } = summary;
-    let hash = head.hash.iter().take(8).fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
+    let hash = hex(head.hash.get(..8).unwrap_or_default());
     let at = clock.map_or_else(|| "-".to_owned(), |clock| format!("{} {clock}", date(clock.day())));
     let mut told = format!("{HEADING}\nPUMP {pump}\nRECORD {} {hash}\nAT {at}\n", head.count);
     told.push_str("DAY TRIES GIVEN PART REFUSED UNSURE OTHERS\n");
@@ -46,8 +48,8 @@ pub(super) fn told(summary: &ClinicSummary, clock: Option<WallTime>) -> String {
     told
 }
 
-/// The code, a pixel to a square, and how many there are each way; `None` if it is more than a code holds.
-pub(super) fn picture(told: &str) -> Option<(i32, Image)> {
+/// The code, a pixel to a square; `None` if it is more than a code holds.
+pub(super) fn picture(told: &str) -> Option<Image> {
     let code = QrCode::encode_text(told, QrCodeEcc::Medium).ok()?;
     let side = code.size() + 2 * MARGIN;
     let pixels = u32::try_from(side).ok()?;
@@ -57,13 +59,12 @@ pub(super) fn picture(told: &str) -> Option<(i32, Image)> {
         let shade = if code.get_module(x, y) { 0x00 } else { 0xFF };
         *pixel = Rgb8Pixel::new(shade, shade, shade);
     }
-    Some((side, Image::from_rgb8(picture)))
+    Some(Image::from_rgb8(picture))
 }
 
 /// Counted from 1970-01-01; a day beyond every calendar has no date.
 fn date(day: i64) -> String {
-    let date = i32::try_from(day).ok().and_then(|day| civil::date(1970, 1, 1).checked_add(day.days()).ok());
-    date.map_or_else(|| "-".to_owned(), |date| date.to_string())
+    calendar_day(day).map_or_else(|| "-".to_owned(), |date| date.to_string())
 }
 
 #[cfg(test)]

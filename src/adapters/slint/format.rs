@@ -124,10 +124,14 @@ pub(super) fn ago(minutes: u32) -> (Ago, SharedString) {
     }
 }
 
+/// A day counted from 1970-01-01; nothing for one out of any calendar.
+pub(super) fn calendar_day(day: i64) -> Option<civil::Date> {
+    civil::date(1970, 1, 1).checked_add(i32::try_from(day).ok()?.days()).ok()
+}
+
 /// Day of the month and month of a day counted from 1970-01-01; nothing for a day out of any calendar.
 pub(super) fn date(day: i64) -> (SharedString, i32) {
-    let date = i32::try_from(day).ok().and_then(|day| civil::date(1970, 1, 1).checked_add(day.days()).ok());
-    date.map(|date| (count(date.day()), i32::from(date.month()))).unwrap_or_default()
+    calendar_day(day).map(|date| (count(date.day()), i32::from(date.month()))).unwrap_or_default()
 }
 
 /// The share of a whole, 0 to 1, for a gauge.

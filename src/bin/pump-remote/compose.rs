@@ -46,6 +46,7 @@ use pump_remote::{
 use simulated_pump::Setup;
 use thiserror::Error;
 use tokio::{
+    runtime::Handle,
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
@@ -226,6 +227,15 @@ pub(crate) async fn rehearse(place: &Path) -> anyhow::Result<Running> {
     let mut ground = Ground::open(place, PRACTICE_SPEED, true)?;
     let host = ground.simulated_pump().await?;
     ground.start_in_process(host, Settings::default()).await
+}
+
+/// Starts a remote on a thread of its own: opening a record is not to be moved from one to another.
+pub(crate) async fn started_apart<F: Future<Output = anyhow::Result<Running>>>(
+    runtime: &Handle,
+    start: impl FnOnce() -> F + Send + 'static,
+) -> anyhow::Result<Running> {
+    let handle = runtime.clone();
+    runtime.spawn_blocking(move || handle.block_on(start())).await?
 }
 
 /// What the machine begins with besides the record.

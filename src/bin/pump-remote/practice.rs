@@ -18,7 +18,7 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use crate::compose::{Running, rehearse};
+use crate::compose::{Running, rehearse, started_apart};
 
 /// Where hands reach: to the remote, or to the practice while there is one.
 #[derive(Clone)]
@@ -82,10 +82,9 @@ impl Practice {
 
     pub(crate) async fn begin(runtime: &Handle) -> anyhow::Result<Self> {
         let place = tempfile::tempdir().context("no place for the practice")?;
-        // On a thread of its own: opening a record is not to be moved from one to another.
-        let (handle, path) = (runtime.clone(), place.path().to_owned());
-        let starting = runtime.spawn_blocking(move || handle.block_on(rehearse(&path)));
-        Ok(Self { running: starting.await??, place })
+        let path = place.path().to_owned();
+        let running = started_apart(runtime, move || async move { rehearse(&path).await }).await?;
+        Ok(Self { running, place })
     }
 
     pub(crate) fn intents(&self) -> mpsc::Sender<Intent> {

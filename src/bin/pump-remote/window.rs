@@ -35,7 +35,7 @@ use tokio::{
 
 use crate::{
     bench::{Known, from_the_beginning},
-    compose::Running,
+    compose::{Running, started_apart},
     first_run::FirstRun,
     hardware::{light_up, wire},
     practice::{Hands, Practice},
@@ -220,11 +220,8 @@ impl Pages {
         pass_rounds(&self.runtime, systemd::FIRST_RUN, rounds, turned)?;
         self.follow(screens).await;
         let Some(prepared) = paired.await? else { return Ok(None) };
-        // On a thread of its own: opening a record is not to be moved from one to another.
-        let (runtime, configuration, dark_after) =
-            (self.runtime.clone(), self.home.configuration, self.home.dark_after());
-        let starting = self.runtime.spawn_blocking(move || runtime.block_on(prepared.start(configuration, dark_after)));
-        starting.await?.map(Some)
+        let (configuration, dark_after) = (self.home.configuration, self.home.dark_after());
+        started_apart(&self.runtime, move || prepared.start(configuration, dark_after)).await.map(Some)
     }
 
     async fn remote(&mut self, mut running: Running, watched: Watched) {
@@ -251,8 +248,8 @@ impl Pages {
         loop {
             let truth = screens.borrow_and_update().clone();
             if !Practice::wanted(&truth) {
-                hands.send_replace(None);
                 if let Some(ended) = practice.take() {
+                    hands.send_replace(None);
                     ended.end(&self.runtime);
                 }
             } else if practice.is_none() {

@@ -21,7 +21,7 @@ use pump_protocol::{
 };
 
 use super::{Output, Remote};
-use crate::{annunciation::Attention, screen::Night, selftest::SelfTest, therapy::availability::Availability};
+use crate::{annunciation::Attention, screen::Night, therapy::availability::Availability};
 
 /// How long after the last touch a display goes dark, where it does.
 pub const DARK_AFTER: Millis = Millis::from_mins(2);
@@ -147,9 +147,8 @@ impl Remote {
 
     /// What has to be seen, or heard and answered with a look.
     fn must_be_seen(&self, now: Uptime) -> bool {
-        let tests = self.self_test.as_ref().is_some_and(SelfTest::runs);
         self.alarm_unseen()
-            || tests
+            || self.tests_itself()
             || self.practising.is_some()
             || self.kept.request.is_some()
             || self.code.is_some()

@@ -59,7 +59,6 @@ impl Remote {
     }
 
     fn may_practise(&self) -> bool {
-        let tests = self.self_test.as_ref().is_some_and(crate::selftest::SelfTest::runs);
-        self.kept.request.is_none() && !tests && !self.alarm_unseen()
+        self.may_begin_test() && !self.alarm_unseen()
     }
 }

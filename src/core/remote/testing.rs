@@ -89,12 +89,7 @@ impl Remote {
         for (found, check) in findings.iter_mut().zip(Check::ALL) {
             *found = test.and_then(|test| test.finding(check));
         }
-        TestView {
-            runs: test.is_some_and(SelfTest::runs),
-            question: self.question(),
-            findings,
-            may_begin: self.may_begin_test(),
-        }
+        TestView { runs: self.tests_itself(), question: self.question(), findings, may_begin: self.may_begin_test() }
     }
 
     /// What is played while somebody is asked whether it is heard, or felt. An alarm that is played anyway serves as well.
@@ -121,8 +116,13 @@ impl Remote {
         self.self_test.as_ref().and_then(SelfTest::question)
     }
 
-    fn may_begin_test(&self) -> bool {
-        self.kept.request.is_none() && !self.self_test.as_ref().is_some_and(SelfTest::runs)
+    /// Neither a request is open nor a test runs.
+    pub(super) fn may_begin_test(&self) -> bool {
+        self.kept.request.is_none() && !self.tests_itself()
+    }
+
+    pub(super) fn tests_itself(&self) -> bool {
+        self.self_test.as_ref().is_some_and(SelfTest::runs)
     }
 
     /// Whether the page holds something for the patient that must not be taken away.
