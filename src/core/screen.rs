@@ -21,7 +21,11 @@ use crate::{
     audit::event::WallDoubt,
     pairing::PairingView,
     selftest::{CHECKS, Finding, Question},
-    therapy::{change::Change, reason::Reason, reservoir::ReservoirLevel},
+    therapy::{
+        change::Change,
+        reason::Reason,
+        reservoir::{ReservoirLevel, VolumeLeft},
+    },
 };
 
 /// Everything on the display at one moment.
@@ -245,6 +249,65 @@ pub enum Reading {
     Practice(PracticeView),
     /// What the clinic reads off with a phone; `None` while the record is being read, or before the pump's first word.
     Clinic(Option<Box<ClinicSummary>>),
+    /// The reservoir over the weeks; `None` before the pump's first word.
+    Reservoir(Option<Box<ReservoirWeeks>>),
+}
+
+/// How many weeks back the reservoir is shown.
+pub const WEEKS_BEFORE: usize = 8;
+/// How many weeks ahead: the longest that one filling is left in, as a rule.
+pub const WEEKS_AHEAD: usize = 26;
+/// How many days of the record that takes.
+pub const LEVEL_DAYS: i64 = 7 * (WEEKS_BEFORE as i64 + 1);
+
+/// The reservoir over the weeks, as the pump has computed it and as it goes on from here, without a refill.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ReservoirWeeks {
+    /// The newest reading.
+    pub now: ReservoirView,
+    /// What was in it 1, 2, … weeks ago, where the record has a reading; `None` while the record is being read.
+    pub before: Option<[Option<Volume>; WEEKS_BEFORE]>,
+    /// What will be left in 1, 2, … weeks.
+    pub ahead: [VolumeLeft; WEEKS_AHEAD],
+    /// What else runs out.
+    pub batteries: Batteries,
+}
+
+/// How long the batteries last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Batteries {
+    /// In this many months the pump is to be replaced, by its own word (ERI).
+    pub pump_months: u16,
+    /// In the month of this day; `None` while the date is in doubt.
+    pub pump_until: Option<WallTime>,
+    /// This remote's.
+    pub remote: RemoteBattery,
+}
+
+/// This remote's battery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RemoteBattery {
+    /// There is none, or nothing measures it.
+    NotMeasured,
+    /// It lasts this many whole hours.
+    Lasts {
+        /// By its gauge.
+        hours: u32,
+    },
+    /// It is on its charger.
+    Charging {
+        /// What is in it, in percent.
+        percent: u8,
+    },
+}
+
+/// A day's newest reading of the reservoir.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DayLevel {
+    /// Counted from 1970-01-01, local.
+    pub day: i64,
+    /// Estimated: pumps compute it.
+    pub volume: Volume,
 }
 
 /// What the days came to, and where the record stood.
@@ -597,4 +660,6 @@ pub enum Visit {
     Practice,
     /// What the clinic reads off.
     Clinic,
+    /// The reservoir over the weeks.
+    Reservoir,
 }

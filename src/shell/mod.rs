@@ -275,6 +275,12 @@ impl Shell {
                 let (path, answering) = (self.ports.record_path.clone(), self.ports.answering.clone());
                 tokio::spawn(recorder::days(path, today, answering));
             }
+            Output::ReadLevels => {
+                // Without a date the record can't be asked for weeks: the page says that it has no readings of them.
+                let today = now.wall.map(pump_protocol::clock::WallTime::day);
+                let (path, answering) = (self.ports.record_path.clone(), self.ports.answering.clone());
+                tokio::spawn(recorder::levels(path, today, answering));
+            }
             Output::Measure => self.order_test(TestOrder::Measure),
             Output::KeepConfirmed => self.order_test(TestOrder::KeepConfirmed),
             Output::Fit => self.order_test(TestOrder::Fit),

@@ -18,7 +18,7 @@ use ed25519_dalek::SigningKey;
 use pump_core::{
     audit::{Batch, event::Moment, tally::DayTally},
     remote::Input,
-    screen::Day,
+    screen::{Day, DayLevel, LEVEL_DAYS},
 };
 use pump_protocol::clock::WallTime;
 use thiserror::Error;
@@ -255,6 +255,17 @@ pub async fn days(path: PathBuf, today: i64, answers: mpsc::Sender<Input>) {
     }
 }
 
+/// Reads what the record holds of the reservoir, up to `today`; nothing without a date.
+pub async fn levels(path: PathBuf, today: Option<i64>, answers: mpsc::Sender<Input>) {
+    match read_levels(&path, today).await {
+        Ok(levels) => {
+            // The loop may have ended meanwhile.
+            let _ = answers.send(Input::Levels(levels)).await;
+        }
+        Err(error) => tracing::warn!(%error, "the reservoir's weeks could not be read"),
+    }
+}
+
 async fn verified(path: &Path) -> Result<(), CheckError> {
     let mut verification = Verification::start(View::open(path).await?).await?;
     while let Progress::More { .. } = verification.slice().await? {
@@ -270,6 +281,11 @@ async fn read_days(path: &Path, today: i64) -> Result<Vec<Day>, CheckError> {
         .map(|(day, tally)| shown_day(day, tally))
         .filter(|day| *day != Day { day: day.day, ..Day::default() })
         .collect())
+}
+
+async fn read_levels(path: &Path, today: Option<i64>) -> Result<Vec<DayLevel>, CheckError> {
+    let Some(today) = today else { return Ok(Vec::new()) };
+    Ok(View::open(path).await?.levels(today - LEVEL_DAYS, today).await?)
 }
 
 fn shown_day(day: i64, tally: &DayTally) -> Day {

@@ -1,7 +1,15 @@
 //! Reading beside the writer: pages, counts, and a verification that a growing record doesn't disturb.
 
+use pump_core::{
+    audit::{
+        Batch, Entry,
+        event::{Event, Happened, Moment},
+    },
+    screen::DayLevel,
+};
+use pump_protocol::{quantity::Volume, wire::encode};
 use pump_remote::adapters::sqlite::{Progress, Verification, View};
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::common::{LINES, NEW_YEAR_MS, batch, connect, entry, open, record};
 
@@ -25,14 +33,44 @@ async fn days_are_counted_from_the_first_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn the_first_line_of_a_day_is_found_without_walking_the_lines() {
+async fn each_day_gives_its_newest_reading_of_the_reservoir() {
+    let (_dir, path) = record();
+    let mut store = open(&path).await.unwrap().store;
+    let line = |day: i64, hour: i64, microlitres| {
+        let event = Event::ReservoirRead { volume: Volume::from_microlitres(microlitres) };
+        let (kind, body) = (event.kind(), encode(&Happened { at: Moment::default(), event }));
+        let wall_ms = Some(NEW_YEAR_MS + (day * 24 + hour - 1) * 3_600_000);
+        Entry { kind, request: None, body, wall_ms, utc_offset_min: 60 }
+    };
+    let unreadable = Entry { body: vec![0xFF], ..line(44, 12, 0) };
+    let undated = Entry { wall_ms: None, ..line(44, 12, 1) };
+    let others = entry(LINES);
+    let entries =
+        vec![line(40, 0, 9_000), line(40, 23, 8_900), line(42, 3, 8_700), others, line(43, 5, 1), unreadable, undated];
+    store.append(Batch { entries, kept: Vec::new() }).await.unwrap();
+    let mut view = View::open(&path).await.unwrap();
+    let levels = view.levels(NEW_YEAR, NEW_YEAR + 42).await.unwrap();
+    let level = |day, microlitres| DayLevel { day: NEW_YEAR + day, volume: Volume::from_microlitres(microlitres) };
+    // proves R-CAR-13
+    assert_eq!(levels, [level(40, 8_900), level(42, 8_700)], "the day behind the last one is left out");
+    assert_eq!(view.levels(NEW_YEAR + 44, i64::MAX).await.unwrap(), [], "what can't be read is no reading");
+    assert_eq!(view.levels(i64::MAX, i64::MIN).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_is_asked_of_days_is_found_without_walking_the_lines() {
     let (_dir, path) = record();
     let mut db = connect(&path).await;
-    let plan = "EXPLAIN QUERY PLAN SELECT min(+seq) FROM record WHERE day >= 1";
-    let steps = sqlx::query(plan).fetch_all(&mut db).await.unwrap();
-    let steps: Vec<String> = steps.iter().map(|row| row.get("detail")).collect();
-    assert!(steps.iter().any(|step| step.contains("INDEX record_by_day")), "{steps:?}");
-    assert!(!steps.iter().any(|step| step.starts_with("SCAN")), "{steps:?}");
+    for question in [
+        "SELECT min(+seq) FROM record WHERE day >= 1",
+        "SELECT max(seq) FROM record WHERE day BETWEEN 1 AND 2 AND kind = 'a' GROUP BY day",
+    ] {
+        let plan = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}"));
+        let steps = sqlx::query(plan).fetch_all(&mut db).await.unwrap();
+        let steps: Vec<String> = steps.iter().map(|row| row.get("detail")).collect();
+        assert!(steps.iter().any(|step| step.contains("INDEX record_by_day")), "{steps:?}");
+        assert!(!steps.iter().any(|step| step.starts_with("SCAN") || step.contains("TEMP B-TREE")), "{steps:?}");
+    }
 }
 
 #[tokio::test]

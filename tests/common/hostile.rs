@@ -23,7 +23,7 @@ use pump_core::{
         event::{LinkLoss, Trouble},
     },
     remote::{Beginning, DARK_AFTER, Input, Kept, Output, Remote},
-    screen::{Control, Intent, Level, Source, Visit},
+    screen::{Control, DayLevel, Intent, Level, Source, Visit},
 };
 use pump_protocol::{
     clock::{BootId, CivilTime, Now, PumpTime, Uptime, WallTime},
@@ -77,6 +77,7 @@ struct Bench<'a> {
     asked: Vec<Command>,
     to_store: bool,
     days_asked: bool,
+    levels_asked: bool,
     linked: bool,
     head: u64,
 }
@@ -91,7 +92,8 @@ impl<'a> Bench<'a> {
         let (holding, been) = (0, BTreeSet::new());
         let now = Now { boot: BootId([1; 16]), uptime: Uptime::from_millis(60_000), wall: None };
         let remote = Remote::restore(beginning(Kept::default(), 0, wild), now);
-        let (asked, to_store, days_asked, linked) = (Vec::new(), false, false, false);
+        let (asked, to_store, linked) = (Vec::new(), false, false);
+        let (days_asked, levels_asked) = (false, false);
         let kept = Kept::default().to_bytes();
         let mut bench = Self {
             name,
@@ -106,6 +108,7 @@ impl<'a> Bench<'a> {
             asked,
             to_store,
             days_asked,
+            levels_asked,
             linked,
             head: 0,
         };
@@ -153,6 +156,7 @@ impl<'a> Bench<'a> {
                     self.linked = false;
                 }
                 Some(Output::ReadDays) => self.days_asked = true,
+                Some(Output::ReadLevels) => self.levels_asked = true,
                 Some(Output::Reach | Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
             }
         }
@@ -188,7 +192,8 @@ impl<'a> Bench<'a> {
         }
         self.remote = Remote::restore(beginning(kept, self.head, self.wild), self.now);
         self.asked.clear();
-        (self.to_store, self.linked, self.days_asked) = (false, false, false);
+        (self.to_store, self.linked) = (false, false);
+        (self.days_asked, self.levels_asked) = (false, false);
         self.drain();
     }
 
@@ -238,6 +243,11 @@ impl<'a> Bench<'a> {
                 self.days_asked = false;
                 Input::Days(Vec::new())
             }
+            4 if self.levels_asked => {
+                self.levels_asked = false;
+                let day = self.chance.below(40_000).cast_signed() - 10_000;
+                Input::Levels(vec![DayLevel { day, volume: Volume::from_nanolitres(u32::MAX) }])
+            }
             5 if self.chance.one_in(10) => Input::Close,
             6 | 7 => Input::Tick,
             8..=11 => {
@@ -250,9 +260,13 @@ impl<'a> Bench<'a> {
 
     fn intent(&mut self) -> Intent {
         match self.chance.below(30) {
-            0 if self.chance.one_in(3) => {
-                Intent::Visit(self.chance.pick(&[Visit::Caregiver, Visit::History, Visit::Alarms, Visit::Practice]))
-            }
+            0 if self.chance.one_in(3) => Intent::Visit(self.chance.pick(&[
+                Visit::Caregiver,
+                Visit::History,
+                Visit::Alarms,
+                Visit::Practice,
+                Visit::Reservoir,
+            ])),
             0..=2 => Intent::Visit(Visit::Patient),
             3..=5 => Intent::Seen,
             6 => Intent::Wake,

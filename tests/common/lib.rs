@@ -686,6 +686,7 @@ impl World {
                         self.reconnect_at = self.now.uptime.after(RECONNECTS_AFTER);
                     }
                     Output::ReadDays => self.turn(Input::Days(Vec::new())),
+                    Output::ReadLevels => self.turn(Input::Levels(Vec::new())),
                     // What is measured here is what a test says.
                     Output::Measure => self.wanted[0] += 1,
                     Output::KeepConfirmed => self.wanted[1] += 1,

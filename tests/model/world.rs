@@ -805,6 +805,7 @@ impl State {
                 // A display that never goes dark lets no link rest.
                 Some(Output::Hangup | Output::Rest | Output::Reach) => self.link_is_gone(),
                 Some(Output::ReadDays) => self.turn(Input::Days(Vec::new()))?,
+                Some(Output::ReadLevels) => self.turn(Input::Levels(Vec::new()))?,
                 Some(Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
             }
         }

@@ -40,6 +40,7 @@ mod remote_restarts;
 mod remote_wakes;
 mod report_too_old;
 mod reservoir_low;
+mod reservoir_weeks;
 mod self_test;
 mod silence_cures_nothing;
 mod stop;

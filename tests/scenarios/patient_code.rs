@@ -178,6 +178,7 @@ fn the_right_code_asks_for_nothing_that_is_not_offered_any_more() {
         | Output::Rest
         | Output::Reach
         | Output::ReadDays
+        | Output::ReadLevels
         | Output::Measure
         | Output::KeepConfirmed
         | Output::Fit => vec![],

@@ -306,6 +306,13 @@ fn the_other_pages_are_one_tap_from_more() {
 }
 
 #[test]
+fn the_gauge_is_the_way_to_the_weeks() {
+    let display = shown(&story::screen(Face::Caregiver(story::caregiver())));
+    tap(&display, "Reservoir over the weeks");
+    assert_eq!(display.heard(), [Intent::Visit(Visit::Reservoir)]);
+}
+
+#[test]
 fn the_self_test_is_begun_and_answered_by_a_tap() {
     let mut display = shown(&story::self_test(false, None, [None; CHECKS]));
     tap(&display, "Test now");

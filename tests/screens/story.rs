@@ -8,14 +8,15 @@ use pump_core::{
     audit::event::WallDoubt,
     pairing::{PairingView, Refusal, Typed},
     screen::{
-        Alarm, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, Night, NotGiven, Notice,
-        Offer, PracticeView, Reading, RefillBy, ReservoirView, Screen, Stop, TestView, Therapy, Wait,
+        Alarm, Batteries, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, Night,
+        NotGiven, Notice, Offer, PracticeView, Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks, Screen,
+        Stop, TestView, Therapy, WEEKS_BEFORE, Wait,
     },
     selftest::{CHECKS, Finding, Question},
     therapy::{
         change::Change,
         reason::{Inhibiting, Reason},
-        reservoir::ReservoirLevel,
+        reservoir::{ReservoirLevel, VolumeLeft},
     },
 };
 use pump_protocol::{
@@ -420,8 +421,63 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
 }
 
 fn groups() -> impl Iterator<Item = (String, Screen)> {
-    let groups = self_tests().into_iter().chain(practices()).chain(for_the_clinic());
+    let groups = self_tests().into_iter().chain(practices()).chain(for_the_clinic()).chain(reservoirs());
     groups.map(|(name, screen)| (name.to_owned(), screen))
+}
+
+fn reservoirs() -> [(&'static str, Screen); 6] {
+    let plenty = weeks(
+        18_200,
+        Some([Some(18_500), Some(18_900), None, Some(19_300), Some(19_600), Some(2_100), Some(2_600), None]),
+    );
+    [
+        ("reservoir", over_weeks(Some(plenty.clone()))),
+        ("reservoir-reading", over_weeks(Some(ReservoirWeeks { before: None, ..plenty.clone() }))),
+        ("reservoir-low", over_weeks(Some(weeks(1_900, None)))),
+        ("reservoir-alarm", alarming(&THREE, over_weeks(Some(weeks(900, None))))),
+        ("reservoir-undated", over_weeks(Some(undated(plenty)))),
+        ("reservoir-unknown", over_weeks(None)),
+    ]
+}
+
+/// Its date is in doubt, and it is charged.
+fn undated(weeks: ReservoirWeeks) -> ReservoirWeeks {
+    let undated = |by| RefillBy { on: None, ..by };
+    let now = weeks.now;
+    ReservoirWeeks {
+        now: ReservoirView { every_dose: undated(now.every_dose), basal_alone: undated(now.basal_alone), ..now },
+        before: Some([None; WEEKS_BEFORE]),
+        batteries: Batteries { pump_until: None, remote: RemoteBattery::Charging { percent: 83 }, ..weeks.batteries },
+        ..weeks
+    }
+}
+
+pub(crate) fn over_weeks(weeks: Option<ReservoirWeeks>) -> Screen {
+    screen(Face::Reading(Reading::Reservoir(weeks.map(Box::new))))
+}
+
+/// In microlitres; a day uses 48 without any dose, and 148 with all of them.
+pub(crate) fn weeks(now: u32, before: Option<[Option<u32>; WEEKS_BEFORE]>) -> ReservoirWeeks {
+    let left = |week: usize, a_day: u32| {
+        let used = a_day * 7 * (u32::try_from(week).expect("few") + 1);
+        Volume::from_microlitres(now.saturating_sub(used).max(now.min(1_000)))
+    };
+    let ahead = core::array::from_fn(|week| VolumeLeft { basal_alone: left(week, 48), every_dose: left(week, 148) });
+    let view = reservoir();
+    let volume = Volume::from_microlitres(now);
+    let level = match now {
+        0..=1_000 => ReservoirLevel::Empty,
+        1_001..=2_000 => ReservoirLevel::Low,
+        _ => ReservoirLevel::Enough,
+    };
+    let view = ReservoirView { volume, percent: volume.percent_of(view.capacity), level, ..view };
+    let before = before.map(|weeks| weeks.map(|week| week.map(Volume::from_microlitres)));
+    let batteries = Batteries {
+        pump_months: 76,
+        pump_until: Some(WallTime { unix_ms: at(12, 0).unix_ms + 76 * 730 * 3_600_000, utc_offset_min: 60 }),
+        remote: RemoteBattery::Lasts { hours: 9 },
+    };
+    ReservoirWeeks { now: view, before, ahead, batteries }
 }
 
 fn for_the_clinic() -> [(&'static str, Screen); 3] {

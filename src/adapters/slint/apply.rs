@@ -10,24 +10,25 @@ use pump_core::{
     audit::event::WallDoubt,
     pairing::PairingView,
     screen::{
-        Alarm, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, Night, NotGiven, Notice, Offer, Reading,
-        RefillBy, ReservoirView, Screen, TestView, Therapy, Wait,
+        Alarm, Batteries, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, Night, NotGiven, Notice, Offer,
+        Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks, Screen, TestView, Therapy, WEEKS_AHEAD,
+        WEEKS_BEFORE, Wait,
     },
     selftest::Check,
-    therapy::{change::Change, reason::Reason},
+    therapy::{change::Change, reason::Reason, reservoir::VolumeLeft},
 };
 use pump_protocol::{
     clock::WallTime,
     history::Delivered,
     prescription::BasalSegment,
-    quantity::{Dose, Millis},
+    quantity::{Dose, Millis, Volume},
     session::{CARD_GROUP_LEN, CARD_GROUPS},
 };
 use pump_ui::{
     Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, Clinic, CodeEntry, DayName,
     DayRow, Days, DeliveryCode, Faults, Helping, NightClock, NotGivenCode, NoticeCode, Notices, Offers, Page,
     PairingSteps, Practice, PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest, Span, Status, StopCode,
-    Stopping, TestState, TherapyCard, Waiting,
+    Stopping, TestState, TherapyCard, Waiting, WeekRow, Weeks,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
@@ -53,6 +54,7 @@ pub(super) struct Models {
     rates: Rc<VecModel<RateRow>>,
     checks: Rc<VecModel<CheckRow>>,
     typed: Rc<VecModel<SharedString>>,
+    weeks: Rc<VecModel<WeekRow>>,
 }
 
 impl Models {
@@ -67,6 +69,7 @@ impl Models {
             rates: Rc::default(),
             checks: Rc::default(),
             typed: Rc::default(),
+            weeks: Rc::default(),
         };
         app.global::<Offers>().set_pips(ModelRc::from(Rc::clone(&models.pips)));
         app.global::<Reasons>().set_others(ModelRc::from(Rc::clone(&models.reasons)));
@@ -74,6 +77,7 @@ impl Models {
         app.global::<Alarms>().set_rows(ModelRc::from(Rc::clone(&models.alarms)));
         app.global::<Changes>().set_rows(ModelRc::from(Rc::clone(&models.changes)));
         app.global::<Days>().set_rows(ModelRc::from(Rc::clone(&models.days)));
+        app.global::<Weeks>().set_rows(ModelRc::from(Rc::clone(&models.weeks)));
         app.global::<TherapyCard>().set_rates(ModelRc::from(Rc::clone(&models.rates)));
         app.global::<SelfTest>().set_rows(ModelRc::from(Rc::clone(&models.checks)));
         app.global::<PairingSteps>().set_typed(ModelRc::from(Rc::clone(&models.typed)));
@@ -127,6 +131,7 @@ impl Models {
                 app.global::<Practice>().set_may_begin(view.may_begin);
             }
             Face::Reading(Reading::Clinic(summary)) => for_the_clinic(app, summary.as_deref(), screen.clock.ok()),
+            Face::Reading(Reading::Reservoir(weeks)) => self.weeks(app, weeks.as_deref(), how),
             // Whole in themselves.
             Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings | Reading::Sounds) => {}
             Face::Pairing(view) => self.pairing(app, view),
@@ -205,6 +210,36 @@ impl Models {
         let rest: Vec<_> = alarms.iter().copied().filter(|alarm| !told(alarm.condition)).map(alarm_row).collect();
         pump.set_more_alarms(more(rest.len(), ALARMS));
         refill(&self.caregivers_alarms, rest.into_iter().take(ALARMS).collect());
+    }
+
+    fn weeks(&self, app: &AppWindow, weeks: Option<&ReservoirWeeks>, how: Writing) {
+        let shown = app.global::<Weeks>();
+        shown.set_known(weeks.is_some());
+        let Some(ReservoirWeeks { now, before, ahead, batteries }) = weeks else { return };
+        let Batteries { pump_months, pump_until, remote } = batteries;
+        shown.set_pump_until(pump_until.map(|at| format::month(at.day())).unwrap_or_default());
+        shown.set_pump_months(format::count(pump_months));
+        let (hours, charge) = match remote {
+            RemoteBattery::Lasts { hours } => (format::count(hours), SharedString::default()),
+            RemoteBattery::Charging { percent } => (SharedString::default(), format::count(percent)),
+            RemoteBattery::NotMeasured => Default::default(),
+        };
+        shown.set_remote_hours(hours);
+        shown.set_remote_charge(charge);
+        reservoir(&app.global::<PumpState<'_>>(), now, how);
+        shown.set_loading(before.is_none());
+        shown.set_today(i32::try_from(WEEKS_BEFORE).unwrap_or(i32::MAX));
+        shown.set_before(format::count(WEEKS_BEFORE));
+        shown.set_ahead(format::count(WEEKS_AHEAD));
+        let share = |volume| format::share(volume, now.capacity);
+        let read = |volume: Option<Volume>| {
+            let share = volume.map_or(0.0, share);
+            WeekRow { read: true, least: share, most: share }
+        };
+        let left =
+            |week: &VolumeLeft| WeekRow { read: false, least: share(week.every_dose), most: share(week.basal_alone) };
+        let before = before.unwrap_or_default().into_iter().rev();
+        refill(&self.weeks, before.chain([Some(now.volume)]).map(read).chain(ahead.iter().map(left)).collect());
     }
 
     fn therapy(&self, app: &AppWindow, therapy: Option<&Therapy>, how: Writing) {

@@ -46,6 +46,7 @@ pub(super) const fn page(screen: &Screen) -> Page {
         Face::Reading(Reading::SelfTest(_)) => Page::SelfTest,
         Face::Reading(Reading::Practice(_)) => Page::Practice,
         Face::Reading(Reading::Clinic(_)) => Page::Clinic,
+        Face::Reading(Reading::Reservoir(_)) => Page::Reservoir,
         Face::Pairing(PairingView::Card { .. }) => Page::CardSecret,
         Face::Pairing(_) => Page::Pairing,
         Face::Fault(_) => Page::Fault,

@@ -134,6 +134,11 @@ pub(super) fn date(day: i64) -> (SharedString, i32) {
     calendar_day(day).map(|date| (count(date.day()), i32::from(date.month()))).unwrap_or_default()
 }
 
+/// Month and year of a day counted from 1970-01-01; nothing for a day out of any calendar.
+pub(super) fn month(day: i64) -> SharedString {
+    calendar_day(day).map(|date| format!("{:02}/{}", date.month(), date.year()).into()).unwrap_or_default()
+}
+
 /// The share of a whole, 0 to 1, for a gauge.
 pub(super) fn share(part: Volume, whole: Volume) -> f32 {
     f32::from(part.percent_of(whole)) / 100.0

@@ -414,5 +414,6 @@ const fn visit_of(to: Destination) -> Visit {
         Destination::SelfTest => Visit::SelfTest,
         Destination::Practice => Visit::Practice,
         Destination::Clinic => Visit::Clinic,
+        Destination::Reservoir => Visit::Reservoir,
     }
 }

@@ -59,6 +59,11 @@ pub(super) async fn number(db: &mut SqliteConnection, query: Query<'_>) -> Resul
     }
 }
 
+/// The numbers that are the answer, one a row.
+pub(super) async fn numbers(db: &mut SqliteConnection, query: Query<'_>) -> Result<Vec<i64>, sqlx::Error> {
+    query.fetch_all(db).await?.iter().map(|row| row.try_get(0)).collect()
+}
+
 /// What the record is bound to.
 pub(super) async fn identity(db: &mut SqliteConnection) -> Result<Genesis, ReadError> {
     let row = first_row(db, sqlx::query(IDENTITY)).await?.ok_or(sqlx::Error::RowNotFound)?;

@@ -10,8 +10,15 @@ use std::{
     time::SystemTime,
 };
 
-use pump_core::audit::{Base, Genesis, Stored, tally::Tally};
-use pump_protocol::message::AuditHead;
+use pump_core::{
+    audit::{
+        Base, Genesis, Stored,
+        event::{self, Event, Happened, RESERVOIR_READ},
+        tally::Tally,
+    },
+    screen::DayLevel,
+};
+use pump_protocol::{clock::WallTime, message::AuditHead};
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{
@@ -28,6 +35,9 @@ pub const PAGE_MAX: u16 = 256;
 const ROWS_WAITING_MAX: usize = 512;
 /// The plus keeps SQLite from walking the lines from the first one on, instead of the index.
 const FIRST_OF_DAY: &str = "SELECT min(+seq) FROM record WHERE day BETWEEN ? AND ?";
+
+/// No line is walked for it: the index has all that it asks for.
+const NEWEST_OF_EACH_DAY: &str = "SELECT max(seq) FROM record WHERE day BETWEEN ? AND ? AND kind = ? GROUP BY day";
 
 /// A record that is open for reading.
 #[derive(Debug)]
@@ -87,6 +97,23 @@ impl View {
                 tally.take(&line.record);
             }
         }
+    }
+
+    /// What each day from `first` to `last` has as its newest reading of the reservoir, if it has one; in the order of days.
+    pub async fn levels(&mut self, first: i64, last: i64) -> Result<Vec<DayLevel>, ReadError> {
+        let query = sqlx::query(NEWEST_OF_EACH_DAY).bind(first).bind(last).bind(RESERVOIR_READ);
+        let mut levels = Vec::new();
+        for line in rows::numbers(&mut self.db, query).await? {
+            let before = u64::try_from(line).unwrap_or(0).saturating_sub(1);
+            let Some(Stored { record, .. }) = self.entries(before, 1).await?.pop() else { continue };
+            let day = record.wall().map(WallTime::day);
+            if let (Some(day), Ok(Happened { event: Event::ReservoirRead { volume }, .. })) =
+                (day, event::read(&record.body))
+            {
+                levels.push(DayLevel { day, volume });
+            }
+        }
+        Ok(levels)
     }
 
     /// The first line of any day from `first` to `last`.

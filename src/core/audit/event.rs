@@ -356,6 +356,11 @@ pub enum Event {
     PracticeBegan,
     /// The practice ended.
     PracticeEnded,
+    /// What the pump computes to be in its reservoir: twice a day, and at a start.
+    ReservoirRead {
+        /// Estimated.
+        volume: Volume,
+    },
 }
 
 /// Why a session ended.
@@ -504,7 +509,11 @@ wire_enum!(Event: u8 {
     61 => SelfTested { findings },
     62 => PracticeBegan,
     63 => PracticeEnded,
+    64 => ReservoirRead { volume },
 });
+
+/// The kind of [`Event::ReservoirRead`], by which the record is asked for the weeks' readings.
+pub const RESERVOIR_READ: &str = "reservoir_read";
 
 impl Event {
     /// A short word for queries; as frozen as the bytes.
@@ -569,6 +578,7 @@ impl Event {
             Self::SelfTested { .. } => "self_tested",
             Self::PracticeBegan => "practice_began",
             Self::PracticeEnded => "practice_ended",
+            Self::ReservoirRead { .. } => RESERVOIR_READ,
         }
     }
 
@@ -633,7 +643,8 @@ impl Event {
             | Self::Pruned { .. }
             | Self::SelfTested { .. }
             | Self::PracticeBegan
-            | Self::PracticeEnded => None,
+            | Self::PracticeEnded
+            | Self::ReservoirRead { .. } => None,
         }
     }
 }

@@ -115,6 +115,7 @@ impl fmt::Display for Event {
             }
             Self::PracticeBegan => write!(f, "a practice began; what is held until it ends asks no pump for anything"),
             Self::PracticeEnded => write!(f, "the practice ended"),
+            Self::ReservoirRead { volume } => write!(f, "in the reservoir, estimated: {volume}"),
             Self::SelfTested { findings } => tested(f, findings),
         }
     }

@@ -302,6 +302,7 @@ impl Remote {
             talk.prescription_known = same_prescription;
             talk.history_known = history_known;
         }
+        self.note_reservoir(report.reservoir, now);
         let clock = PumpClock { said: report.time, asked, heard: now.uptime };
         self.word = Some(Word { report, clock });
         self.watch_bolus();

@@ -29,6 +29,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod view;
+mod weeks;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -55,7 +56,7 @@ use crate::{
         event::{Doubt, Event, LinkLoss, Moment, Trouble},
     },
     ledger::{Outcome, PRESS_EXPIRES, Request, State, Verdict},
-    screen::{Day, Intent, Notice, Visit},
+    screen::{Day, DayLevel, Intent, Notice, Visit},
     selftest::{Asking, Measured, SelfTest},
     therapy::account::PumpClock,
 };
@@ -94,6 +95,8 @@ pub enum Input {
     },
     /// The days that were asked for, newest first.
     Days(Vec<Day>),
+    /// What the record holds of the reservoir, as it was asked for: a day's newest reading, in any order.
+    Levels(Vec<DayLevel>),
     /// Something is wrong with this remote itself, or no longer.
     Trouble {
         /// What.
@@ -131,6 +134,8 @@ pub enum Output {
     Reach,
     /// Read the history page's days, then say [`Input::Days`].
     ReadDays,
+    /// Read what the record holds of the reservoir, [`LEVEL_DAYS`](crate::screen::LEVEL_DAYS) back, then say [`Input::Levels`].
+    ReadLevels,
     /// Measure everything that the self-test wants, then say [`Input::Measured`] of each.
     Measure,
     /// A person has heard, felt and seen what this program plays and shows: it needs to ask no more until it is another one.
@@ -212,6 +217,9 @@ pub struct Remote {
     /// The test at the start has not been shown yet, and is if it asks or has failed.
     test_to_show: bool,
     days: Option<Vec<Day>>,
+    levels: Option<Vec<DayLevel>>,
+    /// When the reservoir's volume last went into the record.
+    reservoir_noted: Option<Uptime>,
     awake_since: Uptime,
     light: Light,
     notice: Option<(Notice, Uptime)>,
@@ -263,6 +271,8 @@ impl Remote {
             self_test: None,
             test_to_show: false,
             days: None,
+            levels: None,
+            reservoir_noted: None,
             awake_since: now.uptime,
             light: Light::new(beginning.dark_after, now.uptime),
             notice: None,
@@ -311,6 +321,7 @@ impl Remote {
             Input::RecordChecked { good } => self.record_checked(good, now),
             Input::Trouble { which, holds } => self.set_trouble(which, holds, now),
             Input::Days(days) => self.days = Some(days),
+            Input::Levels(levels) => self.levels = Some(levels),
             Input::Battery { left } => self.battery_left = left,
             Input::Charging(charge) => self.charging = charge,
             Input::Measured(measured) => self.measured(measured),

@@ -129,6 +129,10 @@ impl Remote {
             self.days = None;
             self.outputs.push_back(Output::ReadDays);
         }
+        if page == Visit::Reservoir {
+            self.levels = None;
+            self.outputs.push_back(Output::ReadLevels);
+        }
     }
 
     /// A full hold on the dose control.

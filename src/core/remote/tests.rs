@@ -31,6 +31,7 @@ fn drain(remote: &mut Remote) -> (Vec<&'static str>, Vec<Command>) {
             | Output::Rest
             | Output::Reach
             | Output::ReadDays
+            | Output::ReadLevels
             | Output::Measure
             | Output::KeepConfirmed
             | Output::Fit => {}

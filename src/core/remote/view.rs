@@ -77,6 +77,7 @@ impl Remote {
             Visit::SelfTest => Face::Reading(Reading::SelfTest(self.test_view())),
             Visit::Clinic => Face::Reading(Reading::Clinic(self.clinic().map(Box::new))),
             Visit::Practice => Face::Reading(Reading::Practice(self.practice_view())),
+            Visit::Reservoir => Face::Reading(Reading::Reservoir(self.weeks(now).map(Box::new))),
         };
         (face, None)
     }
@@ -322,7 +323,7 @@ impl Remote {
     }
 
     // keeps R-CAR-05
-    fn reservoir(&self, volume: Volume, now: Now) -> Option<ReservoirView> {
+    pub(super) fn reservoir(&self, volume: Volume, now: Now) -> Option<ReservoirView> {
         let prescription = self.kept.prescription.as_ref()?;
         let programmed = prescription.programmed();
         let Word { report, clock } = self.word.as_ref()?;
@@ -462,7 +463,7 @@ fn up_to_the_minute(wall: WallTime) -> WallTime {
     to_the_minute(wall.after(Millis::new(59_999)))
 }
 
-fn to_the_day(wall: WallTime) -> WallTime {
+pub(super) fn to_the_day(wall: WallTime) -> WallTime {
     let offset_ms = i64::from(wall.utc_offset_min) * 60_000;
     let local = wall.unix_ms.saturating_add(offset_ms);
     let day_ms = 24 * 3_600_000;

@@ -9,7 +9,7 @@
 
 use pump_protocol::{
     clock::CivilTime,
-    prescription::Prescription,
+    prescription::{Prescription, Programmed},
     quantity::{Dose, Millis, Volume},
 };
 
@@ -38,6 +38,15 @@ pub struct Projection {
     pub every_dose: Millis,
 }
 
+/// What is left of it after a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VolumeLeft {
+    /// At basal alone.
+    pub basal_alone: Volume,
+    /// If every allotted dose is used.
+    pub every_dose: Volume,
+}
+
 /// How full it is.
 pub fn level(prescription: &Prescription, volume: Volume) -> ReservoirLevel {
     let programmed = prescription.programmed();
@@ -55,11 +64,29 @@ pub fn level(prescription: &Prescription, volume: Volume) -> ReservoirLevel {
 /// How long it lasts; `civil` is what the pump's calendar showed at the report.
 pub fn project(prescription: &Prescription, volume: Volume, civil: CivilTime) -> Projection {
     let programmed = prescription.programmed();
-    let doses = u64::from(programmed.demand_dose.nanograms()) * u64::from(programmed.allotment);
     Projection {
         basal_alone: lasts(prescription, volume, civil, 0),
-        every_dose: lasts(prescription, volume, civil, doses),
+        every_dose: lasts(prescription, volume, civil, doses_a_day(programmed)),
     }
+}
+
+/// What is left after this many whole days; the pump delivers nothing of what lies below the reserve.
+pub fn left_after(prescription: &Prescription, volume: Volume, days: u32) -> VolumeLeft {
+    let programmed = prescription.programmed();
+    let left = |beside_ng| {
+        let a_day: u128 = a_day(&segments_from(prescription, 0), beside_ng);
+        // Back from nanograms an hour for a millisecond to nanolitres.
+        let used = (a_day * u128::from(days) * 1_000_000)
+            .div_ceil(u128::from(programmed.concentration.nanograms_per_millilitre()).max(1) * 3_600_000);
+        let used = Volume::from_nanolitres(u32::try_from(used).unwrap_or(u32::MAX));
+        volume.saturating_sub(used).max(programmed.reserve.min(volume))
+    };
+    VolumeLeft { basal_alone: left(0), every_dose: left(doses_a_day(programmed)) }
+}
+
+/// The drug of every allotted dose of a day, in nanograms.
+fn doses_a_day(programmed: &Programmed) -> u64 {
+    u64::from(programmed.demand_dose.nanograms()) * u64::from(programmed.allotment)
 }
 
 /// How long the volume above the reserve lasts if this much drug is used a day beside the basal programme.
@@ -68,10 +95,9 @@ fn lasts(prescription: &Prescription, volume: Volume, civil: CivilTime, beside_n
     let usable_nl = u128::from(volume.saturating_sub(programmed.reserve).nanolitres());
     // Nanograms an hour for a millisecond, so that no rate has a remainder; a day's doses are spread over the day.
     let usable = usable_nl * u128::from(programmed.concentration.nanograms_per_millilitre()) * 3_600_000 / 1_000_000;
-    let beside = u128::from(beside_ng).div_ceil(24);
     let segments = segments_from(prescription, civil.of_day().get());
-    let rate_of = |nanograms_per_hour: u32| u128::from(nanograms_per_hour) + beside;
-    let a_day: u128 = segments.iter().map(|(length, rate)| u128::from(*length) * rate_of(*rate)).sum();
+    let rate_of = |nanograms_per_hour: u32| u128::from(nanograms_per_hour) + an_hour(beside_ng);
+    let a_day = a_day(&segments, beside_ng);
     let Some(days) = usable.checked_div(a_day) else { return PROJECTION_MAX };
     let mut left = usable - days * a_day;
     let mut span = days.saturating_mul(u128::from(DAY_MS));
@@ -85,6 +111,15 @@ fn lasts(prescription: &Prescription, volume: Volume, civil: CivilTime, beside_n
         span = span.saturating_add(u128::from(length));
     }
     Millis::new(u64::try_from(span).unwrap_or(u64::MAX)).min(PROJECTION_MAX)
+}
+
+/// What a day uses, in nanograms an hour for a millisecond.
+fn a_day(segments: &[(u64, u32)], beside_ng: u64) -> u128 {
+    segments.iter().map(|(length, rate)| u128::from(*length) * (u128::from(*rate) + an_hour(beside_ng))).sum()
+}
+
+fn an_hour(a_day: u64) -> u128 {
+    u128::from(a_day).div_ceil(24)
 }
 
 /// One day of the basal programme from this time of day on: how long each rate runs, in milliseconds, and the rate.
@@ -101,11 +136,7 @@ fn segments_from(prescription: &Prescription, of_day_ms: u64) -> Vec<(u64, u32)>
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use pump_protocol::{
-        prescription::{BasalSegment, Programmed},
-        quantity::BasalRate,
-        wire::Bounded,
-    };
+    use pump_protocol::{prescription::BasalSegment, quantity::BasalRate, wire::Bounded};
 
     use super::*;
     use crate::fixtures::{hours, morphine};
@@ -127,6 +158,26 @@ mod tests {
         assert_eq!(projection.every_dose.get() / (24 * 3_600_000), 116);
         let empty = project(&morphine(), Volume::from_microlitres(900), MIDNIGHT);
         assert_eq!((empty.basal_alone, empty.every_dose), (Millis::ZERO, Millis::ZERO));
+    }
+
+    #[test]
+    fn what_is_left_goes_down_by_what_a_day_uses() {
+        // A day takes 96 mcg of basal and 200 mcg of doses, of 2 mg/mL: 48 and 148 microlitres, and 8 nanolitres more, because
+        // a day's doses are rounded up by the hour.
+        let left = |microlitres, days| left_after(&morphine(), Volume::from_microlitres(microlitres), days);
+        let after = |basal_alone, every_dose| VolumeLeft {
+            basal_alone: Volume::from_nanolitres(basal_alone),
+            every_dose: Volume::from_nanolitres(every_dose),
+        };
+        // proves R-CAR-13
+        assert_eq!(left(18_200, 0), after(18_200_000, 18_200_000));
+        assert_eq!(left(18_200, 7), after(17_864_000, 17_163_944));
+        assert_eq!(left(18_200, 116), after(12_632_000, 1_031_072));
+        assert_eq!(left(18_200, 117), after(12_584_000, 1_000_000), "the pump delivers nothing of the reserve");
+        assert_eq!(left(900, 7), after(900_000, 900_000));
+        assert_eq!(left(18_200, u32::MAX), after(1_000_000, 1_000_000));
+        let none = with(|p| p.allotment = 0);
+        assert_eq!(left_after(&none, Volume::from_microlitres(18_200), 7), after(17_864_000, 17_864_000));
     }
 
     #[test]

@@ -112,6 +112,7 @@ pub(super) fn samples() -> Vec<Event> {
         Event::SelfTested { findings: Bounded::filled_from(findings) },
         Event::PracticeBegan,
         Event::PracticeEnded,
+        Event::ReservoirRead { volume: Volume::from_microlitres(18_200) },
     ]
 }
 
