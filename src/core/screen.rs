@@ -257,8 +257,8 @@ pub enum Reading {
 pub const WEEKS_BEFORE: usize = 8;
 /// How many weeks ahead: the longest that one filling is left in, as a rule.
 pub const WEEKS_AHEAD: usize = 26;
-/// How many days of the record that takes.
-pub const LEVEL_DAYS: i64 = 7 * (WEEKS_BEFORE as i64 + 1);
+/// How many days of the record that takes: the oldest week may have been read on its first day.
+pub const LEVEL_DAYS: i64 = 63;
 
 /// The reservoir over the weeks, as the pump has computed it and as it goes on from here, without a refill.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -435,20 +435,20 @@ fn reservoirs() -> [(&'static str, Screen); 6] {
         ("reservoir-reading", over_weeks(Some(ReservoirWeeks { before: None, ..plenty.clone() }))),
         ("reservoir-low", over_weeks(Some(weeks(1_900, None)))),
         ("reservoir-alarm", alarming(&THREE, over_weeks(Some(weeks(900, None))))),
-        ("reservoir-undated", over_weeks(Some(undated(plenty)))),
+        ("reservoir-undated", over_weeks(Some(undated(&plenty)))),
         ("reservoir-unknown", over_weeks(None)),
     ]
 }
 
 /// Its date is in doubt, and it is charged.
-fn undated(weeks: ReservoirWeeks) -> ReservoirWeeks {
+fn undated(weeks: &ReservoirWeeks) -> ReservoirWeeks {
     let undated = |by| RefillBy { on: None, ..by };
     let now = weeks.now;
     ReservoirWeeks {
         now: ReservoirView { every_dose: undated(now.every_dose), basal_alone: undated(now.basal_alone), ..now },
         before: Some([None; WEEKS_BEFORE]),
         batteries: Batteries { pump_until: None, remote: RemoteBattery::Charging { percent: 83 }, ..weeks.batteries },
-        ..weeks
+        ..*weeks
     }
 }
 

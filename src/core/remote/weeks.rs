@@ -71,6 +71,7 @@ fn by_week(levels: &[DayLevel], today: i64) -> [Option<Volume>; WEEKS_BEFORE] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::screen::LEVEL_DAYS;
 
     #[test]
     fn a_week_shows_its_newest_reading_and_a_week_without_one_shows_none() {
@@ -81,5 +82,8 @@ mod tests {
         let expected = [Some(11_000), Some(14_000), Some(15_000), None, None, None, None, Some(16_000)];
         assert_eq!(weeks, expected, "today's own reading is the one on the page");
         assert_eq!(by_week(&[], 100), [None; WEEKS_BEFORE]);
+        let oldest = [level(101 - LEVEL_DAYS, 17), level(100 - LEVEL_DAYS, 18)];
+        assert_eq!(by_week(&oldest, 100)[WEEKS_BEFORE - 1], Some(Volume::from_microlitres(17)), "and none is older");
+        assert_eq!(by_week(&oldest[1..], 100), [None; WEEKS_BEFORE]);
     }
 }
