@@ -31,6 +31,7 @@ pub(crate) fn page(face: Face) -> Screen {
         dark: false,
         practice: false,
         night: None,
+        reminders: 0,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the remote says without an alarm: a wait is over, or a press was refused.
+//! What the remote says without an alarm: a wait is over, a press was refused, or something still waits to be read.
 //!
 //! Derived from the screens alone, by whoever plays them: a cue decides nothing and is kept nowhere.
 //!
@@ -6,6 +6,7 @@
 //! - A wait that is over is told once, and only when a press brings medicine again; a link that comes and goes tells nothing.
 //! - At night the ready cue is felt and seen, and not heard; it can be switched off.
 //! - A refused press is answered audibly at any hour (GIP 3.2.4), and at most once a minute: it is no alarm.
+//! - What waits for somebody is told again, at night without a sound.
 //! - A wish changes cues alone: an alarm is played as the machine says it, whatever is wished.
 
 use pump_protocol::{
@@ -26,8 +27,12 @@ pub const REFUSAL_TOLD_AGAIN: Millis = Millis::from_mins(1);
 pub const READY_BURST: Burst = Burst { pulses: &[(Note::C4, 60), (Note::G4, 0)], pulse_ms: 120, interval_ms: 0 };
 /// One long, low pulse, shorter than any alarm's burst.
 pub const REFUSED_BURST: Burst = Burst { pulses: &[(Note::C4, 0)], pulse_ms: 300, interval_ms: 0 };
+/// The same note twice: no alarm does that either. Not verified in a source.
+pub const REMINDER_BURST: Burst = Burst { pulses: &[(Note::E4, 240), (Note::E4, 0)], pulse_ms: 120, interval_ms: 0 };
 /// Two light taps.
 pub const READY_VIBRATION: Vibration = Vibration { pulses: 2, pulse_ms: 80, spacing_ms: 120, interval_ms: 0 };
+/// Three light taps, far apart.
+pub const REMINDER_VIBRATION: Vibration = Vibration { pulses: 3, pulse_ms: 80, spacing_ms: 300, interval_ms: 0 };
 /// One.
 pub const REFUSED_VIBRATION: Vibration = Vibration { pulses: 1, pulse_ms: 250, spacing_ms: 0, interval_ms: 0 };
 
@@ -73,6 +78,8 @@ pub struct Cues {
     refused: bool,
     /// When a refusal was told last.
     told: Option<Uptime>,
+    /// How often it was told again that something waits.
+    reminders: u32,
 }
 
 impl Cues {
@@ -80,14 +87,20 @@ impl Cues {
     pub fn heed(&mut self, screen: &Screen, wishes: Wishes, now: Uptime) -> Option<Cue> {
         let refused = self.refusal(screen, now);
         let ready = self.wait_over(&screen.face) && wishes.ready_cue;
+        let again = screen.reminders > core::mem::replace(&mut self.reminders, screen.reminders);
         let night = quiet(screen.clock.ok(), wishes.quiet);
         // keeps R-DSP-18
         let cue = |sound, vibration| Cue { sound, vibration: wishes.vibration.then_some(vibration), soft: wishes.soft };
         if refused {
             return Some(cue(Some(&REFUSED_BURST), &REFUSED_VIBRATION));
         }
+        let at_day = |burst| (!night).then_some(burst);
+        // keeps R-ALM-07
+        if again {
+            return Some(cue(at_day(&REMINDER_BURST), &REMINDER_VIBRATION));
+        }
         // keeps R-ANS-21
-        ready.then(|| cue((!night).then_some(&READY_BURST), &READY_VIBRATION))
+        ready.then(|| cue(at_day(&READY_BURST), &READY_VIBRATION))
     }
 
     fn refusal(&mut self, screen: &Screen, now: Uptime) -> bool {
@@ -143,7 +156,7 @@ mod tests {
     use super::*;
     use crate::{
         audit::event::WallDoubt,
-        screen::{Offer, Wait},
+        screen::{NotGiven, Offer, Wait},
     };
 
     const EVENING: Option<QuietHours> = QuietHours::new(22 * 60, 7 * 60);
@@ -194,6 +207,23 @@ mod tests {
             // proves R-ANS-21
             assert_eq!(told.first().map(|cue| cue.sound.is_some()), Some(heard), "{minute:?}");
         }
+    }
+
+    #[test]
+    fn what_waits_is_told_again_once_each_time_and_at_night_without_a_sound() {
+        let mut cues = Cues::default();
+        let mut heed = |reminders, minute| {
+            let shown = Screen { reminders, ..screen(Face::NotGiven(NotGiven::Expired), None, Some(minute)) };
+            cues.heed(&shown, WISHES, Uptime::default())
+        };
+        let told = |sound| Some(Cue { sound, vibration: Some(&REMINDER_VIBRATION), soft: false });
+        assert_eq!(heed(0, 12 * 60), None);
+        // proves R-ALM-07
+        assert_eq!(heed(1, 12 * 60), told(Some(&REMINDER_BURST)));
+        assert_eq!(heed(1, 12 * 60), None, "it was told");
+        assert_eq!(heed(3, 23 * 60), told(None));
+        assert_eq!(heed(0, 23 * 60), None, "it was read");
+        assert_eq!(heed(1, 12 * 60), told(Some(&REMINDER_BURST)), "and another waits");
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Screen {
     pub dark: bool,
     /// The clock that stands in place of the dark, if it does: the page under it offers nothing, and is there for the cues alone.
     pub night: Option<Night>,
+    /// How often what waits for somebody was told again; 0 while nothing waits.
+    pub reminders: u32,
     /// Whether this is a practice: none of it is true, and every page says so.
     pub practice: bool,
 }
@@ -77,6 +79,7 @@ impl Screen {
             dark: false,
             practice: false,
             night: None,
+            reminders: 0,
         }
     }
 }

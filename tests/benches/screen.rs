@@ -31,6 +31,7 @@ fn screen(face: Face) -> Screen {
         dark: false,
         practice: false,
         night: None,
+        reminders: 0,
     }
 }
 

@@ -44,6 +44,7 @@ mod reservoir_weeks;
 mod self_test;
 mod silence_cures_nothing;
 mod stop;
+mod told_again;
 mod too_soon;
 mod touches;
 mod uncertain_counts;

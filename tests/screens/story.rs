@@ -50,6 +50,7 @@ pub(crate) fn screen(face: Face) -> Screen {
         dark: false,
         practice: false,
         night: None,
+        reminders: 0,
     }
 }
 

@@ -230,6 +230,7 @@ mod tests {
                 dark: false,
                 practice: false,
                 night: None,
+                reminders: 0,
             });
             display.advance(Duration::from_millis(16));
             display.render();

@@ -78,12 +78,12 @@ fn envelope(at: usize, len: usize) -> f32 {
 mod tests {
     use pump_core::{
         annunciation::signal::{HIGH_BURST, LOW_BURST, MEDIUM_BURST, Note},
-        cues::{READY_BURST, REFUSED_BURST},
+        cues::{READY_BURST, REFUSED_BURST, REMINDER_BURST},
     };
 
     use super::*;
 
-    const BURSTS: [&Burst; 5] = [&HIGH_BURST, &MEDIUM_BURST, &LOW_BURST, &READY_BURST, &REFUSED_BURST];
+    const BURSTS: [&Burst; 6] = [&HIGH_BURST, &MEDIUM_BURST, &LOW_BURST, &READY_BURST, &REFUSED_BURST, &REMINDER_BURST];
 
     /// How strong one frequency is in these samples, by Goertzel's algorithm.
     fn strength(samples: &[i16], hertz: f64) -> f64 {

@@ -25,6 +25,7 @@ mod journal;
 mod kept;
 mod practice;
 mod press;
+mod reminders;
 mod testing;
 #[cfg(test)]
 mod tests;
@@ -220,6 +221,8 @@ pub struct Remote {
     levels: Option<Vec<DayLevel>>,
     /// When the reservoir's volume last went into the record.
     reservoir_noted: Option<Uptime>,
+    /// Since when something waits for somebody.
+    waiting_since: Option<Uptime>,
     awake_since: Uptime,
     light: Light,
     notice: Option<(Notice, Uptime)>,
@@ -273,6 +276,7 @@ impl Remote {
             days: None,
             levels: None,
             reservoir_noted: None,
+            waiting_since: None,
             awake_since: now.uptime,
             light: Light::new(beginning.dark_after, now.uptime),
             notice: None,
@@ -354,6 +358,7 @@ impl Remote {
             (self.test_timeout(now.uptime), "the self-test takes too long"),
             (self.practice_timeout(), "the practice has lasted long enough"),
             (self.light_timeout(now.uptime), "the display goes dark, or the link rests no longer"),
+            (self.reminder_due(now.uptime), "what waits for somebody is told again"),
             (self.view_changes_at(now), "the page shows another second, minute or answer"),
         ];
         let named = deadlines.into_iter().filter_map(|(at, why)| Some((at?, why)));
@@ -378,6 +383,7 @@ impl Remote {
         self.watch_practice(now);
         self.converse(now);
         self.watch_light(now);
+        self.watch_waiting(now);
         let Self { journal, kept, alarms, .. } = self;
         let to_keep = || {
             kept.alarms = alarms.kept();

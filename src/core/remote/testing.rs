@@ -112,7 +112,7 @@ impl Remote {
         Some(signals)
     }
 
-    fn question(&self) -> Option<Question> {
+    pub(super) fn question(&self) -> Option<Question> {
         self.self_test.as_ref().and_then(SelfTest::question)
     }
 

@@ -47,6 +47,7 @@ impl Remote {
             dark: self.dark(now.uptime),
             practice: false,
             night: self.night(now.uptime),
+            reminders: self.reminders(now.uptime),
         }
     }
 
