@@ -44,7 +44,7 @@ const LATER: i64 = NEW_YEAR_MS / 86_400_000 + 5000;
 fn kept_with(request: Option<u64>) -> Vec<u8> {
     let open =
         |id| Request::new(RequestId(id), Dose::from_micrograms(50), PrescriptionHash([0; 32]), Moment::default());
-    Kept { request: request.map(open), ..Kept::default() }.to_bytes()
+    Kept { request: request.map(open), last_id: RequestId(6_000), ..Kept::default() }.to_bytes()
 }
 
 /// A directory with a record of [`LONG`] lines in it, one an hour; request `n` has the lines `n` and `n + 1000`.
@@ -120,6 +120,7 @@ async fn a_pruned_record_verifies_from_its_base_and_goes_on() {
     let (_dir, path, part) = pruned().await;
     let verified = verify(&path).await.unwrap();
     let base = verified.base.unwrap();
+    // proves R-REC-08
     assert_eq!((base.head.count, base.exported), (UNTIL, UNTIL));
     assert_eq!((verified.chain.head().count, verified.records), (LONG + 1, LONG + 1 - UNTIL));
     let proved = verify_export(&part).unwrap();
@@ -127,6 +128,7 @@ async fn a_pruned_record_verifies_from_its_base_and_goes_on() {
     assert_eq!((proved.verified.records, proved.verified.chain.head()), (UNTIL, base.head));
     assert_eq!(proved.digest, base.export_digest);
     let mut opened = open(&path).await.unwrap();
+    // proves R-REC-08
     assert_eq!(
         (opened.head.count, opened.kept),
         (LONG + 1, Some(kept_with(None))),
@@ -166,8 +168,10 @@ async fn the_export_of_the_rest_joins_on_and_so_does_the_next_part() {
 async fn a_line_that_may_still_be_needed_stays() {
     let (_dir, path) = long_record();
     let until = async |path: &Path, today| plan(path, today).await.unwrap().map(|cut| cut.until());
+    // proves R-REC-17
     assert_eq!(until(&path, LATER).await, Some(UNTIL), "the newest 36,000 stay");
     let day_of = |line: u64| entry(line).wall().unwrap().day();
+    // proves R-REC-17
     assert_eq!(until(&path, day_of(768) + 31).await, Some(512), "of a day that is 31 back, a line may be 30 old");
     assert_eq!(until(&path, day_of(768) + 32).await, Some(768));
     assert_eq!(until(&path, day_of(200)).await, None);
@@ -193,6 +197,7 @@ async fn a_line_of_an_open_request_stays() {
         let (_dir, path) = long_record();
         let mut store = open(&path).await.unwrap().store;
         store.append(Batch { entries: vec![entry(1)], kept: kept_with(Some(request)) }).await.unwrap();
+        // proves R-REC-08
         assert_eq!(plan(&path, LATER).await.unwrap().map(|cut| cut.until()), until, "#{request}");
     }
 }

@@ -73,6 +73,7 @@ pub enum PruneError {
     NotReadBack,
 }
 
+// keeps R-REC-08, R-REC-17
 /// Which lines may go; `None` if none may. `today` is counted from 1970-01-01.
 pub async fn plan(view: &mut View, today: i64, lines_max: u64) -> Result<Option<Cut>, PruneError> {
     let found = rows::ending(&mut view.db).await?;

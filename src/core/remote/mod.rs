@@ -413,6 +413,7 @@ impl Remote {
         self.settle_test(now);
     }
 
+    // keeps R-REC-21
     fn note_start(&mut self, paired_now: bool, configuration: Option<[u8; 32]>, now: Now) {
         if paired_now {
             self.note(Event::Paired, now);

@@ -48,6 +48,7 @@ fn noted(beginning: Beginning) -> Vec<&'static str> {
 fn new_keys_are_on_record() {
     let usual = beginning(3, Kept::default(), None);
     assert_eq!(noted(usual.clone()), ["started", "wall_doubted"]);
+    // proves R-REC-21
     assert_eq!(noted(Beginning { paired_now: true, ..usual }), ["started", "wall_doubted", "paired"]);
 }
 
@@ -55,6 +56,7 @@ fn new_keys_are_on_record() {
 fn another_configuration_than_last_time_is_on_record_and_a_first_one_is_not() {
     let kept = || Kept { configuration: Some([1; 32]), ..Kept::default() };
     assert_eq!(noted(beginning(3, kept(), Some([1; 32]))), ["started", "wall_doubted"]);
+    // proves R-REC-21
     assert_eq!(noted(beginning(3, kept(), Some([2; 32]))), ["started", "wall_doubted", "configuration_changed"]);
     assert_eq!(noted(beginning(3, kept(), None)), ["started", "wall_doubted", "configuration_changed"]);
     assert_eq!(noted(beginning(0, Kept::default(), Some([2; 32]))), ["started", "wall_doubted"]);
