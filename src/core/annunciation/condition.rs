@@ -24,6 +24,7 @@ pub const MEDIUM_ESCALATES: Millis = Millis::from_mins(30);
 /// somebody's waking hours first.
 pub const LOW_ESCALATES: Millis = Millis::from_hours(24);
 
+// keeps R-ALM-09
 /// Something that is wrong.
 ///
 /// Each variant says what follows if nobody responds (harm), how soon (onset), and why.

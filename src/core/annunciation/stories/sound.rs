@@ -7,11 +7,12 @@ use crate::annunciation::{
     AlarmCondition, Change, Priority,
     condition::MEDIUM_ESCALATES,
     engine::{AUDIBLE_MIN, AUDIO_PAUSE_MAX},
-    signal::{Colour, HIGH_BURST, HIGH_FLASH, LOW_TOLD_AGAIN, LOW_TOLD_FOR, LOW_VIBRATION, MEDIUM_BURST},
+    signal::{Colour, HIGH_BURST, HIGH_FLASH, LOW_TOLD_AGAIN, LOW_TOLD_FOR, LOW_VIBRATION, MEDIUM_BURST, Signals},
 };
 
 use AlarmCondition::{
-    ClockInDoubt, LowReservoir, OcclusionSuspected, PumpStopped, RemoteBatteryLow, StuckKey, ToneFailed,
+    ClockInDoubt, EmptyReservoir, LowReservoir, MotorStall, OcclusionSuspected, PumpStopped, RemoteBatteryLow,
+    StuckKey, ToneFailed,
 };
 
 #[test]
@@ -23,6 +24,38 @@ fn a_stopped_pump_is_told_by_light_sound_and_vibration() {
     assert_eq!(signals.sound, Some(&HIGH_BURST));
     assert!(signals.vibration.is_some());
     assert_eq!(bedside.alarms.poll_timeout(bedside.now), None, "it can't get worse by itself");
+}
+
+#[test]
+fn nothing_is_louder_than_a_pump_that_gives_nothing() {
+    /// How much of the time it sounds and vibrates, in parts of a thousand, and how often the lamp flashes in a minute.
+    fn loudness(signals: Signals) -> [u64; 3] {
+        let share = |sounds: u64, rests: u64| sounds * 1_000 / (sounds + rests);
+        let (sound, vibration) = (signals.sound.expect("by day"), signals.vibration.expect("at first"));
+        let spaces: u64 = sound.pulses.iter().map(|(_, space)| u64::from(*space)).sum();
+        let pulses = sound.pulses.len() as u64 * u64::from(sound.pulse_ms);
+        let (felt, taps) = (u64::from(vibration.pulse_ms), u64::from(vibration.pulses));
+        [
+            share(pulses, spaces + u64::from(sound.interval_ms)),
+            share(taps * felt, (taps - 1) * u64::from(vibration.spacing_ms) + u64::from(vibration.interval_ms)),
+            signals.light.flash.map_or(0, |flash| 60_000 / u64::from(flash.period_ms)),
+        ]
+    }
+    let alone = |condition| loudness(Bedside::with(&[condition]).signals());
+    for condition in AlarmCondition::ALL {
+        for (silent, heard) in alone(condition).into_iter().zip(alone(PumpStopped)) {
+            // proves R-ALM-09
+            assert!(silent <= heard, "{condition:?}: {:?}", alone(condition));
+        }
+        assert!(alone(EmptyReservoir) == alone(PumpStopped));
+    }
+    // And whatever stands beside it, it is what is told.
+    let everything = Bedside::with(&AlarmCondition::ALL);
+    // proves R-ALM-09
+    assert_eq!(
+        (everything.listed()[..3].to_vec(), everything.signals().priority),
+        (vec![PumpStopped, MotorStall, EmptyReservoir], Priority::High)
+    );
 }
 
 #[test]
