@@ -73,6 +73,7 @@ fn keep_the_rules(language: Language) {
                     help_and_a_way_back(view);
                     told_by_word_and_sign(view);
                     as_high_as_promised(view);
+                    alarms_seen_from_afar(view);
                     apart(view)
                 });
                 broken += usize::from(kept.is_err());
@@ -296,6 +297,31 @@ fn as_high_as_promised(view: &View) {
         if is_word && it.label.chars().count() <= 8 {
             assert!(line / LINES >= 6.0, "{}: {} in {line} mm", view.name, it.label);
         }
+    }
+}
+
+/// From a metre the condition is read, and from four its priority is seen: what subtends five minutes of arc is made out by an eye
+/// that sees what it should (OPCA R6.4.2).
+fn alarms_seen_from_afar(view: &View) {
+    let arc = |distance_mm: f32| distance_mm * (5.0_f32 / 60.0).to_radians().tan();
+    let millimetres = |pixels: f32| pixels / view.panel.pixels_per_mm;
+    for banner in view.all.iter().filter(|it| it.kind == "AlarmBanner") {
+        let within = |it: &&Seen| it.overlaps(banner) && it.bottom() <= banner.bottom();
+        let signs: Vec<_> = view.all.iter().filter(|it| it.kind == "Icon").filter(within).collect();
+        // proves R-ALM-14
+        assert!(signs.iter().any(|it| millimetres(it.width) >= arc(4_000.0)), "{}: its sign", view.name);
+        let words: Vec<_> = view.all.iter().filter(|it| it.kind == "FitText").filter(within).collect();
+        for it in &words {
+            let capitals = millimetres(it.height) * CAPITALS / LINES;
+            // proves R-ALM-14
+            assert!(capitals >= arc(1_000.0), "{}: {} in {capitals} mm", view.name, it.label);
+        }
+        // Beside a notice there is the sign alone; the page of alarms is a tap away.
+        assert!(
+            !words.is_empty() || banner.width < 30.0 * view.panel.pixels_per_mm || view.name.contains("notice"),
+            "{}",
+            view.name
+        );
     }
 }
 
