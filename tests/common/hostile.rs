@@ -24,6 +24,7 @@ use pump_core::{
     },
     remote::{Beginning, DARK_AFTER, Input, Kept, Output, Remote},
     screen::{Control, Intent, Level, Source, Visit},
+    set_time::{TimePart, TimeStep},
 };
 use pump_protocol::{
     clock::{BootId, CivilTime, Now, PumpTime, Uptime, WallTime},
@@ -77,6 +78,7 @@ struct Bench<'a> {
     asked: Vec<Command>,
     to_store: bool,
     days_asked: bool,
+    clock_asked: bool,
     linked: bool,
     head: u64,
 }
@@ -91,7 +93,7 @@ impl<'a> Bench<'a> {
         let (holding, been) = (0, BTreeSet::new());
         let now = Now { boot: BootId([1; 16]), uptime: Uptime::from_millis(60_000), wall: None };
         let remote = Remote::restore(beginning(Kept::default(), 0, wild), now);
-        let (asked, to_store, days_asked, linked) = (Vec::new(), false, false, false);
+        let (asked, to_store, days_asked, clock_asked, linked) = (Vec::new(), false, false, false, false);
         let kept = Kept::default().to_bytes();
         let mut bench = Self {
             name,
@@ -106,6 +108,7 @@ impl<'a> Bench<'a> {
             asked,
             to_store,
             days_asked,
+            clock_asked,
             linked,
             head: 0,
         };
@@ -153,6 +156,7 @@ impl<'a> Bench<'a> {
                     self.linked = false;
                 }
                 Some(Output::ReadDays) => self.days_asked = true,
+                Some(Output::SetClock(_)) => self.clock_asked = true,
                 Some(Output::Reach | Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
             }
         }
@@ -188,7 +192,7 @@ impl<'a> Bench<'a> {
         }
         self.remote = Remote::restore(beginning(kept, self.head, self.wild), self.now);
         self.asked.clear();
-        (self.to_store, self.linked, self.days_asked) = (false, false, false);
+        (self.to_store, self.linked, self.days_asked, self.clock_asked) = (false, false, false, false);
         self.drain();
     }
 
@@ -238,6 +242,10 @@ impl<'a> Bench<'a> {
                 self.days_asked = false;
                 Input::Days(Vec::new())
             }
+            4 if self.clock_asked || self.chance.one_in(9 * self.wild) => {
+                self.clock_asked = false;
+                Input::ClockSet { done: self.chance.one_in(2) }
+            }
             5 if self.chance.one_in(10) => Input::Close,
             6 | 7 => Input::Tick,
             8..=11 => {
@@ -251,7 +259,8 @@ impl<'a> Bench<'a> {
     fn intent(&mut self) -> Intent {
         match self.chance.below(30) {
             0 if self.chance.one_in(3) => {
-                Intent::Visit(self.chance.pick(&[Visit::Caregiver, Visit::History, Visit::Alarms, Visit::Practice]))
+                let pages = [Visit::Caregiver, Visit::History, Visit::Alarms, Visit::Practice, Visit::SetTime];
+                Intent::Visit(self.chance.pick(&pages))
             }
             0..=2 => Intent::Visit(Visit::Patient),
             3..=5 => Intent::Seen,
@@ -262,6 +271,11 @@ impl<'a> Bench<'a> {
             15 => Intent::EraseDigit,
             16 => Intent::Proceed,
             17 => Intent::Quiet(QuietHours::new(self.chance.pick(&[0, 600, 1440]), self.chance.pick(&[0, 1, 1439]))),
+            18..=20 => {
+                let part = self.chance.pick(&[TimePart::Day, TimePart::Hour, TimePart::Minute]);
+                let step = Intent::StepTime(TimeStep { part, on: self.chance.one_in(2) });
+                self.chance.pick(&[step, step, Intent::TakePumpTime, Intent::SetClock])
+            }
             _ => Intent::Touch {
                 control: self.chance.pick(&[Control::Dose, Control::Dose, Control::Dose, Control::Stop]),
                 level: if self.chance.one_in(20) { Level::Released } else { Level::Pressed },

@@ -85,7 +85,7 @@ const REQUESTS: [RequestRow; 13] = [
     row("`Uncertain`: never ran or forgotten, history awaited", &["CANCEL"], &["NOT SURE"], &["Stop"]),
 ];
 
-const FACES: [FaceRow; 30] = [
+const FACES: [FaceRow; 31] = [
     FaceRow { name: "CHECKING", accepts: &[] },
     FaceRow { name: "READY", accepts: &["dose"] },
     FaceRow { name: "WAIT", accepts: &[] },
@@ -116,6 +116,7 @@ const FACES: [FaceRow; 30] = [
     FaceRow { name: "PAIRING", accepts: &[] },
     FaceRow { name: "PRACTICE", accepts: &[] },
     FaceRow { name: "FOR THE CLINIC", accepts: &[] },
+    FaceRow { name: "SET TIME", accepts: &[] },
 ];
 
 const fn row(
@@ -171,6 +172,7 @@ impl Session {
             | Input::Battery { .. }
             | Input::Charging(_)
             | Input::Measured(_)
+            | Input::ClockSet { .. }
             | Input::Close
             | Input::Tick => self,
         }
@@ -324,6 +326,7 @@ const fn face_row(face: &Face) -> FaceRow {
         Face::Pairing(_) => FACES[27],
         Face::Reading(Reading::Practice(_)) => FACES[28],
         Face::Reading(Reading::Clinic(_)) => FACES[29],
+        Face::Reading(Reading::SetTime(_)) => FACES[30],
     }
 }
 

@@ -805,7 +805,7 @@ impl State {
                 // A display that never goes dark lets no link rest.
                 Some(Output::Hangup | Output::Rest | Output::Reach) => self.link_is_gone(),
                 Some(Output::ReadDays) => self.turn(Input::Days(Vec::new()))?,
-                Some(Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
+                Some(Output::Measure | Output::KeepConfirmed | Output::Fit | Output::SetClock(_)) => {}
             }
         }
         ensure(false, Promise::NoMisunderstanding, || format!("one input sets off more than {OUTPUTS_MAX} outputs"))

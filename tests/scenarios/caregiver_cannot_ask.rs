@@ -31,6 +31,7 @@ fn the_button_on_a_page_of_the_caregiver_is_recorded_and_transmits_nothing() {
         Visit::SelfTest,
         Visit::Practice,
         Visit::Clinic,
+        Visit::SetTime,
     ] {
         let mut world = World::ready();
         world.visit(page);

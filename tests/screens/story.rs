@@ -9,7 +9,8 @@ use pump_core::{
     pairing::{PairingView, Refusal, Typed},
     screen::{
         Alarm, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, Night, NotGiven, Notice,
-        Offer, PracticeView, Reading, RefillBy, ReservoirView, Screen, Stop, TestView, Therapy, Wait,
+        Offer, PracticeView, Reading, RefillBy, ReservoirView, Screen, SetTimeState, SetTimeView, Stop, TestView,
+        Therapy, Wait,
     },
     selftest::{CHECKS, Finding, Question},
     therapy::{
@@ -19,7 +20,7 @@ use pump_core::{
     },
 };
 use pump_protocol::{
-    clock::{Uptime, WallTime},
+    clock::{CivilTime, Uptime, WallTime},
     history::{BolusEnd, Delivered},
     message::{AuditHead, DenyReason},
     prescription::{BasalSegment, WindowDoseLimit},
@@ -420,8 +421,37 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
 }
 
 fn groups() -> impl Iterator<Item = (String, Screen)> {
-    let groups = self_tests().into_iter().chain(practices()).chain(for_the_clinic());
+    let groups = self_tests().into_iter().chain(practices()).chain(for_the_clinic()).chain(set_times());
     groups.map(|(name, screen)| (name.to_owned(), screen))
+}
+
+/// The clock right and wrong, near the pump's and far from it, and what came of setting it.
+fn set_times() -> [(&'static str, Screen); 9] {
+    let page = |view| screen(Face::Reading(Reading::SetTime(view)));
+    let doubted = |why, view| Screen { clock: Err(why), ..page(view) };
+    let told = |state| page(SetTimeView { state, ..set_time() });
+    let unset = SetTimeView { shows: None, pump: None, ..set_time() };
+    [
+        ("set-time", page(set_time())),
+        ("set-time-far", page(SetTimeView { far: true, ..set_time() })),
+        ("set-time-not-set", doubted(WallDoubt::NotSet, unset)),
+        ("set-time-went-back", doubted(WallDoubt::WentBack, SetTimeView { pump: None, ..set_time() })),
+        ("set-time-differs", doubted(WallDoubt::DiffersFromPump, set_time())),
+        ("set-time-asked", told(SetTimeState::Asked)),
+        ("set-time-set", told(SetTimeState::Set)),
+        ("set-time-failed", told(SetTimeState::NotSet)),
+        (
+            "set-time-alarm",
+            alarming(&THREE, doubted(WallDoubt::DiffersFromPump, SetTimeView { far: true, ..set_time() })),
+        ),
+    ]
+}
+
+/// Of the longest month's longest day.
+pub(crate) fn set_time() -> SetTimeView {
+    let on = |day: i64, hour, minute| CivilTime::from_millis(at(hour, minute).civil().millis() + day * 86_400_000);
+    let (shows, pump, draft) = (Some(on(0, 18, 15)), Some(on(7, 22, 40)), on(7, 22, 40));
+    SetTimeView { shows, pump, draft, far: false, state: SetTimeState::Choosing }
 }
 
 fn for_the_clinic() -> [(&'static str, Screen); 3] {

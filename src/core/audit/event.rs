@@ -6,7 +6,7 @@
 //! - A tag is given once and for ever; so a recorded event can always be read.
 
 use pump_protocol::{
-    clock::{BootId, PumpTime, Uptime, WallTime},
+    clock::{BootId, CivilTime, PumpTime, Uptime, WallTime},
     history::{BolusEnd, Delivered, HistoryEntry, HistorySeq},
     message::{AuditHead, BolusRef, Denial, Fate, RequestId},
     prescription::PrescriptionHash,
@@ -356,6 +356,18 @@ pub enum Event {
     PracticeBegan,
     /// The practice ended.
     PracticeEnded,
+    /// A person set this remote's clock. By how much it then jumped is [`ClockStepped`](Self::ClockStepped)'s to say.
+    ClockSet {
+        /// What it showed before; `None` if it was never set.
+        from: Option<WallTime>,
+        /// What it was set to, as people there read a clock.
+        to: CivilTime,
+    },
+    /// A person wanted to set this remote's clock; it could not be set, or nobody said that it was.
+    ClockNotSet {
+        /// What it was to show.
+        to: CivilTime,
+    },
 }
 
 /// Why a session ended.
@@ -504,6 +516,8 @@ wire_enum!(Event: u8 {
     61 => SelfTested { findings },
     62 => PracticeBegan,
     63 => PracticeEnded,
+    65 => ClockSet { from, to },
+    66 => ClockNotSet { to },
 });
 
 impl Event {
@@ -569,6 +583,8 @@ impl Event {
             Self::SelfTested { .. } => "self_tested",
             Self::PracticeBegan => "practice_began",
             Self::PracticeEnded => "practice_ended",
+            Self::ClockSet { .. } => "clock_set",
+            Self::ClockNotSet { .. } => "clock_not_set",
         }
     }
 
@@ -633,7 +649,9 @@ impl Event {
             | Self::Pruned { .. }
             | Self::SelfTested { .. }
             | Self::PracticeBegan
-            | Self::PracticeEnded => None,
+            | Self::PracticeEnded
+            | Self::ClockSet { .. }
+            | Self::ClockNotSet { .. } => None,
         }
     }
 }

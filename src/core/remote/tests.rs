@@ -33,7 +33,8 @@ fn drain(remote: &mut Remote) -> (Vec<&'static str>, Vec<Command>) {
             | Output::ReadDays
             | Output::Measure
             | Output::KeepConfirmed
-            | Output::Fit => {}
+            | Output::Fit
+            | Output::SetClock(_) => {}
         }
     }
     (kinds, sent)
