@@ -13,16 +13,15 @@ use std::{
     time::Duration,
 };
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
+use pump_core::set_time::NEVER_SET_BEFORE_MS;
 use pump_protocol::{
-    clock::{BootId, Now, Uptime, WallTime},
+    clock::{BootId, CivilTime, Now, Uptime, WallTime},
     quantity::Millis,
 };
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Notify;
 
-/// A wall clock before this was never set: 2026-01-01. It is then in doubt, and clock times are hidden.
-const WALL_UNIX_MS_MIN: i64 = 1_767_225_600_000;
 /// The longest sleep without a look at the clock: timers stand still in suspend, and a page that says READY must not outlast
 /// its report by what was left of one. As long as CHECKING may stand.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
@@ -78,6 +77,14 @@ impl Clock {
         let extra_ms = self.with_lapse(|lapse| lapse.extra_ms);
         let uptime = Uptime::from_millis(kernel_uptime_ms().saturating_add(extra_ms));
         Now { boot: self.0.boot, uptime, wall: self.wall(extra_ms) }
+    }
+
+    /// When a clock on this machine's wall shows this, in milliseconds since 1970. Of an hour that daylight saving shows twice it is the
+    /// first; of one that it leaves out, as much later.
+    pub fn unix_ms(&self, civil: CivilTime) -> Option<i64> {
+        let begin = Date::constant(1970, 1, 1).at(0, 0, 0, 0);
+        let local = begin.checked_add(SignedDuration::from_millis(civil.millis())).ok()?;
+        Some(self.0.zone.to_ambiguous_timestamp(local).compatible().ok()?.as_millisecond())
     }
 
     /// Hurries, or goes on as the kernel does. Does nothing on a clock without a lapse.
@@ -136,7 +143,7 @@ impl Clock {
         let kernel = clock_gettime(ClockId::Realtime);
         let unix_ms = kernel.tv_sec.saturating_mul(1000).saturating_add(kernel.tv_nsec / 1_000_000);
         let unix_ms = unix_ms.saturating_add_unsigned(extra_ms);
-        let moment = Timestamp::from_millisecond(unix_ms).ok().filter(|_| unix_ms >= WALL_UNIX_MS_MIN)?;
+        let moment = Timestamp::from_millisecond(unix_ms).ok().filter(|_| unix_ms >= NEVER_SET_BEFORE_MS)?;
         let offset_s = self.0.zone.to_offset(moment).seconds();
         Some(WallTime { unix_ms, utc_offset_min: i16::try_from(offset_s / 60).ok()? })
     }
@@ -186,6 +193,17 @@ mod tests {
         assert!(after.uptime.since(before.uptime) >= Millis::from_hours(2));
         let walls = after.wall.zip(before.wall).map(|(after, before)| after.unix_ms - before.unix_ms);
         assert!(walls.is_some_and(|passed| passed >= 7_200_000));
+    }
+
+    #[test]
+    fn what_a_person_reads_is_turned_back_into_the_moment_that_shows_it() {
+        let clock = Clock::real();
+        let wall = clock.now().wall.unwrap();
+        // The same in whichever zone this machine is.
+        assert_eq!(clock.unix_ms(wall.civil()), Some(wall.unix_ms));
+        for edge in [i64::MIN, i64::MAX] {
+            assert_eq!(clock.unix_ms(CivilTime::from_millis(edge)), None);
+        }
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ pub mod lock;
 pub mod program;
 pub mod rtc;
 pub mod secret_file;
+pub mod set_clock;
 pub mod simulated;
 #[cfg(feature = "display")]
 pub mod slint;

@@ -232,7 +232,10 @@ impl Pairing {
             | Intent::Quiet(_)
             | Intent::Wake
             | Intent::TestSelf
-            | Intent::Answer { .. } => {}
+            | Intent::Answer { .. }
+            | Intent::StepTime(_)
+            | Intent::TakePumpTime
+            | Intent::SetClock => {}
         }
     }
 

@@ -8,7 +8,7 @@
 //! - Every face answers "if I press now, do I get medicine?" by its variant alone.
 
 use pump_protocol::{
-    clock::{Uptime, WallTime},
+    clock::{CivilTime, Uptime, WallTime},
     history::{BolusEnd, Delivered},
     message::{AuditHead, DenyReason},
     prescription::{BasalSegment, WindowDoseLimit},
@@ -21,6 +21,7 @@ use crate::{
     audit::event::WallDoubt,
     pairing::PairingView,
     selftest::{CHECKS, Finding, Question},
+    set_time::TimeStep,
     therapy::{
         change::Change,
         reason::Reason,
@@ -254,6 +255,8 @@ pub enum Reading {
     Clinic(Option<Box<ClinicSummary>>),
     /// The reservoir over the weeks; `None` before the pump's first word.
     Reservoir(Option<Box<ReservoirWeeks>>),
+    /// The person's clock, and what it would be set to.
+    SetTime(SetTimeView),
 }
 
 /// How many weeks back the reservoir is shown.
@@ -311,6 +314,34 @@ pub struct DayLevel {
     pub day: i64,
     /// Estimated: pumps compute it.
     pub volume: Volume,
+}
+
+/// What a person sees who sets the clock; each time to the minute. Whether the clock is in doubt stands in [`Screen::clock`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SetTimeView {
+    /// What the clock shows, believed or not; `None` if it was never set.
+    pub shows: Option<CivilTime>,
+    /// What the pump's calendar shows; `None` before its first word.
+    pub pump: Option<CivilTime>,
+    /// What would be set.
+    pub draft: CivilTime,
+    /// That was chosen, and is so far from the pump's calendar that no clock times would be shown.
+    pub far: bool,
+    /// How far it is.
+    pub state: SetTimeState,
+}
+
+/// How far the setting of a clock is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SetTimeState {
+    /// The person chooses.
+    Choosing,
+    /// It was asked for and not answered.
+    Asked,
+    /// The clock was set.
+    Set,
+    /// It could not be set.
+    NotSet,
 }
 
 /// What the days came to, and where the record stood.
@@ -610,6 +641,12 @@ pub enum Intent {
         /// Whether it was heard, felt or seen.
         yes: bool,
     },
+    /// A step of the time that would be set.
+    StepTime(TimeStep),
+    /// Let what the pump's calendar shows be set.
+    TakePumpTime,
+    /// Set the clock to what stands there.
+    SetClock,
 }
 
 /// A control's level.
@@ -665,4 +702,6 @@ pub enum Visit {
     Clinic,
     /// The reservoir over the weeks.
     Reservoir,
+    /// The person's clock.
+    SetTime,
 }

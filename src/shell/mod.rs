@@ -19,7 +19,7 @@ use pump_core::{
     remote::{Input, Output, Remote},
     screen::{Face, Intent, Screen},
 };
-use pump_protocol::clock::Now;
+use pump_protocol::clock::{CivilTime, Now};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{
@@ -29,6 +29,7 @@ use self::{
 };
 use crate::adapters::{
     clock::Clock,
+    set_clock::Setter,
     systemd::{FIRST_PAGE, Round},
 };
 
@@ -65,6 +66,8 @@ pub struct Ports {
     pub record_path: PathBuf,
     /// What the self-test's bench is told.
     pub test_orders: mpsc::Sender<TestOrder>,
+    /// Who sets the clock, where there is somebody.
+    pub setter: Option<Setter>,
     /// Ends the loop.
     pub close: oneshot::Receiver<()>,
     /// The watchdog's rounds: one that comes here is a turn.
@@ -140,6 +143,7 @@ impl Ports {
             record_orders,
             record_path,
             test_orders,
+            setter: None,
             close: closed,
             rounds,
             turned: turn,
@@ -284,7 +288,22 @@ impl Shell {
             Output::Measure => self.order_test(TestOrder::Measure),
             Output::KeepConfirmed => self.order_test(TestOrder::KeepConfirmed),
             Output::Fit => self.order_test(TestOrder::Fit),
+            Output::SetClock(to) => self.set_clock(to, now),
         }
+    }
+
+    // keeps R-CLK-11
+    fn set_clock(&self, to: CivilTime, now: Now) {
+        let setter = self.ports.setter.clone().zip(self.ports.clock.unix_ms(to));
+        let answering = self.ports.answering.clone();
+        tokio::spawn(async move {
+            let done = match setter {
+                Some((setter, unix_ms)) => setter.set(unix_ms, now.uptime).await,
+                None => false,
+            };
+            // A loop that has ended wants no answer.
+            let _ = answering.send(Input::ClockSet { done }).await;
+        });
     }
 
     /// An order that finds no room is lost, as on a radio: the answer's deadline notices.

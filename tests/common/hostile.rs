@@ -24,6 +24,7 @@ use pump_core::{
     },
     remote::{Beginning, DARK_AFTER, Input, Kept, Output, Remote},
     screen::{Control, DayLevel, Intent, Level, Source, Visit},
+    set_time::{TimePart, TimeStep},
 };
 use pump_protocol::{
     clock::{BootId, CivilTime, Now, PumpTime, Uptime, WallTime},
@@ -78,6 +79,7 @@ struct Bench<'a> {
     to_store: bool,
     days_asked: bool,
     levels_asked: bool,
+    clock_asked: bool,
     linked: bool,
     head: u64,
 }
@@ -94,6 +96,7 @@ impl<'a> Bench<'a> {
         let remote = Remote::restore(beginning(Kept::default(), 0, wild), now);
         let (asked, to_store, linked) = (Vec::new(), false, false);
         let (days_asked, levels_asked) = (false, false);
+        let clock_asked = false;
         let kept = Kept::default().to_bytes();
         let mut bench = Self {
             name,
@@ -109,6 +112,7 @@ impl<'a> Bench<'a> {
             to_store,
             days_asked,
             levels_asked,
+            clock_asked,
             linked,
             head: 0,
         };
@@ -157,6 +161,7 @@ impl<'a> Bench<'a> {
                 }
                 Some(Output::ReadDays) => self.days_asked = true,
                 Some(Output::ReadLevels) => self.levels_asked = true,
+                Some(Output::SetClock(_)) => self.clock_asked = true,
                 Some(Output::Reach | Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
             }
         }
@@ -194,6 +199,7 @@ impl<'a> Bench<'a> {
         self.asked.clear();
         (self.to_store, self.linked) = (false, false);
         (self.days_asked, self.levels_asked) = (false, false);
+        self.clock_asked = false;
         self.drain();
     }
 
@@ -248,6 +254,10 @@ impl<'a> Bench<'a> {
                 let day = self.chance.below(40_000).cast_signed() - 10_000;
                 Input::Levels(vec![DayLevel { day, volume: Volume::from_nanolitres(u32::MAX) }])
             }
+            4 if self.clock_asked || self.chance.one_in(9 * self.wild) => {
+                self.clock_asked = false;
+                Input::ClockSet { done: self.chance.one_in(2) }
+            }
             5 if self.chance.one_in(10) => Input::Close,
             6 | 7 => Input::Tick,
             8..=11 => {
@@ -260,13 +270,17 @@ impl<'a> Bench<'a> {
 
     fn intent(&mut self) -> Intent {
         match self.chance.below(30) {
-            0 if self.chance.one_in(3) => Intent::Visit(self.chance.pick(&[
-                Visit::Caregiver,
-                Visit::History,
-                Visit::Alarms,
-                Visit::Practice,
-                Visit::Reservoir,
-            ])),
+            0 if self.chance.one_in(3) => {
+                let pages = [
+                    Visit::Caregiver,
+                    Visit::History,
+                    Visit::Alarms,
+                    Visit::Practice,
+                    Visit::Reservoir,
+                    Visit::SetTime,
+                ];
+                Intent::Visit(self.chance.pick(&pages))
+            }
             0..=2 => Intent::Visit(Visit::Patient),
             3..=5 => Intent::Seen,
             6 => Intent::Wake,
@@ -276,6 +290,11 @@ impl<'a> Bench<'a> {
             15 => Intent::EraseDigit,
             16 => Intent::Proceed,
             17 => Intent::Quiet(QuietHours::new(self.chance.pick(&[0, 600, 1440]), self.chance.pick(&[0, 1, 1439]))),
+            18..=20 => {
+                let part = self.chance.pick(&[TimePart::Day, TimePart::Hour, TimePart::Minute]);
+                let step = Intent::StepTime(TimeStep { part, on: self.chance.one_in(2) });
+                self.chance.pick(&[step, step, Intent::TakePumpTime, Intent::SetClock])
+            }
             _ => Intent::Touch {
                 control: self.chance.pick(&[Control::Dose, Control::Dose, Control::Dose, Control::Stop]),
                 level: if self.chance.one_in(20) { Level::Released } else { Level::Pressed },

@@ -151,6 +151,8 @@ pub struct World {
     pub found_fit: usize,
     /// How much faster than ours the pump's clock runs, in millionths.
     pub drift_ppm: i64,
+    /// What whoever sets the person's clock says of it; `None`: nothing.
+    pub sets_clock: Option<bool>,
     /// The person's clock stands still, as one does whose battery is flat.
     pub wall_stands: bool,
     /// The pump has no power: no time passes for it.
@@ -225,6 +227,7 @@ impl World {
             wanted: [0; 2],
             found_fit: 0,
             drift_ppm: 0,
+            sets_clock: Some(true),
             wall_stands: false,
             pump_is_off: false,
             pump_is_honest: true,
@@ -691,6 +694,7 @@ impl World {
                     Output::Measure => self.wanted[0] += 1,
                     Output::KeepConfirmed => self.wanted[1] += 1,
                     Output::Fit => self.found_fit += 1,
+                    Output::SetClock(to) => self.asked_to_set_clock(to),
                 }
             } else if self.inbound.front().is_some_and(|(at, _)| *at <= self.now.uptime) {
                 let (_, reply) = self.inbound.pop_front().expect("looked at just now");
@@ -700,6 +704,16 @@ impl World {
             }
         }
         panic!("one input sets off more than {OUTPUTS_MAX} steps; the last: {:?}", self.sent.last());
+    }
+
+    fn asked_to_set_clock(&mut self, to: CivilTime) {
+        let Some(done) = self.sets_clock else { return };
+        if done {
+            let utc_offset_min = self.now.wall.map_or(0, |wall| wall.utc_offset_min);
+            self.now.wall =
+                Some(WallTime { unix_ms: to.millis() - i64::from(utc_offset_min) * 60_000, utc_offset_min });
+        }
+        self.turn(Input::ClockSet { done });
     }
 
     fn asked_to_store(&mut self, batch: Batch) {

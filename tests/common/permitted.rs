@@ -85,7 +85,7 @@ const REQUESTS: [RequestRow; 13] = [
     row("`Uncertain`: never ran or forgotten, history awaited", &["CANCEL"], &["NOT SURE"], &["Stop"]),
 ];
 
-const FACES: [FaceRow; 31] = [
+const FACES: [FaceRow; 32] = [
     FaceRow { name: "CHECKING", accepts: &[] },
     FaceRow { name: "READY", accepts: &["dose"] },
     FaceRow { name: "WAIT", accepts: &[] },
@@ -117,6 +117,7 @@ const FACES: [FaceRow; 31] = [
     FaceRow { name: "PRACTICE", accepts: &[] },
     FaceRow { name: "FOR THE CLINIC", accepts: &[] },
     FaceRow { name: "RESERVOIR", accepts: &[] },
+    FaceRow { name: "SET TIME", accepts: &[] },
 ];
 
 const fn row(
@@ -173,6 +174,7 @@ impl Session {
             | Input::Battery { .. }
             | Input::Charging(_)
             | Input::Measured(_)
+            | Input::ClockSet { .. }
             | Input::Close
             | Input::Tick => self,
         }
@@ -327,6 +329,7 @@ const fn face_row(face: &Face) -> FaceRow {
         Face::Reading(Reading::Practice(_)) => FACES[28],
         Face::Reading(Reading::Clinic(_)) => FACES[29],
         Face::Reading(Reading::Reservoir(_)) => FACES[30],
+        Face::Reading(Reading::SetTime(_)) => FACES[31],
     }
 }
 

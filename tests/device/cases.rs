@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 
 use crate::{
-    display::{DOSE, Display, LOW, MY_DOSE, NO_DOSE, PROCEED, PUMP, hold, key, tap},
+    display::{DAY_ON, DOSE, Display, LOW, MORE, MY_DOSE, NO_DOSE, PROCEED, PUMP, SET, hold, key, tap},
     machine::{Machine, Parts},
 };
 
@@ -72,6 +72,10 @@ impl Story {
         self.leads("loop and display stopped: the watchdog ends it, and the same question stands", Self::stopped);
         self.leads("the plug pulled while it delivers: the same question, settled, in record and pump", Self::plug);
         self.case("a hold in the lockout is refused and recorded", Self::refused);
+        self.case(
+            "the time set on its page is the machine's and its clock chip's, and the wait is the same",
+            Self::set_time,
+        );
         self.case("the caregiver sees the reservoir, and a hold there asks for nothing", Self::caregiver);
         self.case("the root is read-only; record, bond and journal lie on the data partition", Self::read_only);
         self.case("Ctrl+Alt+Delete and a foreign keyboard do nothing", Self::keys);
@@ -400,6 +404,70 @@ impl Story {
         let given = self.recorded("a full hold asked for")?;
         ensure!(given == 1, "a refused hold asks for nothing");
         Ok(())
+    }
+
+    /// A day on, and back to what the pump says.
+    fn set_time(&mut self) -> anyhow::Result<()> {
+        const LOCKOUT: &str = "a full hold was refused here: .*lockout";
+        let (_, machine) = self.machine()?;
+        let days = machine.says("date +%F; date +%F -d '1 day'")?;
+        let [today, tomorrow] = days.lines().collect::<Vec<_>>()[..] else { bail!("no days: {days}") };
+        let (today, tomorrow) = (today.to_owned(), tomorrow.to_owned());
+        self.open_clock()?;
+        let (display, machine) = self.machine()?;
+        tap(machine, DAY_ON)?;
+        display.shows(machine, &["far from"], SOON)?;
+        self.keep("set-time")?;
+        self.clock_is_set(&tomorrow, 1)?;
+        let refused = self.recorded(LOCKOUT)?;
+        let (display, machine) = self.machine()?;
+        tap(machine, MY_DOSE)?;
+        display.shows(machine, &["wait"], SOON)?;
+        machine.finger(NO_DOSE, true)?;
+        let told = machine.until(
+            &format!("{LINES} >/run/bench/lines && test $(grep -c '{LOCKOUT}' /run/bench/lines) -gt {refused}"),
+            SOON,
+        );
+        machine.finger(NO_DOSE, false)?;
+        told.context("a day that was set opened the wait")?;
+        let given = self.recorded("a full hold asked for")?;
+        // proves R-CLK-01
+        ensure!(given == 1, "a clock that was set asked for a dose");
+        self.open_clock()?;
+        let (display, machine) = self.machine()?;
+        display.shows(machine, &["differs from"], SOON)?;
+        display.tap_on(machine, "says", SOON)?;
+        display.shows(machine, &["no alarms", "this remote"], SOON)?;
+        self.clock_is_set(&today, 2)?;
+        // What another leaves there is taken away and sets nothing.
+        let (_, machine) = self.machine()?;
+        machine.says("echo 'pump-remote clock 1 0 1798761600000' >/run/pump-remote/set-clock")?;
+        machine.until("journalctl -b --no-pager -u pump-remote-clock.service | grep 'not of the remote'", SOON)?;
+        let (said, there) = machine.run(&format!("test -e /run/pump-remote/set-clock -o $(date +%F) != {today}"))?;
+        // proves R-CLK-11
+        ensure!(!there, "a stranger's question: {said}");
+        tap(machine, MY_DOSE)
+    }
+
+    fn open_clock(&mut self) -> anyhow::Result<()> {
+        let (display, machine) = self.machine()?;
+        tap(machine, MORE)?;
+        display.tap_on(machine, "settings", SOON)?;
+        display.shows(machine, &["language"], SOON)?;
+        display.tap_on(machine, "time", SOON)?;
+        display.shows(machine, &["this remote"], SOON).map(drop)
+    }
+
+    /// Sets what stands on the page, which is a time of this day; so many times it was done by then.
+    fn clock_is_set(&mut self, day: &str, times: u32) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        tap(machine, SET)?;
+        machine.until(&format!("test $(date +%F) = {day} && grep -q ' set$' /run/pump-remote/clock-set"), SOON)?;
+        machine.says(&format!("test $(cat /sys/class/rtc/rtc0/date) = $(date -u +%F) && test $(date +%F) = {day}"))?;
+        let set = self.recorded("a person set the clock from")?;
+        // proves R-CLK-11
+        ensure!(set == times, "{set} lines of the record say who set the clock");
+        self.keep("set")
     }
 
     fn caregiver(&mut self) -> anyhow::Result<()> {

@@ -18,6 +18,10 @@ pub(crate) const DOSE: (u32, u32) = (360, 835);
 pub(crate) const NO_DOSE: (u32, u32) = (538, 968);
 pub(crate) const MY_DOSE: (u32, u32) = (72, 1205);
 pub(crate) const PUMP: (u32, u32) = (216, 1205);
+pub(crate) const MORE: (u32, u32) = (504, 1205);
+/// A day on, and what sets, on the page of the clock.
+pub(crate) const DAY_ON: (u32, u32) = (136, 534);
+pub(crate) const SET: (u32, u32) = (472, 1033);
 /// A page's OK, and the help of the fault page, stand low in the middle.
 pub(crate) const LOW: (u32, u32) = (360, 1010);
 
@@ -43,15 +47,39 @@ impl Display {
 
     /// The words on the display now, in small letters, in lines.
     pub(crate) fn words(&self, machine: &mut Machine) -> anyhow::Result<String> {
+        let words = self.read(machine, &[])?;
+        Ok(words.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// What is read off the display now, in small letters, as this output of the reader has it.
+    fn read(&self, machine: &mut Machine, output: &[&str]) -> anyhow::Result<String> {
         let (seen, small) = (self.dir.join("now.ppm"), self.dir.join("now.pgm"));
         machine.picture(&seen, "ppm")?;
         fs::write(&small, halved(&fs::read(&seen)?)?)?;
         // As one block of text: it misses words on fields of colour otherwise.
-        let read = Command::new("tesseract").arg(&small).args(["-", "--psm", "6", "-l", "eng"]).output();
+        let read = Command::new("tesseract").arg(&small).args(["-", "--psm", "6", "-l", "eng"]).args(output).output();
         let read = read.context("tesseract can't be started")?;
         ensure!(read.status.success(), "tesseract: {}", String::from_utf8_lossy(&read.stderr));
-        let words = String::from_utf8_lossy(&read.stdout).to_lowercase();
-        Ok(words.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n"))
+        Ok(String::from_utf8_lossy(&read.stdout).to_lowercase())
+    }
+
+    /// Touches the place where this word stands, once it does.
+    pub(crate) fn tap_on(&self, machine: &mut Machine, word: &str, within: Duration) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        loop {
+            // The last of twelve columns is the word; its place, in half pixels, are those from the seventh on.
+            let table = self.read(machine, &["tsv"])?;
+            let row = table.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+            let place = row.filter(|cells| cells.len() == 12 && cells[11].trim() == word).find_map(|cells| {
+                let [left, top, width, height] = [6, 7, 8, 9].map(|nth| cells[nth].parse::<u32>().ok());
+                Some((2 * left? + width?, 2 * top? + height?))
+            });
+            if let Some(place) = place {
+                return tap(machine, place);
+            }
+            ensure!(begun.elapsed() < within, "{word:?} is nowhere on the display within {within:?}:\n{table}");
+            sleep(Duration::from_millis(200));
+        }
     }
 
     /// Waits until one of these stands on the display; which.

@@ -12,10 +12,11 @@ use rustix::{
     fs::Mode,
     mm::{MapFlags, ProtFlags, mmap_anonymous},
     mount::{MountFlags, mount},
+    time::{ClockId, clock_gettime, clock_settime},
 };
 
 fn main() {
-    let tries: [(&str, bool); 19] = [
+    let tries: [(&str, bool); 21] = [
         ("read the users' passwords", File::open("/etc/shadow").is_ok()),
         ("look into the data partition", fs::read_dir("/data").is_ok_and(|mut all| all.next().is_some())),
         ("read the bond", fs::read_dir("/var/lib/bluetooth").is_ok()),
@@ -38,6 +39,9 @@ fn main() {
         ("read the disk", File::open("/dev/vda").is_ok()),
         ("read the keyboard", keyboard().is_some_and(|device| File::open(device).is_ok())),
         ("read the memory", File::open("/dev/mem").is_ok()),
+        // To what it shows.
+        ("set the clock", clock_settime(ClockId::Realtime, clock_gettime(ClockId::Realtime)).is_ok()),
+        ("open the clock chip", File::open("/dev/rtc0").is_ok()),
         ("mount", mount("none", "/tmp", "tmpfs", MountFlags::empty(), None).is_ok()),
         ("write code", writes_code()),
         (

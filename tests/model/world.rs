@@ -806,7 +806,7 @@ impl State {
                 Some(Output::Hangup | Output::Rest | Output::Reach) => self.link_is_gone(),
                 Some(Output::ReadDays) => self.turn(Input::Days(Vec::new()))?,
                 Some(Output::ReadLevels) => self.turn(Input::Levels(Vec::new()))?,
-                Some(Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
+                Some(Output::Measure | Output::KeepConfirmed | Output::Fit | Output::SetClock(_)) => {}
             }
         }
         ensure(false, Promise::NoMisunderstanding, || format!("one input sets off more than {OUTPUTS_MAX} outputs"))

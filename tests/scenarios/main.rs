@@ -14,6 +14,7 @@ mod caregiver_cannot_ask;
 mod caregiver_looks;
 mod changes_are_told;
 mod clock_changes;
+mod clock_is_set;
 mod dark;
 mod dose_delivered;
 mod dose_echo_differs;

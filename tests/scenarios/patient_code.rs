@@ -181,7 +181,8 @@ fn the_right_code_asks_for_nothing_that_is_not_offered_any_more() {
         | Output::ReadLevels
         | Output::Measure
         | Output::KeepConfirmed
-        | Output::Fit => vec![],
+        | Output::Fit
+        | Output::SetClock(_) => vec![],
     });
     let kinds: Vec<_> = kinds.collect();
     assert!(kinds.contains(&"attempt_unconfirmed"), "{kinds:?}");

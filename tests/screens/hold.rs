@@ -8,8 +8,9 @@ use pump_core::{
     annunciation::AlarmCondition,
     audit::event::WallDoubt,
     pairing::{PairingView, Refusal, Typed},
-    screen::{Control, Face, Hold, Intent, Level, Reading, Screen, Source, Stop, Visit},
+    screen::{Control, Face, Hold, Intent, Level, Reading, Screen, SetTimeView, Source, Stop, Visit},
     selftest::{CHECKS, Finding, Question},
+    set_time::{TimePart, TimeStep},
     therapy::reason::Reason,
 };
 use pump_protocol::{clock::Uptime, quantity::Millis, wire::Text};
@@ -345,7 +346,9 @@ fn what_is_chosen_is_worn_at_once_and_told() {
             before = after;
         }
     };
-    change(&display, "SettingsPage", &["language", "text", "colours", "clock", "brightness"]);
+    change(&display, "SettingsPage", &["language", "text", "colours", "brightness"]);
+    display.apply(&story::screen(Face::Reading(Reading::SetTime(story::set_time()))));
+    change(&display, "SetTimePage", &["style"]);
     display.apply(&story::screen(Face::Reading(Reading::Sounds)));
     change(&display, "SoundsPage", &["ready-cue", "vibration", "tone"]);
     let expected = Looks {
@@ -406,13 +409,17 @@ fn what_changes_under_a_clock_for_the_night_is_not_drawn() {
 
 #[test]
 fn no_choice_is_offered_for_what_is_not_there_and_the_two_pages_lead_to_each_other() {
-    for (light, motor, tone) in [(false, false, false), (true, false, true), (false, true, false), (true, true, true)] {
+    for (light, motor, tone, clock) in
+        [(false, false, false, true), (true, false, true, false), (false, true, false, false), (true, true, true, true)]
+    {
         let mut display = shown(&story::screen(Face::Reading(Reading::Settings)));
-        display.window.furnish(Furnished { light, motor, tone });
+        display.window.furnish(Furnished { light, motor, tone, clock });
         display.pass(20);
         let there = |display: &Display, id: &str| !display.elements(id).is_empty();
         // proves R-DSP-18
         assert_eq!(there(&display, "SettingsPage::brightness"), light);
+        // proves R-DSP-18, R-CLK-11
+        assert_eq!(["time", "clock"].map(|row| there(&display, &format!("SettingsPage::{row}"))), [clock, !clock]);
         tap(&display, "Sound and vibration");
         display.apply(&story::screen(Face::Reading(Reading::Sounds)));
         let offered = ["vibration", "tone"].map(|id| there(&display, &format!("SoundsPage::{id}")));
@@ -423,6 +430,40 @@ fn no_choice_is_offered_for_what_is_not_there_and_the_two_pages_lead_to_each_oth
         display.up(at);
         assert_eq!(display.heard(), [Visit::Sounds, Visit::Settings].map(Intent::Visit));
     }
+}
+
+#[test]
+fn each_key_of_the_clocks_page_tells_its_step_and_one_tap_sets() {
+    let mut display = shown(&story::screen(Face::Reading(Reading::Settings)));
+    tap(&display, "Set the time");
+    assert_eq!(display.heard(), [Intent::Visit(Visit::SetTime)]);
+    display.apply(&story::screen(Face::Reading(Reading::SetTime(story::set_time()))));
+    for (label, part, on) in [
+        ("A day later", TimePart::Day, true),
+        ("An hour later", TimePart::Hour, true),
+        ("A minute later", TimePart::Minute, true),
+        ("A day earlier", TimePart::Day, false),
+        ("An hour earlier", TimePart::Hour, false),
+        ("A minute earlier", TimePart::Minute, false),
+    ] {
+        tap(&display, label);
+        // A tremor's bounce.
+        tap(&display, label);
+        // proves R-CLK-11
+        assert_eq!(display.heard(), [Intent::StepTime(TimeStep { part, on })], "{label}");
+        display.pass(400);
+    }
+    tap(&display, "Your pump says\n22:40, 28 November");
+    assert_eq!(display.heard(), [Intent::TakePumpTime]);
+    // proves R-CLK-11
+    tap(&display, "Set 22:40\n28 November 2026");
+    assert_eq!(display.heard(), [Intent::SetClock]);
+    let says = |display: &Display, words: &str| display.everything().iter().any(|it| it.label == words);
+    assert!(says(&display, "This remote: 18:15, 21 November 2026"));
+    let far = Face::Reading(Reading::SetTime(SetTimeView { far: true, pump: None, ..story::set_time() }));
+    display.apply(&Screen { clock: Err(WallDoubt::WentBack), ..story::screen(far) });
+    assert!(says(&display, "Far from your pump’s time: no clock times would be shown."));
+    assert!(display.elements("SetTimePage::take-pump").is_empty(), "nothing to take before the pump's word");
 }
 
 fn tap(display: &Display, label: &str) {

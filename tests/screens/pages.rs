@@ -187,7 +187,7 @@ fn large_enough_to_touch(view: &View) {
 }
 
 fn under_a_banner(view: &View) -> bool {
-    matches!(view.screen.face, Face::Reading(Reading::More | Reading::Settings | Reading::Sounds))
+    matches!(view.screen.face, Face::Reading(Reading::More | Reading::Settings | Reading::Sounds | Reading::SetTime(_)))
         && (!view.screen.alarms.is_empty() || view.screen.notice.is_some())
 }
 
@@ -272,6 +272,7 @@ fn told_by_word_and_sign(view: &View) {
                     | Reading::SelfTest(_)
                     | Reading::Clinic(_)
                     | Reading::Reservoir(_)
+                    | Reading::SetTime(_)
             )
     ) {
         return;

@@ -10,7 +10,7 @@ use pump_core::{
     screen::{
         Alarm, Batteries, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, Night,
         NotGiven, Notice, Offer, PracticeView, Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks, Screen,
-        Stop, TestView, Therapy, WEEKS_BEFORE, Wait,
+        SetTimeState, SetTimeView, Stop, TestView, Therapy, WEEKS_BEFORE, Wait,
     },
     selftest::{CHECKS, Finding, Question},
     therapy::{
@@ -20,7 +20,7 @@ use pump_core::{
     },
 };
 use pump_protocol::{
-    clock::{Uptime, WallTime},
+    clock::{CivilTime, Uptime, WallTime},
     history::{BolusEnd, Delivered},
     message::{AuditHead, DenyReason},
     prescription::{BasalSegment, WindowDoseLimit},
@@ -422,7 +422,8 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
 }
 
 fn groups() -> impl Iterator<Item = (String, Screen)> {
-    let groups = self_tests().into_iter().chain(practices()).chain(for_the_clinic()).chain(reservoirs());
+    let groups =
+        self_tests().into_iter().chain(practices()).chain(for_the_clinic()).chain(reservoirs()).chain(set_times());
     groups.map(|(name, screen)| (name.to_owned(), screen))
 }
 
@@ -479,6 +480,35 @@ pub(crate) fn weeks(now: u32, before: Option<[Option<u32>; WEEKS_BEFORE]>) -> Re
         remote: RemoteBattery::Lasts { hours: 9 },
     };
     ReservoirWeeks { now: view, before, ahead, batteries }
+}
+
+/// The clock right and wrong, near the pump's and far from it, and what came of setting it.
+fn set_times() -> [(&'static str, Screen); 9] {
+    let page = |view| screen(Face::Reading(Reading::SetTime(view)));
+    let doubted = |why, view| Screen { clock: Err(why), ..page(view) };
+    let told = |state| page(SetTimeView { state, ..set_time() });
+    let unset = SetTimeView { shows: None, pump: None, ..set_time() };
+    [
+        ("set-time", page(set_time())),
+        ("set-time-far", page(SetTimeView { far: true, ..set_time() })),
+        ("set-time-not-set", doubted(WallDoubt::NotSet, unset)),
+        ("set-time-went-back", doubted(WallDoubt::WentBack, SetTimeView { pump: None, ..set_time() })),
+        ("set-time-differs", doubted(WallDoubt::DiffersFromPump, set_time())),
+        ("set-time-asked", told(SetTimeState::Asked)),
+        ("set-time-set", told(SetTimeState::Set)),
+        ("set-time-failed", told(SetTimeState::NotSet)),
+        (
+            "set-time-alarm",
+            alarming(&THREE, doubted(WallDoubt::DiffersFromPump, SetTimeView { far: true, ..set_time() })),
+        ),
+    ]
+}
+
+/// Of the longest month's longest day.
+pub(crate) fn set_time() -> SetTimeView {
+    let on = |day: i64, hour, minute| CivilTime::from_millis(at(hour, minute).civil().millis() + day * 86_400_000);
+    let (shows, pump, draft) = (Some(on(0, 18, 15)), Some(on(7, 22, 40)), on(7, 22, 40));
+    SetTimeView { shows, pump, draft, far: false, state: SetTimeState::Choosing }
 }
 
 fn for_the_clinic() -> [(&'static str, Screen); 3] {

@@ -11,24 +11,24 @@ use pump_core::{
     pairing::PairingView,
     screen::{
         Alarm, Batteries, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, Night, NotGiven, Notice, Offer,
-        Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks, Screen, TestView, Therapy, WEEKS_AHEAD,
-        WEEKS_BEFORE, Wait,
+        Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks, Screen, SetTimeView, TestView, Therapy,
+        WEEKS_AHEAD, WEEKS_BEFORE, Wait,
     },
     selftest::Check,
     therapy::{change::Change, reason::Reason, reservoir::VolumeLeft},
 };
 use pump_protocol::{
-    clock::WallTime,
+    clock::{CivilTime, WallTime},
     history::Delivered,
     prescription::BasalSegment,
     quantity::{Dose, Millis, Volume},
     session::{CARD_GROUP_LEN, CARD_GROUPS},
 };
 use pump_ui::{
-    Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, Clinic, CodeEntry, DayName,
-    DayRow, Days, DeliveryCode, Faults, Helping, NightClock, NotGivenCode, NoticeCode, Notices, Offers, Page,
-    PairingSteps, Practice, PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest, Span, Status, StopCode,
-    Stopping, TestState, TherapyCard, Waiting, WeekRow, Weeks,
+    Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, Clinic, ClockSetting, ClockTime,
+    CodeEntry, DayName, DayRow, Days, DeliveryCode, Faults, Helping, NightClock, NotGivenCode, NoticeCode, Notices,
+    Offers, Page, PairingSteps, Practice, PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest, Span, Status,
+    StopCode, Stopping, TestState, TherapyCard, Waiting, WeekRow, Weeks,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
@@ -132,6 +132,7 @@ impl Models {
             }
             Face::Reading(Reading::Clinic(summary)) => for_the_clinic(app, summary.as_deref(), screen.clock.ok()),
             Face::Reading(Reading::Reservoir(weeks)) => self.weeks(app, weeks.as_deref(), how),
+            Face::Reading(Reading::SetTime(view)) => set_time(app, *view, screen.clock.err(), how),
             // Whole in themselves.
             Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings | Reading::Sounds) => {}
             Face::Pairing(view) => self.pairing(app, view),
@@ -315,6 +316,30 @@ fn status(app: &AppWindow, screen: &Screen, how: Writing) {
 fn for_the_clinic(app: &AppWindow, summary: Option<&ClinicSummary>, clock: Option<WallTime>) {
     let code = summary.and_then(|summary| clinic::picture(&clinic::told(summary, clock)));
     app.global::<Clinic>().set_picture(code.unwrap_or_default());
+}
+
+fn set_time(app: &AppWindow, view: SetTimeView, doubt: Option<WallDoubt>, how: Writing) {
+    let setting = app.global::<ClockSetting>();
+    setting.set_clock(view.shows.map(|time| clock_time(time, how)).unwrap_or_default());
+    setting.set_pump(view.pump.map(|time| clock_time(time, how)).unwrap_or_default());
+    setting.set_draft(clock_time(view.draft, how));
+    let (hour, minute) = on_a_wall(view.draft).hour_minute();
+    setting.set_hour(how.hour(hour));
+    setting.set_minute(format::count(format_args!("{minute:02}")));
+    setting.set_doubt(codes::doubt(doubt));
+    setting.set_far(view.far);
+    setting.set_state(codes::setting(view.state));
+}
+
+fn clock_time(time: CivilTime, how: Writing) -> ClockTime {
+    let time = on_a_wall(time);
+    let (day, month) = format::date(time.day());
+    ClockTime { time: how.clock(Some(time)), day, month, year: format::year(time.day()) }
+}
+
+/// What a clock without a zone shows.
+const fn on_a_wall(time: CivilTime) -> WallTime {
+    WallTime { unix_ms: time.millis(), utc_offset_min: 0 }
 }
 
 fn night_clock(app: &AppWindow, night: Night, doubt: Option<WallDoubt>) {

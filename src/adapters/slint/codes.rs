@@ -4,7 +4,7 @@ use pump_core::{
     annunciation::{AlarmCondition, Priority, Signals},
     audit::event::WallDoubt,
     pairing::{PairingView, Refusal},
-    screen::{Face, LinkHealth, Reading, Screen, Stop},
+    screen::{Face, LinkHealth, Reading, Screen, SetTimeState, Stop},
     selftest::{Check, Finding, Question},
     therapy::{
         reason::{Inhibiting, Reason},
@@ -14,7 +14,7 @@ use pump_core::{
 use pump_protocol::{history::BolusEnd, message::DenyReason};
 use pump_ui::{
     AlarmCode, CheckCode, DenyCode, DoubtCode, EndCode, FindingCode, LevelCode, Link, Page, PairingStep, PriorityCode,
-    QuestionCode, ReasonCode, RefusalCode, SoundCode, StopCode,
+    QuestionCode, ReasonCode, RefusalCode, SettingCode, SoundCode, StopCode,
 };
 
 pub(super) const fn page(screen: &Screen) -> Page {
@@ -47,6 +47,7 @@ pub(super) const fn page(screen: &Screen) -> Page {
         Face::Reading(Reading::Practice(_)) => Page::Practice,
         Face::Reading(Reading::Clinic(_)) => Page::Clinic,
         Face::Reading(Reading::Reservoir(_)) => Page::Reservoir,
+        Face::Reading(Reading::SetTime(_)) => Page::SetTime,
         Face::Pairing(PairingView::Card { .. }) => Page::CardSecret,
         Face::Pairing(_) => Page::Pairing,
         Face::Fault(_) => Page::Fault,
@@ -90,6 +91,16 @@ pub(super) const fn doubt(why: Option<WallDoubt>) -> DoubtCode {
         Some(WallDoubt::NotSet) => DoubtCode::NotSet,
         Some(WallDoubt::WentBack) => DoubtCode::WentBack,
         Some(WallDoubt::DiffersFromPump) => DoubtCode::Differs,
+    }
+}
+
+/// How far the setting of the clock is.
+pub(super) const fn setting(state: SetTimeState) -> SettingCode {
+    match state {
+        SetTimeState::Choosing => SettingCode::Choosing,
+        SetTimeState::Asked => SettingCode::Asked,
+        SetTimeState::Set => SettingCode::Set,
+        SetTimeState::NotSet => SettingCode::NotSet,
     }
 }
 

@@ -75,6 +75,14 @@ impl Writing {
         }
     }
 
+    /// The hour alone: `18`, or `6 PM`.
+    pub(super) fn hour(self, hour: u8) -> SharedString {
+        match self.clock {
+            ClockStyle::TwentyFour => count(format_args!("{hour:02}")),
+            ClockStyle::Twelve => self.time_of_day((hour, 0)).replace(":00", "").into(),
+        }
+    }
+
     /// The rate, while there is one.
     pub(super) fn rate(self, delivery: Option<DeliveryView>) -> SharedString {
         match delivery {
@@ -139,6 +147,11 @@ pub(super) fn month(day: i64) -> SharedString {
     calendar_day(day).map(|date| format!("{:02}/{}", date.month(), date.year()).into()).unwrap_or_default()
 }
 
+/// The year of such a day; nothing for a day out of any calendar.
+pub(super) fn year(day: i64) -> SharedString {
+    calendar_day(day).map(|date| count(date.year())).unwrap_or_default()
+}
+
 /// The share of a whole, 0 to 1, for a gauge.
 pub(super) fn share(part: Volume, whole: Volume) -> f32 {
     f32::from(part.percent_of(whole)) / 100.0
@@ -195,6 +208,9 @@ mod tests {
             assert_eq!(written(ClockStyle::Twelve, minute), twelve);
             assert_eq!(written(ClockStyle::TwentyFour, minute), twenty_four);
         }
+        let hour = |clock, hour| Writing::of(Looks { clock, ..Looks::default() }).hour(hour);
+        assert_eq!([0, 6, 23].map(|at| hour(ClockStyle::Twelve, at)), ["12\u{a0}AM", "6\u{a0}AM", "11\u{a0}PM"]);
+        assert_eq!([0, 6, 23].map(|at| hour(ClockStyle::TwentyFour, at)), ["00", "06", "23"]);
     }
 
     #[test]
@@ -202,5 +218,6 @@ mod tests {
         assert_eq!(date(0), ("1".into(), 1));
         assert_eq!(date(20_778), ("21".into(), 11));
         assert_eq!(date(i64::MAX), (SharedString::default(), 0));
+        assert_eq!((year(20_778), year(i64::MAX)), ("2026".into(), SharedString::default()));
     }
 }

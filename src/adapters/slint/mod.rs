@@ -25,10 +25,11 @@ use std::{
 use pump_core::{
     annunciation::signal::QuietHours,
     screen::{Control, Face, Hold, Intent, Level, Screen, Source, Visit},
+    set_time::{TimePart, TimeStep},
 };
 use pump_ui::{
-    Alarms, AppWindow, BrightnessCode, Card, CodeEntry, Destination, Going, Hands, HeldControl, Look, SelfTest,
-    Settings, Theme, TouchLevel,
+    Alarms, AppWindow, BrightnessCode, Card, ClockSetting, CodeEntry, Destination, Going, Hands, HeldControl, Look,
+    SelfTest, Settings, Theme, TimePartCode, TouchLevel,
 };
 use slint::{ComponentHandle, PhysicalSize, PlatformError, Timer};
 use tokio::sync::oneshot;
@@ -68,6 +69,8 @@ pub struct Furnished {
     pub motor: bool,
     /// Cues can be heard.
     pub tone: bool,
+    /// The clock can be set.
+    pub clock: bool,
 }
 
 /// The window with the remote's pages.
@@ -155,11 +158,12 @@ impl Window {
 
     /// No choice is offered for what isn't there.
     pub fn furnish(&self, furnished: Furnished) {
-        let Furnished { light, motor, tone } = furnished;
+        let Furnished { light, motor, tone, clock } = furnished;
         let settings = self.app.global::<Settings>();
         settings.set_has_light(light);
         settings.set_has_motor(motor);
         settings.set_has_tone(tone);
+        settings.set_has_clock(clock);
     }
 
     /// Shows this screen, and redraws what is different.
@@ -253,11 +257,22 @@ impl Window {
         });
         let intents = Rc::clone(&self.intents);
         alarms.on_pause_sound(move || intents(Intent::PauseAudio));
+        self.listen_to_the_clock();
         let test = self.app.global::<SelfTest>();
         let intents = Rc::clone(&self.intents);
         test.on_begin(move || intents(Intent::TestSelf));
         let intents = Rc::clone(&self.intents);
         test.on_answer(move |yes| intents(Intent::Answer { yes }));
+    }
+
+    fn listen_to_the_clock(&self) {
+        let setting = self.app.global::<ClockSetting>();
+        let intents = Rc::clone(&self.intents);
+        setting.on_step(move |part, on| intents(Intent::StepTime(TimeStep { part: part_of(part), on })));
+        let intents = Rc::clone(&self.intents);
+        setting.on_take_pump(move || intents(Intent::TakePumpTime));
+        let intents = Rc::clone(&self.intents);
+        setting.on_set(move || intents(Intent::SetClock));
     }
 
     /// What is chosen on the page of settings is worn at once.
@@ -398,6 +413,14 @@ const fn level_of(level: TouchLevel) -> Level {
     }
 }
 
+const fn part_of(part: TimePartCode) -> TimePart {
+    match part {
+        TimePartCode::Day => TimePart::Day,
+        TimePartCode::Hour => TimePart::Hour,
+        TimePartCode::Minute => TimePart::Minute,
+    }
+}
+
 const fn visit_of(to: Destination) -> Visit {
     match to {
         Destination::Patient => Visit::Patient,
@@ -415,5 +438,6 @@ const fn visit_of(to: Destination) -> Visit {
         Destination::Practice => Visit::Practice,
         Destination::Clinic => Visit::Clinic,
         Destination::Reservoir => Visit::Reservoir,
+        Destination::SetTime => Visit::SetTime,
     }
 }

@@ -31,6 +31,7 @@ use pump_remote::{
         entropy::{OsEntropy, random},
         keys::{device_key, pins::SessionKeys},
         lock::Lock,
+        set_clock::Setter,
         simulated::{Host, InProcess, SharedHost},
         socket::Socket,
         sqlite::{Opened, Opening, Store, TailVerdict},
@@ -206,7 +207,7 @@ impl Prepared {
         dark_after: Option<Millis>,
     ) -> anyhow::Result<Running> {
         let Self { ground, way } = self;
-        let settings = Settings { configuration, dark_after };
+        let settings = Settings { configuration, dark_after, setter: Setter::beside_this_service() };
         match way {
             Way::InProcess(host) => ground.start_in_process(host, settings).await,
             Way::Socket(socket) => {
@@ -239,10 +240,11 @@ pub(crate) async fn started_apart<F: Future<Output = anyhow::Result<Running>>>(
 }
 
 /// What the machine begins with besides the record.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Settings {
     configuration: Option<[u8; 32]>,
     dark_after: Option<Millis>,
+    setter: Option<Setter>,
 }
 
 impl Ground {
@@ -292,11 +294,12 @@ impl Ground {
         let record = data_dir.join(RECORD);
         let opened = Store::open(&record, Opening { serial, key, new_id: RecordId(random()) }).await?;
         let paired_now = keys.pins.confirmed != before;
-        let Settings { configuration, dark_after } = settings;
+        let Settings { configuration, dark_after, setter } = settings;
         let beginning = Beginning { paired_now, configuration, self_test, dark_after, ..beginning(&opened, &keys)? };
         let remote = Remote::restore(beginning, clock.now());
         let first = remote.screen(clock.now());
-        let (ports, ends) = Ports::new(first.clone(), record.clone(), clock.clone());
+        let (mut ports, ends) = Ports::new(first.clone(), record.clone(), clock.clone());
+        ports.setter = setter;
         let (events, orders, wanted) = (ends.link_events, ends.link_orders, ends.link_wanted);
         tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, wanted, events));
         tokio::spawn(recorder::verify(record.clone(), ends.answering.clone()));

@@ -17,6 +17,7 @@ use pump_core::{
 use pump_protocol::quantity::Millis;
 use pump_remote::{
     adapters::{
+        set_clock::Setter,
         slint::{Furnished, Looks, Panel, Window},
         systemd::{self, FIRST_PAGE, Round},
     },
@@ -173,6 +174,7 @@ impl Home {
             light: self.config.window.backlight.is_some(),
             motor: wired(Part::Vibration),
             tone: wired(Part::Buzzer) || cfg!(feature = "sound"),
+            clock: Setter::beside_this_service().is_some(),
         }
     }
 

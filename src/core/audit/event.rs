@@ -6,7 +6,7 @@
 //! - A tag is given once and for ever; so a recorded event can always be read.
 
 use pump_protocol::{
-    clock::{BootId, PumpTime, Uptime, WallTime},
+    clock::{BootId, CivilTime, PumpTime, Uptime, WallTime},
     history::{BolusEnd, Delivered, HistoryEntry, HistorySeq},
     message::{AuditHead, BolusRef, Denial, Fate, RequestId},
     prescription::PrescriptionHash,
@@ -361,6 +361,18 @@ pub enum Event {
         /// Estimated.
         volume: Volume,
     },
+    /// A person set this remote's clock. By how much it then jumped is [`ClockStepped`](Self::ClockStepped)'s to say.
+    ClockSet {
+        /// What it showed before; `None` if it was never set.
+        from: Option<WallTime>,
+        /// What it was set to, as people there read a clock.
+        to: CivilTime,
+    },
+    /// A person wanted to set this remote's clock; it could not be set, or nobody said that it was.
+    ClockNotSet {
+        /// What it was to show.
+        to: CivilTime,
+    },
 }
 
 /// Why a session ended.
@@ -510,6 +522,8 @@ wire_enum!(Event: u8 {
     62 => PracticeBegan,
     63 => PracticeEnded,
     64 => ReservoirRead { volume },
+    65 => ClockSet { from, to },
+    66 => ClockNotSet { to },
 });
 
 /// The kind of [`Event::ReservoirRead`], by which the record is asked for the weeks' readings.
@@ -579,6 +593,8 @@ impl Event {
             Self::PracticeBegan => "practice_began",
             Self::PracticeEnded => "practice_ended",
             Self::ReservoirRead { .. } => RESERVOIR_READ,
+            Self::ClockSet { .. } => "clock_set",
+            Self::ClockNotSet { .. } => "clock_not_set",
         }
     }
 
@@ -644,7 +660,9 @@ impl Event {
             | Self::SelfTested { .. }
             | Self::PracticeBegan
             | Self::PracticeEnded
-            | Self::ReservoirRead { .. } => None,
+            | Self::ReservoirRead { .. }
+            | Self::ClockSet { .. }
+            | Self::ClockNotSet { .. } => None,
         }
     }
 }

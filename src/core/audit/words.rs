@@ -5,7 +5,9 @@
 
 use core::fmt;
 
+use jiff::{SignedDuration, civil::Date};
 use pump_protocol::{
+    clock::{CivilTime, WallTime},
     history::{BolusEnd, Delivered, HistoryEntry, HistoryEvent},
     message::{Denial, DenyReason, Fate},
     quantity::Millis,
@@ -117,6 +119,8 @@ impl fmt::Display for Event {
             Self::PracticeEnded => write!(f, "the practice ended"),
             Self::ReservoirRead { volume } => write!(f, "in the reservoir, estimated: {volume}"),
             Self::SelfTested { findings } => tested(f, findings),
+            Self::ClockSet { from, to } => write!(f, "a person set the clock from {} to {}", shown(*from), date(*to)),
+            Self::ClockNotSet { to } => write!(f, "a person wanted the clock at {}; nobody said it was set", date(*to)),
         }
     }
 }
@@ -227,6 +231,16 @@ fn told_of(f: &mut fmt::Formatter<'_>, findings: &[Checked], finding: Finding) -
         }
     }
     Ok(())
+}
+
+/// `2026-11-22 18:40`.
+fn date(time: CivilTime) -> String {
+    let at = Date::constant(1970, 1, 1).at(0, 0, 0, 0).checked_add(SignedDuration::from_millis(time.millis()));
+    at.map_or_else(|_| "a time out of any calendar".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+fn shown(clock: Option<WallTime>) -> String {
+    clock.map_or_else(|| "no time".to_owned(), |clock| date(clock.civil()))
 }
 
 /// `on by 1 h 00 min`.

@@ -8,7 +8,7 @@
 //! - The pump's calendar, which the clinic sets, ends any doubt but its own.
 
 use pump_protocol::{
-    clock::{Now, PumpTime, Uptime, WallTime},
+    clock::{CivilTime, Now, PumpTime, Uptime, WallTime},
     quantity::Millis,
     report::PumpReport,
 };
@@ -18,7 +18,7 @@ use crate::audit::event::{Event, WallDoubt};
 
 /// How far the person's clock may be from the pump's calendar: an hour of daylight saving that only one of them knows of,
 /// and half an hour by which either may have been set wrong.
-const CIVIL_APART_MAX: Millis = Millis::from_mins(90);
+pub(super) const CIVIL_APART_MAX: Millis = Millis::from_mins(90);
 /// How far the person's clock may go back over a restart: what an RTC is set by when it is set at all.
 const BACK_MAX_MS: i64 = 2 * 60_000;
 /// A jump against the boot-time clock that somebody must have made: no two crystals part by that within an hour.
@@ -34,6 +34,13 @@ pub(super) struct WallWatch {
     doubted: Option<WallDoubt>,
 }
 
+impl WallWatch {
+    /// What it shows, believed or not.
+    pub(super) fn shows(&self, now: Uptime) -> Option<WallTime> {
+        self.anchor.map(|(uptime, wall)| wall.after(now.since(uptime)))
+    }
+}
+
 impl Remote {
     /// The same moment, with a wall time only if that can be believed.
     pub(super) fn believed(&self, now: Now) -> Now {
@@ -43,13 +50,18 @@ impl Remote {
     /// The person's clock, or why it is in doubt.
     pub(super) fn wall(&self, now: Now) -> Result<WallTime, WallDoubt> {
         let wall = now.wall.ok_or(WallDoubt::NotSet)?;
-        let Some(word) = &self.word else {
+        let Some(civil) = self.pump_calendar(now.uptime) else {
             let went_back = self.kept.wall_seen_ms.is_some_and(|seen| seen.saturating_sub(wall.unix_ms) > BACK_MAX_MS);
             return if went_back { Err(WallDoubt::WentBack) } else { Ok(wall) };
         };
         // keeps R-CLK-10
-        let civil = word.report.civil.after(now.uptime.since(word.clock.heard));
         if wall.civil().apart(civil) > CIVIL_APART_MAX { Err(WallDoubt::DiffersFromPump) } else { Ok(wall) }
+    }
+
+    /// What the pump's calendar shows, if it was ever heard.
+    pub(super) fn pump_calendar(&self, now: Uptime) -> Option<CivilTime> {
+        let word = self.word.as_ref()?;
+        Some(word.report.civil.after(now.since(word.clock.heard)))
     }
 
     // keeps R-CLK-09

@@ -26,6 +26,7 @@ mod kept;
 mod practice;
 mod press;
 mod reminders;
+mod setting_time;
 mod testing;
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,7 @@ mod weeks;
 use std::collections::{BTreeSet, VecDeque};
 
 use pump_protocol::{
-    clock::{Now, PumpTime, Uptime},
+    clock::{CivilTime, Now, PumpTime, Uptime},
     message::{AuditHead, Command, Denial, KeyFingerprint, Reply, RequestId, Role},
     quantity::Millis,
     report::PumpReport,
@@ -43,7 +44,7 @@ use pump_protocol::{
 
 use self::{
     clocks::WallWatch, code::CodeEntry, conversation::Conversation, dark::Light, hold::HoldTracker, journal::Journal,
-    kept::Ended,
+    kept::Ended, setting_time::TimeSetting,
 };
 pub use self::{
     dark::DARK_AFTER,
@@ -114,6 +115,11 @@ pub enum Input {
     Charging(Option<u8>),
     /// What was measured of this remote, for its self-test.
     Measured(Measured),
+    /// Whether the clock that was asked to be set was.
+    ClockSet {
+        /// It shows what was asked for.
+        done: bool,
+    },
     /// The program is about to end in good order.
     Close,
     /// Time has passed.
@@ -143,6 +149,8 @@ pub enum Output {
     KeepConfirmed,
     /// The self-test has ended and nothing keeps a dose away by it: whoever waits to confirm an update may.
     Fit,
+    /// Set the person's clock to this in the zone that it is in, then say [`Input::ClockSet`].
+    SetClock(CivilTime),
 }
 
 /// What the machine begins with.
@@ -223,6 +231,7 @@ pub struct Remote {
     reservoir_noted: Option<Uptime>,
     /// Since when something waits for somebody.
     waiting_since: Option<Uptime>,
+    setting: TimeSetting,
     awake_since: Uptime,
     light: Light,
     notice: Option<(Notice, Uptime)>,
@@ -277,6 +286,7 @@ impl Remote {
             levels: None,
             reservoir_noted: None,
             waiting_since: None,
+            setting: TimeSetting::default(),
             awake_since: now.uptime,
             light: Light::new(beginning.dark_after, now.uptime),
             notice: None,
@@ -307,6 +317,7 @@ impl Remote {
 
     /// Takes in one input. Drain [`poll_output`](Self::poll_output) afterwards.
     pub fn handle(&mut self, input: Input, now: Now) {
+        self.forgive_clock(&input);
         self.watch_wall(now);
         let now = self.believed(now);
         match input {
@@ -329,6 +340,7 @@ impl Remote {
             Input::Battery { left } => self.battery_left = left,
             Input::Charging(charge) => self.charging = charge,
             Input::Measured(measured) => self.measured(measured),
+            Input::ClockSet { done } => self.clock_set(done, now),
             Input::Close => self.close(now),
             Input::Tick => {}
         }
@@ -357,6 +369,7 @@ impl Remote {
             (self.kept.ended.filter(Ended::passes).map(|ended| ended.at.after(GIVEN_SHOWN)), "GIVEN has been shown"),
             (self.test_timeout(now.uptime), "the self-test takes too long"),
             (self.practice_timeout(), "the practice has lasted long enough"),
+            (self.time_setting_timeout(), "nobody says whether the clock was set"),
             (self.light_timeout(now.uptime), "the display goes dark, or the link rests no longer"),
             (self.reminder_due(now.uptime), "what waits for somebody is told again"),
             (self.view_changes_at(now), "the page shows another second, minute or answer"),
@@ -410,6 +423,7 @@ impl Remote {
         if self.kept.request.as_ref().is_some_and(silent) {
             self.doubt(Doubt::SilentInDelivery, now);
         }
+        self.watch_time_setting(now);
         self.settle_test(now);
     }
 

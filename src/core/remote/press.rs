@@ -38,6 +38,9 @@ impl Remote {
             Intent::TestSelf => self.test_self(now),
             Intent::Answer { yes } => self.answered(yes),
             Intent::Proceed => self.begin_practice(now),
+            Intent::StepTime(step) => self.step_time(step, now),
+            Intent::TakePumpTime => self.take_pump_time(now),
+            Intent::SetClock => self.set_clock(now),
             Intent::Wake => {
                 self.awake_since = now.uptime;
                 if let Some(talk) = &mut self.conversation {
@@ -123,6 +126,7 @@ impl Remote {
             self.hold.spoil();
         }
         self.page = page;
+        self.setting.turn_over();
         // What was said of the page before means nothing on this one.
         self.notice = None;
         if matches!(page, Visit::History | Visit::Clinic) {
@@ -222,6 +226,7 @@ impl Remote {
         }
         self.leave_code(now);
         self.end_practice(now);
+        self.leave_time_setting(now);
         self.note_short_touches(now);
         self.note(Event::Closed, now);
     }

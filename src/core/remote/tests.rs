@@ -34,7 +34,8 @@ fn drain(remote: &mut Remote) -> (Vec<&'static str>, Vec<Command>) {
             | Output::ReadLevels
             | Output::Measure
             | Output::KeepConfirmed
-            | Output::Fit => {}
+            | Output::Fit
+            | Output::SetClock(_) => {}
         }
     }
     (kinds, sent)

@@ -79,6 +79,7 @@ impl Remote {
             Visit::Clinic => Face::Reading(Reading::Clinic(self.clinic().map(Box::new))),
             Visit::Practice => Face::Reading(Reading::Practice(self.practice_view())),
             Visit::Reservoir => Face::Reading(Reading::Reservoir(self.weeks(now).map(Box::new))),
+            Visit::SetTime => Face::Reading(Reading::SetTime(self.set_time_view(now))),
         };
         (face, None)
     }
@@ -141,6 +142,7 @@ impl Remote {
             }
             Face::Wait(_) => countdown.and_then(next_second).and_then(after),
             Face::Delivering { .. } => next_second(self.delivery_remaining(now)).and_then(after),
+            Face::Reading(Reading::SetTime(_)) => self.set_time_changes_at(now),
             Face::NotAvailable { .. }
             | Face::Asking { .. }
             | Face::Given { .. }
@@ -412,7 +414,7 @@ fn delivery_view(delivery: Delivery, heard: Millis, now: Now) -> DeliveryView {
 }
 
 /// How late the clock on the page may show its minute.
-const MINUTE_LATE_MAX: Millis = Millis::from_secs(1);
+pub(super) const MINUTE_LATE_MAX: Millis = Millis::from_secs(1);
 
 /// What the pump can still be asked about within the time that CHECKING stands.
 const fn found_by_asking(reason: Reason) -> bool {

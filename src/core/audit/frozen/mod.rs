@@ -4,7 +4,7 @@
 //! sample here fails, too. `PRINT_FROZEN=1 cargo test -p pump-core frozen -- --nocapture` prints the table as it is.
 
 use pump_protocol::{
-    clock::{PumpTime, Uptime, WallTime},
+    clock::{CivilTime, PumpTime, Uptime, WallTime},
     history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
     message::{AuditHead, BolusRef, Denial, DenyReason, DenyReasons, Fate, KeyFingerprint, RequestId},
     prescription::PrescriptionHash,
@@ -113,6 +113,11 @@ pub(super) fn samples() -> Vec<Event> {
         Event::PracticeBegan,
         Event::PracticeEnded,
         Event::ReservoirRead { volume: Volume::from_microlitres(18_200) },
+        Event::ClockSet {
+            from: Some(WallTime { unix_ms: 1_790_000_000_000, utc_offset_min: 120 }),
+            to: CivilTime::from_millis(1_795_372_800_000),
+        },
+        Event::ClockNotSet { to: CivilTime::from_millis(1_795_372_800_000) },
     ]
 }
 

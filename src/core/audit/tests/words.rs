@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pump_protocol::{
-    clock::PumpTime,
+    clock::{CivilTime, PumpTime},
     history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
     message::{BolusRef, Denial, DenyReason, DenyReasons, Fate, KeyFingerprint, RequestId},
     prescription::PrescriptionHash,
@@ -189,6 +189,14 @@ fn only_what_is_about_a_request_names_one() {
 fn which_way_a_clock_was_set_is_said() {
     assert_eq!(Event::ClockStepped { by_ms: -60_000 }.to_string(), "the clock was set back by 1 min 00 s");
     assert_eq!(Event::ClockStepped { by_ms: 60_000 }.to_string(), "the clock was set on by 1 min 00 s");
+}
+
+#[test]
+fn a_clock_that_was_never_set_shows_no_time_and_no_date_stops_a_sentence() {
+    let to = |ms| Event::ClockSet { from: None, to: CivilTime::from_millis(ms) }.to_string();
+    assert_eq!(to(-60_000), "a person set the clock from no time to 1969-12-31 23:59");
+    assert_eq!(to(i64::MAX), "a person set the clock from no time to a time out of any calendar");
+    assert_eq!(to(i64::MIN), to(i64::MAX));
 }
 
 #[test]

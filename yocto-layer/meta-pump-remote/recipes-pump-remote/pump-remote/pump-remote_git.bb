@@ -29,8 +29,8 @@ inherit cargo cargo-update-recipe-crates pkgconfig systemd useradd
 PUMP_REMOTE_WINDOW ?= "720x1280"
 PACKAGE_ARCH = "${MACHINE_ARCH}"
 
-# The device's program, and what verifies its record; the simulated pump stays where it is built for.
-CARGO_BUILD_FLAGS:append = " --package pump-remote --no-default-features --features device --bin pump-remote --bin audit-tool"
+# The device's program, what verifies its record, and what sets the clock; the simulated pump stays where it is built for.
+CARGO_BUILD_FLAGS:append = " --package pump-remote --no-default-features --features device --bin pump-remote --bin audit-tool --bin pump-remote-clock"
 
 # The image's SQLite and libdbus, so that a hole in one of them is seen in the image's list. sqlx' macros want a SQLite on the build
 # machine, too: each gets its own.
@@ -82,4 +82,4 @@ FILES:${PN} += "\
 CONFFILES:${PN} = "${sysconfdir}/pump-remote/pump-remote.toml"
 
 # A keyboard's layout is compiled even where there is no keyboard.
-RDEPENDS:${PN} = "bluez5 dbus e2fsprogs-e2fsck xkeyboard-config"
+RDEPENDS:${PN} = "bluez5 dbus e2fsprogs-e2fsck util-linux-hwclock xkeyboard-config"
