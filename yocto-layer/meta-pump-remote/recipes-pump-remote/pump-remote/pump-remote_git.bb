@@ -43,7 +43,7 @@ INHIBIT_PACKAGE_STRIP = "1"
 INHIBIT_PACKAGE_DEBUG_SPLIT = "1"
 
 USERADD_PACKAGES = "${PN}"
-GROUPADD_PARAM:${PN} = "--system gpio; --system i2c; --system pump-remote"
+GROUPADD_PARAM:${PN} = "--system gpio; --system i2c; --system pump-remote; --system pump-remote-clock"
 USERADD_PARAM:${PN} = "--system --no-create-home --home-dir ${localstatedir}/lib/pump-remote --shell ${sbindir}/nologin \
     --gid pump-remote --comment 'Patient remote' pump-remote"
 
