@@ -65,10 +65,7 @@ impl fmt::Display for Event {
             }
             Self::NotGiven { id, why } => write!(f, "{id}: NOT GIVEN: {}", why.words()),
             Self::AssumedGiven { id } => write!(f, "{id}: ASSUMED GIVEN: no answer can come any more"),
-            Self::StopAsked { id, reachable: true } => write!(f, "{id}: the patient asked to stop it"),
-            Self::StopAsked { id, reachable: false } => {
-                write!(f, "{id}: the patient asked to stop it; the pump was out of reach")
-            }
+            Self::StopAsked { id, reachable } => write!(f, "{id}: the patient asked to stop it{}", far(*reachable)),
             Self::DoseOfOthers { entry } => write!(f, "not asked for here: {}", entry_words(entry)),
             Self::DoseUnknownToRecord { entry } => {
                 write!(f, "asked for by this remote but not in this record: {}", entry_words(entry))
@@ -215,6 +212,10 @@ impl Finding {
             Self::Absent => "not there",
         }
     }
+}
+
+const fn far(reachable: bool) -> &'static str {
+    if reachable { "" } else { "; the pump was out of reach" }
 }
 
 fn tested(f: &mut fmt::Formatter<'_>, findings: &[Checked]) -> fmt::Result {
