@@ -48,6 +48,8 @@ macro_rules! say {
 
 /// How long any step may take before the story has failed.
 const STEP_MAX: Duration = Duration::from_secs(20);
+/// How often a dose is held for at most.
+const HOLDS_MAX: usize = 3;
 /// One frame of the display.
 const FRAME: Duration = Duration::from_millis(16);
 /// How much time is skipped at once while a dose goes in: less than the silence that the machine allows the pump.
@@ -285,10 +287,17 @@ impl Stage {
         }
     }
 
+    /// Holds as a person does: who is still offered a dose afterwards, because a machine that was too busy lost the finger for a
+    /// moment, holds again.
     fn hold(&mut self, control: Control, held: Duration) -> anyhow::Result<()> {
-        self.press(control)?;
-        self.keep_pressing(held);
-        self.lift(control);
+        for _ in 0..HOLDS_MAX {
+            self.press(control)?;
+            self.keep_pressing(held);
+            self.lift(control);
+            if control != Control::Dose || !matches!(self.show(), Face::Ready(_)) {
+                break;
+            }
+        }
         Ok(())
     }
 
