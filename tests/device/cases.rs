@@ -62,12 +62,8 @@ impl Story {
         self.leads("the pump's serial number was read, and READY comes", Self::ready);
         self.case("a touch that is too short asks for nothing", Self::too_short);
         self.case("a page that stands wakes nobody more than once a second", Self::idle);
-        if self.parts.light.is_some() {
-            self.case("nobody there for a minute: the light goes dim, and a touch brings it back", Self::light);
-            self.case("nobody there for two: dark, without a link, and a touch brings READY", Self::dark);
-        } else {
-            println!("      no light on this machine: the case of it is left out");
-        }
+        self.lit("nobody there for a minute: the light goes dim, and a touch brings it back", Self::light);
+        self.lit("nobody there for two: dark, without a link, and a touch brings READY", Self::dark);
         self.leads("a hold by touch: the dose goes in", Self::dose);
         self.leads("loop and display stopped: the watchdog ends it, and the same question stands", Self::stopped);
         self.leads("the plug pulled while it delivers: the same question, settled, in record and pump", Self::plug);
@@ -96,6 +92,15 @@ impl Story {
             println!("      left to the long set: {name}");
         } else {
             self.case(name, case);
+        }
+    }
+
+    /// A display whose light nobody can set never goes dark.
+    fn lit(&mut self, name: &str, case: fn(&mut Self) -> anyhow::Result<()>) {
+        if self.parts.light.is_some() {
+            self.case(name, case);
+        } else {
+            println!("      no light on this machine: {name}");
         }
     }
 
