@@ -3,14 +3,13 @@
 use std::{
     fs::{File, OpenOptions},
     io::{Seek as _, SeekFrom, Write as _},
-    thread::sleep,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail, ensure};
 
 use crate::{
-    display::{DOSE, Display, LOW, MY_DOSE, NO_DOSE, PROCEED, PUMP, hold, key, tap},
+    display::{DOSE, Display, LOW, MY_DOSE, NO_DOSE, PROCEED, PUMP, TOUCH, hold, key, tap},
     machine::{Machine, Parts},
 };
 
@@ -642,14 +641,10 @@ impl Story {
 /// Taps the digits of a group until the page goes on to the next; a key that was felt twice makes a group wrong, as for a hand.
 fn type_group(display: &Display, machine: &mut Machine, group: &str, next: &[String; 2]) -> anyhow::Result<()> {
     for _ in 0..3 {
-        let mut last = None;
         for digit in group.chars().filter_map(|digit| digit.to_digit(10)) {
-            // A key rests for 0.3 s after each tap; the fingers of a slow machine are quicker than that.
-            if last.replace(digit) == Some(digit) {
-                machine.pass(Duration::from_millis(400))?;
-            }
             tap(machine, key(digit))?;
-            sleep(Duration::from_millis(400));
+            // From one touch's end to the next one's, longer than the 0.3 s that a key rests after each.
+            machine.pass(TOUCH)?;
         }
         let [next, or] = next;
         if display.shows(machine, &[next, or, "again"], SOON)? != "again" {
