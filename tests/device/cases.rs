@@ -3,14 +3,13 @@
 use std::{
     fs::{File, OpenOptions},
     io::{Seek as _, SeekFrom, Write as _},
-    thread::sleep,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail, ensure};
 
 use crate::{
-    display::{DAY_ON, DOSE, Display, LOW, MORE, MY_DOSE, NO_DOSE, PROCEED, PUMP, SET, hold, key, tap},
+    display::{DAY_ON, DOSE, Display, LOW, MORE, MY_DOSE, NO_DOSE, PROCEED, PUMP, SET, TOUCH, hold, key, tap},
     machine::{Machine, Parts},
 };
 
@@ -62,12 +61,8 @@ impl Story {
         self.leads("the pump's serial number was read, and READY comes", Self::ready);
         self.case("a touch that is too short asks for nothing", Self::too_short);
         self.case("a page that stands wakes nobody more than once a second", Self::idle);
-        if self.parts.light.is_some() {
-            self.case("nobody there for a minute: the light goes dim, and a touch brings it back", Self::light);
-            self.case("nobody there for two: dark, without a link, and a touch brings READY", Self::dark);
-        } else {
-            println!("      no light on this machine: the case of it is left out");
-        }
+        self.lit("nobody there for a minute: the light goes dim, and a touch brings it back", Self::light);
+        self.lit("nobody there for two: dark, without a link, and a touch brings READY", Self::dark);
         self.leads("a hold by touch: the dose goes in", Self::dose);
         self.leads("loop and display stopped: the watchdog ends it, and the same question stands", Self::stopped);
         self.leads("the plug pulled while it delivers: the same question, settled, in record and pump", Self::plug);
@@ -100,6 +95,15 @@ impl Story {
             println!("      left to the long set: {name}");
         } else {
             self.case(name, case);
+        }
+    }
+
+    /// A display whose light nobody can set never goes dark.
+    fn lit(&mut self, name: &str, case: fn(&mut Self) -> anyhow::Result<()>) {
+        if self.parts.light.is_some() {
+            self.case(name, case);
+        } else {
+            println!("      no light on this machine: {name}");
         }
     }
 
@@ -246,7 +250,7 @@ impl Story {
     fn too_short(&mut self) -> anyhow::Result<()> {
         let (_, machine) = self.machine()?;
         tap(machine, DOSE)?;
-        sleep(Duration::from_secs(3));
+        machine.pass(Duration::from_secs(3))?;
         self.shows(&["ready"], SOON)?;
         let asked = self.recorded("a full hold")?;
         ensure!(asked == 0, "{asked} holds were recorded");
@@ -477,7 +481,7 @@ impl Story {
         let words = display.words(machine)?;
         ensure!(words.contains("ml"), "no volume on the caregiver's page:\n{words}");
         machine.finger(DOSE, true)?;
-        sleep(Duration::from_secs(5));
+        machine.pass(Duration::from_secs(5))?;
         machine.finger(DOSE, false)?;
         self.keep("caregiver")?;
         let asked = self.recorded("a full hold asked for")?;
@@ -525,7 +529,7 @@ impl Story {
         for key in ["ret", "spc", "tab", "esc", "power"] {
             machine.keys(&[key])?;
         }
-        sleep(Duration::from_secs(5));
+        machine.pass(Duration::from_secs(5))?;
         let heard = machine.says("stat -c %s /run/bench/keys")?;
         ensure!(heard == "24", "the kernel heard nothing of the keyboard: the case proves nothing");
         machine.says("grep -q LIBINPUT_IGNORE_DEVICE=1 /run/bench/keyboard")?;
@@ -584,7 +588,7 @@ impl Story {
                 break Err(words);
             }
             machine.finger(NO_DOSE, true)?;
-            sleep(Duration::from_secs(3));
+            machine.pass(Duration::from_secs(3))?;
             machine.finger(NO_DOSE, false)?;
         };
         let kept = self.keep("full");
@@ -707,8 +711,8 @@ fn type_group(display: &Display, machine: &mut Machine, group: &str, next: &[Str
     for _ in 0..3 {
         for digit in group.chars().filter_map(|digit| digit.to_digit(10)) {
             tap(machine, key(digit))?;
-            // A key rests so long after each tap.
-            sleep(Duration::from_millis(400));
+            // From one touch's end to the next one's, longer than the 0.3 s that a key rests after each.
+            machine.pass(TOUCH)?;
         }
         let [next, or] = next;
         if display.shows(machine, &[next, or, "again"], SOON)? != "again" {

@@ -121,10 +121,13 @@ pub(crate) fn hold<'a>(
     shown
 }
 
+/// How long a short touch lasts in the machine: what comes and goes within some 25 ms libinput takes for a key that bounces.
+pub(crate) const TOUCH: Duration = Duration::from_millis(200);
+
 /// Touches shortly.
 pub(crate) fn tap(machine: &mut Machine, at: (u32, u32)) -> anyhow::Result<()> {
     machine.finger(at, true)?;
-    sleep(Duration::from_millis(300));
+    machine.pass(TOUCH)?;
     machine.finger(at, false)
 }
 

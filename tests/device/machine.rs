@@ -142,6 +142,11 @@ impl Machine {
         }
     }
 
+    /// Lets so much of the machine's own time pass: on a busy host, and with another processor than ours, it passes slowly.
+    pub(crate) fn pass(&mut self, time: Duration) -> anyhow::Result<()> {
+        self.says(&format!("sleep {}", time.as_secs_f32())).map(drop)
+    }
+
     fn answer(&mut self) -> anyhow::Result<(String, bool)> {
         let mut said = String::new();
         loop {
