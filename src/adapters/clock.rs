@@ -13,8 +13,8 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
-use pump_core::set_time::NEVER_SET_BEFORE_MS;
+use jiff::{Timestamp, tz::TimeZone};
+use pump_core::{calendar, set_time::NEVER_SET_BEFORE_MS};
 use pump_protocol::{
     clock::{BootId, CivilTime, Now, Uptime, WallTime},
     quantity::Millis,
@@ -82,9 +82,7 @@ impl Clock {
     /// When a clock on this machine's wall shows this, in milliseconds since 1970. Of an hour that daylight saving shows twice it is the
     /// first; of one that it leaves out, as much later.
     pub fn unix_ms(&self, civil: CivilTime) -> Option<i64> {
-        let begin = Date::constant(1970, 1, 1).at(0, 0, 0, 0);
-        let local = begin.checked_add(SignedDuration::from_millis(civil.millis())).ok()?;
-        Some(self.0.zone.to_ambiguous_timestamp(local).compatible().ok()?.as_millisecond())
+        Some(self.0.zone.to_ambiguous_timestamp(calendar::date_time(civil)?).compatible().ok()?.as_millisecond())
     }
 
     /// Hurries, or goes on as the kernel does. Does nothing on a clock without a lapse.

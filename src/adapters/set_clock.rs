@@ -14,9 +14,10 @@
 //! - The word is about this question: one that was left before is no answer.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    fmt::Display,
+    fs::{self, File},
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -27,6 +28,8 @@ use rustix::fs::{Mode, OFlags};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
+use super::secret_file;
+
 /// Names the directory in the environment of a service beside which there is a setter.
 pub const NAMED_BY: &str = "PUMP_REMOTE_CLOCK";
 const QUESTION: &str = "set-clock";
@@ -34,7 +37,7 @@ const ANSWER: &str = "clock-set";
 /// What both files begin with: what they are, and the version.
 const HEAD: [&str; 3] = ["pump-remote", "clock", "1"];
 /// No file of either kind is longer.
-const LEN_MAX: u64 = 128;
+const LEN_MAX: usize = 128;
 /// How old a question may be. A setter that comes later would set what nobody waits for any more.
 const OLD_MAX: Millis = Millis::from_secs(10);
 /// How long an answer is waited for: a question that is too old gets none, and the setter has the time of a slow clock chip besides.
@@ -105,7 +108,7 @@ pub fn obey(dir: &Path, uptime: Uptime, clocks: &mut impl Clocks) -> Result<Outc
         Ok(if kept { Outcome::Set } else { Outcome::SetUntilOff })
     });
     let word = done.as_ref().map_or(Outcome::Refused, |outcome| *outcome).word();
-    put(dir, ANSWER, &format!("{} {} {word}\n", HEAD.join(" "), asked.millis()))?;
+    leave(dir, ANSWER, asked, word)?;
     done
 }
 
@@ -150,8 +153,8 @@ fn read(dir: &Path, path: &Path) -> Result<String, Refused> {
         return Err(Refused::Foreign("others than the remote could have written it"));
     }
     let mut text = String::new();
-    file.take(LEN_MAX + 1).read_to_string(&mut text).map_err(|_| Refused::Foreign("it is no text"))?;
-    if text.len() as u64 > LEN_MAX { Err(Refused::Foreign("it is too long")) } else { Ok(text) }
+    file.take(LEN_MAX as u64 + 1).read_to_string(&mut text).map_err(|_| Refused::Foreign("it is no text"))?;
+    if text.len() > LEN_MAX { Err(Refused::Foreign("it is too long")) } else { Ok(text) }
 }
 
 /// The uptime of the question, and what is said of it; of a whole line alone.
@@ -164,12 +167,10 @@ fn parse(text: &str) -> Option<(Uptime, &str)> {
     words.next().is_none().then_some((Uptime::from_millis(asked), value))
 }
 
-/// Leaves a file there at once and whole.
-fn put(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    let beside = dir.join(format!("{name}.new"));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    fs::rename(&beside, dir.join(name))
+/// Leaves a line about the question of this uptime.
+fn leave(dir: &Path, name: &str, asked: Uptime, what: impl Display) -> io::Result<()> {
+    let line = format!("{} {} {what}\n", HEAD.join(" "), asked.millis());
+    secret_file::replace(&dir.join(name), &[line.as_bytes()])
 }
 
 /// The remote's end.
@@ -208,7 +209,7 @@ impl Setter {
             _ => Ok(()),
         };
         gone(fs::remove_file(self.dir.join(ANSWER)))?;
-        put(&self.dir, QUESTION, &format!("{} {} {unix_ms}\n", HEAD.join(" "), at.millis()))?;
+        leave(&self.dir, QUESTION, at, unix_ms)?;
         let until = Instant::now() + WAITED_MAX;
         while Instant::now() < until {
             sleep(LOOK_EVERY).await;
@@ -222,8 +223,8 @@ impl Setter {
     }
 
     fn answer(&self, at: Uptime) -> Option<Outcome> {
-        let text = fs::read_to_string(self.dir.join(ANSWER)).ok()?;
-        let (asked, word) = parse(&text)?;
+        let text = secret_file::read(&self.dir.join(ANSWER), LEN_MAX).ok()?;
+        let (asked, word) = parse(str::from_utf8(&text).ok()?)?;
         Outcome::ALL.into_iter().find(|outcome| asked == at && outcome.word() == word)
     }
 }
@@ -267,8 +268,8 @@ mod tests {
         dir
     }
 
-    fn leave(dir: &Path, text: &str) {
-        put(dir, QUESTION, text).unwrap();
+    fn lay(dir: &Path, text: &str) {
+        secret_file::replace(&dir.join(QUESTION), &[text.as_bytes()]).unwrap();
     }
 
     fn question(asked: u64, unix_ms: i64) -> String {
@@ -290,7 +291,7 @@ mod tests {
             [(Some(true), Outcome::Set), (Some(false), Outcome::SetUntilOff), (broken, Outcome::SetUntilOff)]
         {
             let dir = place();
-            leave(dir.path(), &question(60_000, TIME));
+            lay(dir.path(), &question(60_000, TIME));
             let mut told = Told { chip, ..Told::default() };
             // proves R-CLK-11
             assert_eq!(obey(dir.path(), later(1_234), &mut told).unwrap(), outcome);
@@ -318,7 +319,7 @@ mod tests {
         ];
         for text in cut.into_iter().chain(strange).chain(more) {
             let dir = place();
-            leave(dir.path(), text);
+            lay(dir.path(), text);
             let mut told = Told { chip: Some(true), ..Told::default() };
             let done = obey(dir.path(), ASKED, &mut told);
             // proves R-CLK-11
@@ -340,11 +341,11 @@ mod tests {
         };
         let directory = |dir: &Path| fs::create_dir(dir.join(QUESTION)).unwrap();
         let writable = |dir: &Path| {
-            leave(dir, &good);
+            lay(dir, &good);
             fs::set_permissions(dir.join(QUESTION), fs::Permissions::from_mode(0o620)).unwrap();
         };
         let open = |dir: &Path| {
-            leave(dir, &good);
+            lay(dir, &good);
             fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).unwrap();
         };
         let made: [&dyn Fn(&Path); 5] = [&linked, &pipe, &directory, &writable, &open];
@@ -374,7 +375,7 @@ mod tests {
             (TIME + 100 * 365 * day, ASKED),
         ] {
             let dir = place();
-            leave(dir.path(), &question(60_000, unix_ms));
+            lay(dir.path(), &question(60_000, unix_ms));
             let mut told = Told { chip: Some(true), ..Told::default() };
             let done = obey(dir.path(), at, &mut told);
             // proves R-CLK-11
@@ -383,7 +384,7 @@ mod tests {
         }
         for unix_ms in [NEVER_SET_BEFORE_MS, SET_BEFORE_MS - 1] {
             let dir = place();
-            leave(dir.path(), &question(60_000, unix_ms));
+            lay(dir.path(), &question(60_000, unix_ms));
             let mut told = Told { chip: Some(true), ..Told::default() };
             assert!(obey(dir.path(), ASKED, &mut told).is_ok() && told.set == [unix_ms]);
         }
@@ -392,7 +393,7 @@ mod tests {
     #[test]
     fn a_clock_that_refuses_is_told_as_refused() {
         let dir = place();
-        leave(dir.path(), &question(60_000, TIME));
+        lay(dir.path(), &question(60_000, TIME));
         let mut told = Told { chip: Some(true), locked: true, ..Told::default() };
         let done = obey(dir.path(), ASKED, &mut told);
         assert!(matches!(done, Err(Refused::Clock(_))), "{done:?}");

@@ -6,7 +6,8 @@
 //!
 //! # Promises
 //! - READY is told once the display says that it has drawn its first page, and not before.
-//! - The watchdog is fed with the first page, and once for each round that came back; while one is out there is no other, so an old answer feeds nothing.
+//! - The watchdog is fed with the first page, and once for each round that came back; while one is out there is no other, so an old
+//!   answer feeds nothing.
 //! - The status holds nothing of therapy.
 
 use std::{path::Path, time::Duration};

@@ -15,12 +15,15 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
-use pump_core::audit::{
-    Record, RecordId, Stored, Verified,
-    event::{Moment, describe},
-    export::Proved,
-    story::{Ids, Standing, Story, Told},
-    tally::{DayTally, Tally},
+use pump_core::{
+    audit::{
+        Record, RecordId, Stored, Verified,
+        event::{Moment, describe},
+        export::Proved,
+        story::{Ids, Standing, Story, Told},
+        tally::{DayTally, Tally},
+    },
+    calendar,
 };
 use pump_protocol::{clock::WallTime, message::AuditHead};
 use pump_remote::adapters::{
@@ -345,9 +348,7 @@ fn request_id(text: &str) -> Result<u64, String> {
 }
 
 fn date(day: i64) -> String {
-    let epoch = jiff::civil::date(1970, 1, 1);
-    let date = jiff::Span::new().try_days(day).and_then(|days| epoch.checked_add(days));
-    date.map_or_else(|_| format!("day {day}"), |date| date.to_string())
+    calendar::date(day).map_or_else(|| format!("day {day}"), |date| date.to_string())
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -14,12 +14,11 @@
 
 use std::fmt::Write as _;
 
-use pump_core::screen::ClinicSummary;
+use pump_core::{calendar, screen::ClinicSummary};
 use pump_protocol::clock::WallTime;
 use qrcodegen::{QrCode, QrCodeEcc};
 use slint::{Image, Rgb8Pixel, SharedPixelBuffer};
 
-use super::format::calendar_day;
 use crate::adapters::hex;
 
 /// Frozen: what is read off must be readable for years.
@@ -64,7 +63,7 @@ pub(super) fn picture(told: &str) -> Option<Image> {
 
 /// Counted from 1970-01-01; a day beyond every calendar has no date.
 fn date(day: i64) -> String {
-    calendar_day(day).map_or_else(|| "-".to_owned(), |date| date.to_string())
+    calendar::date(day).map_or_else(|| "-".to_owned(), |date| date.to_string())
 }
 
 #[cfg(test)]

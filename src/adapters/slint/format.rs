@@ -6,8 +6,7 @@
 
 use core::fmt::Display;
 
-use jiff::{ToSpan, civil};
-use pump_core::screen::DeliveryView;
+use pump_core::{calendar, screen::DeliveryView};
 use pump_protocol::{
     clock::WallTime,
     prescription::WindowDoseLimit,
@@ -132,24 +131,19 @@ pub(super) fn ago(minutes: u32) -> (Ago, SharedString) {
     }
 }
 
-/// A day counted from 1970-01-01; nothing for one out of any calendar.
-pub(super) fn calendar_day(day: i64) -> Option<civil::Date> {
-    civil::date(1970, 1, 1).checked_add(i32::try_from(day).ok()?.days()).ok()
-}
-
 /// Day of the month and month of a day counted from 1970-01-01; nothing for a day out of any calendar.
 pub(super) fn date(day: i64) -> (SharedString, i32) {
-    calendar_day(day).map(|date| (count(date.day()), i32::from(date.month()))).unwrap_or_default()
+    calendar::date(day).map(|date| (count(date.day()), i32::from(date.month()))).unwrap_or_default()
 }
 
 /// Month and year of a day counted from 1970-01-01; nothing for a day out of any calendar.
 pub(super) fn month(day: i64) -> SharedString {
-    calendar_day(day).map(|date| format!("{:02}/{}", date.month(), date.year()).into()).unwrap_or_default()
+    calendar::date(day).map(|date| format!("{:02}/{}", date.month(), date.year()).into()).unwrap_or_default()
 }
 
 /// The year of such a day; nothing for a day out of any calendar.
 pub(super) fn year(day: i64) -> SharedString {
-    calendar_day(day).map(|date| count(date.year())).unwrap_or_default()
+    calendar::date(day).map(|date| count(date.year())).unwrap_or_default()
 }
 
 /// The share of a whole, 0 to 1, for a gauge.

@@ -5,7 +5,6 @@
 
 use core::fmt;
 
-use jiff::{SignedDuration, civil::Date};
 use pump_protocol::{
     clock::{CivilTime, WallTime},
     history::{BolusEnd, Delivered, HistoryEntry, HistoryEvent},
@@ -15,6 +14,7 @@ use pump_protocol::{
 
 use super::event::{Doubt, Event, LinkLoss, NothingBecause, Trouble, WallDoubt};
 use crate::{
+    calendar,
     selftest::{Check, Checked, Finding},
     therapy::reason::{Inhibiting, Reason},
 };
@@ -236,8 +236,8 @@ fn told_of(f: &mut fmt::Formatter<'_>, findings: &[Checked], finding: Finding) -
 
 /// `2026-11-22 18:40`.
 fn date(time: CivilTime) -> String {
-    let at = Date::constant(1970, 1, 1).at(0, 0, 0, 0).checked_add(SignedDuration::from_millis(time.millis()));
-    at.map_or_else(|_| "a time out of any calendar".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M").to_string())
+    calendar::date_time(time)
+        .map_or_else(|| "a time out of any calendar".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
 fn shown(clock: Option<WallTime>) -> String {

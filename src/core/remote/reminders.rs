@@ -7,7 +7,7 @@ use pump_protocol::{
     quantity::Millis,
 };
 
-use super::{Remote, kept::Ended};
+use super::Remote;
 
 /// How long it waits until it is told again (GIP 2.2.1).
 const TOLD_AGAIN_EVERY: Millis = Millis::from_mins(15);
@@ -33,7 +33,7 @@ impl Remote {
     }
 
     fn waits_for_somebody(&self) -> bool {
-        let unread = self.kept.ended.is_some_and(|ended| !Ended::passes(&ended)) || !self.kept.changes.is_empty();
+        let unread = self.kept.ended.is_some_and(|ended| !ended.passes()) || !self.kept.changes.is_empty();
         (unread && self.kept.request.is_none()) || self.question().is_some()
     }
 }

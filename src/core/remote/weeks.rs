@@ -9,7 +9,7 @@ use super::{Remote, Word, view::to_the_day};
 use crate::{
     audit::event::Event,
     screen::{Batteries, DayLevel, RemoteBattery, ReservoirWeeks, WEEKS_AHEAD, WEEKS_BEFORE},
-    therapy::reservoir::left_after,
+    therapy::reservoir::DailyUse,
 };
 
 /// How often the reservoir's volume goes into the record: oftener would tell nothing more, and would fill it.
@@ -45,10 +45,11 @@ impl Remote {
     pub(super) fn weeks(&self, now: Now) -> Option<ReservoirWeeks> {
         let prescription = self.kept.prescription.as_ref()?;
         let Word { report, .. } = self.word.as_ref()?;
-        let mut ahead = [left_after(prescription, report.reservoir, 0); WEEKS_AHEAD];
-        for (week, left) in (1..).zip(&mut ahead) {
-            *left = left_after(prescription, report.reservoir, 7 * week);
-        }
+        let (daily_use, mut day) = (DailyUse::of(prescription), 0);
+        let ahead: [_; WEEKS_AHEAD] = core::array::from_fn(|_| {
+            day += 7;
+            daily_use.leaves(report.reservoir, day)
+        });
         let today = now.wall.map(WallTime::day);
         let before =
             self.levels.as_deref().map(|levels| today.map_or([None; WEEKS_BEFORE], |day| by_week(levels, day)));

@@ -70,18 +70,33 @@ pub fn project(prescription: &Prescription, volume: Volume, civil: CivilTime) ->
     }
 }
 
-/// What is left after this many whole days; the pump delivers nothing of what lies below the reserve.
-pub fn left_after(prescription: &Prescription, volume: Volume, days: u32) -> VolumeLeft {
-    let programmed = prescription.programmed();
-    let left = |beside_ng| {
-        let a_day: u128 = a_day(&segments_from(prescription, 0), beside_ng);
-        // Back from nanograms an hour for a millisecond to nanolitres.
-        let used = (a_day * u128::from(days) * 1_000_000)
-            .div_ceil(u128::from(programmed.concentration.nanograms_per_millilitre()).max(1) * 3_600_000);
-        let used = Volume::from_nanolitres(u32::try_from(used).unwrap_or(u32::MAX));
-        volume.saturating_sub(used).max(programmed.reserve.min(volume))
-    };
-    VolumeLeft { basal_alone: left(0), every_dose: left(doses_a_day(programmed)) }
+/// What a day uses, in nanograms an hour for a millisecond, so that no rate has a remainder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DailyUse<'a> {
+    programmed: &'a Programmed,
+    basal_alone: u128,
+    every_dose: u128,
+}
+
+impl<'a> DailyUse<'a> {
+    /// Under this prescription.
+    pub fn of(prescription: &'a Prescription) -> Self {
+        let programmed = prescription.programmed();
+        let segments = segments_from(prescription, 0);
+        let every_dose = a_day(&segments, doses_a_day(programmed));
+        Self { programmed, basal_alone: a_day(&segments, 0), every_dose }
+    }
+
+    /// What is left after this many whole days; the pump delivers nothing of what lies below the reserve.
+    pub fn leaves(self, volume: Volume, days: u32) -> VolumeLeft {
+        let concentration = u128::from(self.programmed.concentration.nanograms_per_millilitre()).max(1);
+        let left = |a_day: u128| {
+            let used = (a_day * u128::from(days) * 1_000_000).div_ceil(concentration * 3_600_000);
+            let used = Volume::from_nanolitres(u32::try_from(used).unwrap_or(u32::MAX));
+            volume.saturating_sub(used).max(self.programmed.reserve.min(volume))
+        };
+        VolumeLeft { basal_alone: left(self.basal_alone), every_dose: left(self.every_dose) }
+    }
 }
 
 /// The drug of every allotted dose of a day, in nanograms.
@@ -164,7 +179,8 @@ mod tests {
     fn what_is_left_goes_down_by_what_a_day_uses() {
         // A day takes 96 mcg of basal and 200 mcg of doses, of 2 mg/mL: 48 and 148 microlitres, and 8 nanolitres more, because
         // a day's doses are rounded up by the hour.
-        let left = |microlitres, days| left_after(&morphine(), Volume::from_microlitres(microlitres), days);
+        let prescription = morphine();
+        let left = |microlitres, days| DailyUse::of(&prescription).leaves(Volume::from_microlitres(microlitres), days);
         let after = |basal_alone, every_dose| VolumeLeft {
             basal_alone: Volume::from_nanolitres(basal_alone),
             every_dose: Volume::from_nanolitres(every_dose),
@@ -177,7 +193,7 @@ mod tests {
         assert_eq!(left(900, 7), after(900_000, 900_000));
         assert_eq!(left(18_200, u32::MAX), after(1_000_000, 1_000_000));
         let none = with(|p| p.allotment = 0);
-        assert_eq!(left_after(&none, Volume::from_microlitres(18_200), 7), after(17_864_000, 17_864_000));
+        assert_eq!(DailyUse::of(&none).leaves(Volume::from_microlitres(18_200), 7), after(17_864_000, 17_864_000));
     }
 
     #[test]

@@ -7,26 +7,29 @@
 //! - The caregiver's faces hold nothing to press, and no [`Intent`] of theirs names a dose.
 //! - Every face answers "if I press now, do I get medicine?" by its variant alone.
 
+mod intent;
+mod reading;
+
 use pump_protocol::{
-    clock::{CivilTime, Uptime, WallTime},
+    clock::{Uptime, WallTime},
     history::{BolusEnd, Delivered},
-    message::{AuditHead, DenyReason},
-    prescription::{BasalSegment, WindowDoseLimit},
-    quantity::{BasalRate, Concentration, Dose, Millis, Volume},
+    message::DenyReason,
+    quantity::{BasalRate, Dose, Millis, Volume},
     wire::Text,
 };
 
+pub use self::{
+    intent::{Intent, Level, Source, Visit},
+    reading::{
+        Batteries, ClinicSummary, DayLevel, LEVEL_DAYS, PracticeView, Reading, RemoteBattery, ReservoirWeeks,
+        SetTimeState, SetTimeView, TestView, Therapy, WEEKS_AHEAD, WEEKS_BEFORE,
+    },
+};
 use crate::{
-    annunciation::{AlarmCondition, Priority, Signals, signal::QuietHours},
+    annunciation::{AlarmCondition, Priority, Signals},
     audit::event::WallDoubt,
     pairing::PairingView,
-    selftest::{CHECKS, Finding, Question},
-    set_time::TimeStep,
-    therapy::{
-        change::Change,
-        reason::Reason,
-        reservoir::{ReservoirLevel, VolumeLeft},
-    },
+    therapy::{change::Change, reason::Reason, reservoir::ReservoirLevel},
 };
 
 /// Everything on the display at one moment.
@@ -230,170 +233,6 @@ impl Face {
             Self::Fault(_) => "FAULT",
         }
     }
-}
-
-/// What is only read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Reading {
-    /// Where the other pages are.
-    More,
-    /// What the clinic programmed; `None` before the pump's first word.
-    Therapy(Option<Box<Therapy>>),
-    /// The pump's serial number, to be shown with what the clinic wrote on the card; `None` before its first word.
-    Implant(Option<Text<16>>),
-    /// What helps when the pump can't be reached.
-    LinkSteps,
-    /// Language and looks.
-    Settings,
-    /// What is told by sound and vibration, without an alarm.
-    Sounds,
-    /// The remote's test of itself.
-    SelfTest(TestView),
-    /// What a practice is; while there is one, its pages stand in this one's place.
-    Practice(PracticeView),
-    /// What the clinic reads off with a phone; `None` while the record is being read, or before the pump's first word.
-    Clinic(Option<Box<ClinicSummary>>),
-    /// The reservoir over the weeks; `None` before the pump's first word.
-    Reservoir(Option<Box<ReservoirWeeks>>),
-    /// The person's clock, and what it would be set to.
-    SetTime(SetTimeView),
-}
-
-/// How many weeks back the reservoir is shown.
-pub const WEEKS_BEFORE: usize = 8;
-/// How many weeks ahead: the longest that one filling is left in, as a rule.
-pub const WEEKS_AHEAD: usize = 26;
-/// How many days of the record that takes: the oldest week may have been read on its first day.
-pub const LEVEL_DAYS: i64 = 63;
-
-/// The reservoir over the weeks, as the pump has computed it and as it goes on from here, without a refill.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ReservoirWeeks {
-    /// The newest reading.
-    pub now: ReservoirView,
-    /// What was in it 1, 2, … weeks ago, where the record has a reading; `None` while the record is being read.
-    pub before: Option<[Option<Volume>; WEEKS_BEFORE]>,
-    /// What will be left in 1, 2, … weeks.
-    pub ahead: [VolumeLeft; WEEKS_AHEAD],
-    /// What else runs out.
-    pub batteries: Batteries,
-}
-
-/// How long the batteries last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Batteries {
-    /// In this many months the pump is to be replaced, by its own word (ERI).
-    pub pump_months: u16,
-    /// In the month of this day; `None` while the date is in doubt.
-    pub pump_until: Option<WallTime>,
-    /// This remote's.
-    pub remote: RemoteBattery,
-}
-
-/// This remote's battery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RemoteBattery {
-    /// There is none, or nothing measures it.
-    NotMeasured,
-    /// It lasts this many whole hours.
-    Lasts {
-        /// By its gauge.
-        hours: u32,
-    },
-    /// It is on its charger.
-    Charging {
-        /// What is in it, in percent.
-        percent: u8,
-    },
-}
-
-/// A day's newest reading of the reservoir.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DayLevel {
-    /// Counted from 1970-01-01, local.
-    pub day: i64,
-    /// Estimated: pumps compute it.
-    pub volume: Volume,
-}
-
-/// What a person sees who sets the clock; each time to the minute. Whether the clock is in doubt stands in [`Screen::clock`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SetTimeView {
-    /// What the clock shows, believed or not; `None` if it was never set.
-    pub shows: Option<CivilTime>,
-    /// What the pump's calendar shows; `None` before its first word.
-    pub pump: Option<CivilTime>,
-    /// What would be set.
-    pub draft: CivilTime,
-    /// That was chosen, and is so far from the pump's calendar that no clock times would be shown.
-    pub far: bool,
-    /// How far it is.
-    pub state: SetTimeState,
-}
-
-/// How far the setting of a clock is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SetTimeState {
-    /// The person chooses.
-    Choosing,
-    /// It was asked for and not answered.
-    Asked,
-    /// The clock was set.
-    Set,
-    /// It could not be set.
-    NotSet,
-}
-
-/// What the days came to, and where the record stood.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ClinicSummary {
-    /// The pump's serial number.
-    pub pump: Text<16>,
-    /// The newest line of the record, so that the record itself can be held against this.
-    pub head: AuditHead,
-    /// The newest day first.
-    pub days: Vec<Day>,
-}
-
-/// How a practice stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PracticeView {
-    /// Whether there is one.
-    pub begun: bool,
-    /// Whether one can begin now: not beside an open request, a self-test, or an alarm that nobody has acknowledged.
-    pub may_begin: bool,
-}
-
-/// How the self-test stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TestView {
-    /// Whether it runs. Then no dose is offered.
-    pub runs: bool,
-    /// What the person is asked.
-    pub question: Option<Question>,
-    /// What was found of each check, in the order of [`Check::ALL`]; `None` while nothing is.
-    pub findings: [Option<Finding>; CHECKS],
-    /// Whether it can be started now: not while it runs, nor while a request is open.
-    pub may_begin: bool,
-}
-
-/// What the clinic programmed, as far as it may be shown: the patient's code is not here.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Therapy {
-    /// The drug's name.
-    pub drug: Text<32>,
-    /// Its strength.
-    pub concentration: Concentration,
-    /// What a hold brings.
-    pub demand_dose: Dose,
-    /// From the start of one dose to the earliest start of the next.
-    pub lockout_interval: Millis,
-    /// The most doses in 24 h; 0 if they are switched off.
-    pub allotment: u8,
-    /// The most drug from all sources in a window.
-    pub window_limit: WindowDoseLimit,
-    /// The steady dose by the pump's time of day; the first segment begins at midnight.
-    pub basal: Vec<BasalSegment>,
 }
 
 /// What a press would bring.
@@ -602,106 +441,4 @@ pub enum Control {
     Dose,
     /// Stops one: 0.5 s.
     Stop,
-}
-
-/// What a person does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Intent {
-    /// A control's level, told at every edge and at least every 100 ms while it is pressed.
-    Touch {
-        /// Which control.
-        control: Control,
-        /// Its level.
-        level: Level,
-        /// Where.
-        source: Source,
-    },
-    /// A digit of the patient's code, 0 to 9.
-    Digit(u8),
-    /// The last digit was a mistake.
-    EraseDigit,
-    /// Somebody has seen this alarm.
-    Acknowledge(AlarmCondition),
-    /// Let the alarms' sound rest for two minutes at most.
-    PauseAudio,
-    /// To another page.
-    Visit(Visit),
-    /// What stands on the page has been read, or is left.
-    Seen,
-    /// On to the next step of a pairing, or from what a practice is to the practice.
-    Proceed,
-    /// Let low alarms and the ready cue rest at these hours; at none.
-    Quiet(Option<QuietHours>),
-    /// Somebody is here: ask the pump now.
-    Wake,
-    /// Test this remote now.
-    TestSelf,
-    /// The answer to what the self-test asks.
-    Answer {
-        /// Whether it was heard, felt or seen.
-        yes: bool,
-    },
-    /// A step of the time that would be set.
-    StepTime(TimeStep),
-    /// Let what the pump's calendar shows be set.
-    TakePumpTime,
-    /// Set the clock to what stands there.
-    SetClock,
-}
-
-/// A control's level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Level {
-    /// Under a finger.
-    Pressed,
-    /// Let go.
-    Released,
-    /// The finger left it, or the control left the page: the same as let go, and told apart in the record.
-    SlidOff,
-}
-
-/// Where a control was pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// On the display.
-    Touchscreen,
-    /// The physical button.
-    Button,
-}
-
-/// Pages that a person can go to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Visit {
-    /// The dose control and its answer.
-    Patient,
-    /// Reservoir and delivery.
-    Caregiver,
-    /// Days.
-    History,
-    /// Alarms.
-    Alarms,
-    /// What to do in an emergency.
-    Emergency,
-    /// Where the other pages are.
-    More,
-    /// What the clinic programmed.
-    Therapy,
-    /// The card of the implant.
-    Implant,
-    /// What helps when the pump can't be reached.
-    LinkSteps,
-    /// Language and looks.
-    Settings,
-    /// What is told by sound and vibration, without an alarm.
-    Sounds,
-    /// The remote's test of itself.
-    SelfTest,
-    /// Trying the whole flow on a simulated pump.
-    Practice,
-    /// What the clinic reads off.
-    Clinic,
-    /// The reservoir over the weeks.
-    Reservoir,
-    /// The person's clock.
-    SetTime,
 }
