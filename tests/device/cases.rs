@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 
 use crate::{
-    display::{DAY_ON, DOSE, Display, LOW, MORE, MY_DOSE, NO_DOSE, PROCEED, PUMP, SET, TOUCH, hold, key, tap},
+    display::{DAY_ON, DOSE, Display, LOW, MORE, MY_DOSE, NO_DOSE, PROCEED, PUMP, SET, hold, key, tap},
     machine::{Machine, Parts},
 };
 
@@ -67,6 +67,10 @@ impl Story {
         self.leads("loop and display stopped: the watchdog ends it, and the same question stands", Self::stopped);
         self.leads("the plug pulled while it delivers: the same question, settled, in record and pump", Self::plug);
         self.case("a hold in the lockout is refused and recorded", Self::refused);
+        self.long(
+            "the time set on its page is the machine's and its clock chip's, and the wait is the same",
+            Self::set_time,
+        );
         self.case("the caregiver sees the reservoir, and a hold there asks for nothing", Self::caregiver);
         self.case("the root is read-only; record, bond and journal lie on the data partition", Self::read_only);
         self.case("Ctrl+Alt+Delete and a foreign keyboard do nothing", Self::keys);
@@ -75,11 +79,6 @@ impl Story {
         self.case("a full data partition: refused in words, and well again once there is room", Self::full);
         self.case("the service can't read others' files, reach the network or start a shell", Self::sandbox);
         self.leads("killed again and again: the fault page, and back when it is started", Self::limit);
-        // Last of those that are touched: after a day was taken back, touches were lost (see known-limits.md).
-        self.long(
-            "the time set on its page is the machine's and its clock chip's, and the wait is the same",
-            Self::set_time,
-        );
         self.long("a clock chip that says 1970: the pages come, the doubted time is hidden", Self::old_clock);
         self.long("a corrupted data partition: the fault page", Self::corrupted);
         (self.passed, self.failed)
@@ -712,8 +711,6 @@ fn type_group(display: &Display, machine: &mut Machine, group: &str, next: &[Str
     for _ in 0..3 {
         for digit in group.chars().filter_map(|digit| digit.to_digit(10)) {
             tap(machine, key(digit))?;
-            // From one touch's end to the next one's, longer than the 0.3 s that a key rests after each.
-            machine.pass(TOUCH)?;
         }
         let [next, or] = next;
         if display.shows(machine, &[next, or, "again"], SOON)? != "again" {

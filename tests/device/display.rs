@@ -121,14 +121,17 @@ pub(crate) fn hold<'a>(
     shown
 }
 
-/// How long a short touch lasts in the machine: what comes and goes within some 25 ms libinput takes for a key that bounces.
-pub(crate) const TOUCH: Duration = Duration::from_millis(200);
+/// How long a short touch lasts in the machine, and the rest after it. What comes and goes within some 25 ms libinput takes for a button that
+/// bounces; once it has seen one do so, two taps without a rest between them are one long press to it, and both are lost (6 of 6, none of 6
+/// with the rest). A key takes one of two taps within 0.3 s.
+const TOUCH: Duration = Duration::from_millis(200);
 
-/// Touches shortly.
+/// Touches shortly, and rests as a hand does before it taps again.
 pub(crate) fn tap(machine: &mut Machine, at: (u32, u32)) -> anyhow::Result<()> {
     machine.finger(at, true)?;
     machine.pass(TOUCH)?;
-    machine.finger(at, false)
+    machine.finger(at, false)?;
+    machine.pass(TOUCH)
 }
 
 /// A picture in half its size and in grey: the words of state are too large for a reader of books.
