@@ -22,6 +22,7 @@ pub mod slint;
 pub mod socket;
 pub mod sound;
 pub mod sqlite;
+pub mod stick;
 pub mod systemd;
 pub mod touch;
 

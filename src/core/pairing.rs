@@ -235,7 +235,8 @@ impl Pairing {
             | Intent::Answer { .. }
             | Intent::StepTime(_)
             | Intent::TakePumpTime
-            | Intent::SetClock => {}
+            | Intent::SetClock
+            | Intent::CopyRecord => {}
         }
     }
 

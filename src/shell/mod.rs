@@ -8,6 +8,7 @@
 //! - Closing is recorded, and the record is signed and closed before the program ends.
 
 pub mod config;
+pub mod copying;
 pub mod link;
 pub mod log;
 pub mod recorder;
@@ -16,6 +17,7 @@ pub mod self_test;
 use std::{path::PathBuf, time::Duration};
 
 use pump_core::{
+    audit::event::NotCopied,
     remote::{Input, Output, Remote},
     screen::{Face, Intent, Screen},
 };
@@ -23,6 +25,7 @@ use pump_protocol::clock::{CivilTime, Now};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{
+    copying::Copier,
     link::{LinkEvent, LinkOrder, SessionNo},
     recorder::RecordOrder,
     self_test::TestOrder,
@@ -68,6 +71,8 @@ pub struct Ports {
     pub test_orders: mpsc::Sender<TestOrder>,
     /// Who sets the clock, where there is somebody.
     pub setter: Option<Setter>,
+    /// Who copies the record onto a stick, where a stick can be put in.
+    pub copier: Option<Copier>,
     /// Ends the loop.
     pub close: oneshot::Receiver<()>,
     /// The watchdog's rounds: one that comes here is a turn.
@@ -144,6 +149,7 @@ impl Ports {
             record_path,
             test_orders,
             setter: None,
+            copier: None,
             close: closed,
             rounds,
             turned: turn,
@@ -289,6 +295,7 @@ impl Shell {
             Output::KeepConfirmed => self.order_test(TestOrder::KeepConfirmed),
             Output::Fit => self.order_test(TestOrder::Fit),
             Output::SetClock(to) => self.set_clock(to, now),
+            Output::CopyRecord => self.copy_record(),
         }
     }
 
@@ -304,6 +311,19 @@ impl Shell {
             // A loop that has ended wants no answer.
             let _ = answering.send(Input::ClockSet { done }).await;
         });
+    }
+
+    // keeps R-REC-11
+    fn copy_record(&self) {
+        let answering = self.ports.answering.clone();
+        match &self.ports.copier {
+            Some(copier) => copier.begin(answering),
+            // No page offers it here.
+            None => drop(tokio::spawn(async move {
+                // A loop that has ended wants no answer.
+                let _ = answering.send(Input::RecordCopied(Err(NotCopied::NoStick))).await;
+            })),
+        }
     }
 
     /// An order that finds no room is lost, as on a radio: the answer's deadline notices.

@@ -20,7 +20,7 @@ use pump_core::{
     annunciation::{AlarmCondition, signal::QuietHours},
     audit::{
         chain::KEPT_LEN_MAX,
-        event::{LinkLoss, Trouble},
+        event::{LinkLoss, NotCopied, Trouble},
     },
     remote::{Beginning, DARK_AFTER, Input, Kept, Output, Remote},
     screen::{Control, DayLevel, Intent, Level, Source, Visit},
@@ -80,6 +80,7 @@ struct Bench<'a> {
     days_asked: bool,
     levels_asked: bool,
     clock_asked: bool,
+    copy_asked: bool,
     linked: bool,
     head: u64,
 }
@@ -96,7 +97,7 @@ impl<'a> Bench<'a> {
         let remote = Remote::restore(beginning(Kept::default(), 0, wild), now);
         let (asked, to_store, linked) = (Vec::new(), false, false);
         let (days_asked, levels_asked) = (false, false);
-        let clock_asked = false;
+        let (clock_asked, copy_asked) = (false, false);
         let kept = Kept::default().to_bytes();
         let mut bench = Self {
             name,
@@ -113,6 +114,7 @@ impl<'a> Bench<'a> {
             days_asked,
             levels_asked,
             clock_asked,
+            copy_asked,
             linked,
             head: 0,
         };
@@ -162,6 +164,7 @@ impl<'a> Bench<'a> {
                 Some(Output::ReadDays) => self.days_asked = true,
                 Some(Output::ReadLevels) => self.levels_asked = true,
                 Some(Output::SetClock(_)) => self.clock_asked = true,
+                Some(Output::CopyRecord) => self.copy_asked = true,
                 Some(Output::Reach | Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
             }
         }
@@ -199,7 +202,7 @@ impl<'a> Bench<'a> {
         self.asked.clear();
         (self.to_store, self.linked) = (false, false);
         (self.days_asked, self.levels_asked) = (false, false);
-        self.clock_asked = false;
+        (self.clock_asked, self.copy_asked) = (false, false);
         self.drain();
     }
 
@@ -258,6 +261,12 @@ impl<'a> Bench<'a> {
                 self.clock_asked = false;
                 Input::ClockSet { done: self.chance.one_in(2) }
             }
+            4 if self.copy_asked || self.chance.one_in(9 * self.wild) => {
+                self.copy_asked = false;
+                let why = self.chance.pick(&[NotCopied::NoStick, NotCopied::StickFailed, NotCopied::NoAnswer]);
+                let head = AuditHead { count: self.chance.pick(&[0, self.head, u64::MAX]), hash: [7; 32] };
+                Input::RecordCopied(if self.chance.one_in(2) { Ok(head) } else { Err(why) })
+            }
             5 if self.chance.one_in(10) => Input::Close,
             6 | 7 => Input::Tick,
             8..=11 => {
@@ -278,6 +287,7 @@ impl<'a> Bench<'a> {
                     Visit::Practice,
                     Visit::Reservoir,
                     Visit::SetTime,
+                    Visit::Service,
                 ];
                 Intent::Visit(self.chance.pick(&pages))
             }
@@ -293,7 +303,7 @@ impl<'a> Bench<'a> {
             18..=20 => {
                 let part = self.chance.pick(&[TimePart::Day, TimePart::Hour, TimePart::Minute]);
                 let step = Intent::StepTime(TimeStep { part, on: self.chance.one_in(2) });
-                self.chance.pick(&[step, step, Intent::TakePumpTime, Intent::SetClock])
+                self.chance.pick(&[step, step, Intent::TakePumpTime, Intent::SetClock, Intent::CopyRecord])
             }
             _ => Intent::Touch {
                 control: self.chance.pick(&[Control::Dose, Control::Dose, Control::Dose, Control::Stop]),

@@ -27,7 +27,7 @@ use std::{
 use pump_core::{
     audit::{
         Batch,
-        event::{Event, Happened, LinkLoss, Moment, read},
+        event::{Event, Happened, LinkLoss, Moment, NotCopied, read},
     },
     ledger::State,
     remote::{Beginning, DOSE_HOLD, Input, Kept, Output, Remote},
@@ -153,6 +153,10 @@ pub struct World {
     pub drift_ppm: i64,
     /// What whoever sets the person's clock says of it; `None`: nothing.
     pub sets_clock: Option<bool>,
+    /// What whoever copies the record says of it; `None`: nothing.
+    pub copies_record: Option<Result<AuditHead, NotCopied>>,
+    /// How often the record was to be copied.
+    pub copies_wanted: usize,
     /// The person's clock stands still, as one does whose battery is flat.
     pub wall_stands: bool,
     /// The pump has no power: no time passes for it.
@@ -228,6 +232,8 @@ impl World {
             found_fit: 0,
             drift_ppm: 0,
             sets_clock: Some(true),
+            copies_record: None,
+            copies_wanted: 0,
             wall_stands: false,
             pump_is_off: false,
             pump_is_honest: true,
@@ -695,6 +701,7 @@ impl World {
                     Output::KeepConfirmed => self.wanted[1] += 1,
                     Output::Fit => self.found_fit += 1,
                     Output::SetClock(to) => self.asked_to_set_clock(to),
+                    Output::CopyRecord => self.asked_to_copy_record(),
                 }
             } else if self.inbound.front().is_some_and(|(at, _)| *at <= self.now.uptime) {
                 let (_, reply) = self.inbound.pop_front().expect("looked at just now");
@@ -714,6 +721,13 @@ impl World {
                 Some(WallTime { unix_ms: to.millis() - i64::from(utc_offset_min) * 60_000, utc_offset_min });
         }
         self.turn(Input::ClockSet { done });
+    }
+
+    fn asked_to_copy_record(&mut self) {
+        self.copies_wanted += 1;
+        if let Some(ended) = self.copies_record {
+            self.turn(Input::RecordCopied(ended));
+        }
     }
 
     fn asked_to_store(&mut self, batch: Batch) {

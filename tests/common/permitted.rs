@@ -85,7 +85,7 @@ const REQUESTS: [RequestRow; 13] = [
     row("`Uncertain`: never ran or forgotten, history awaited", &["CANCEL"], &["NOT SURE"], &["Stop"]),
 ];
 
-const FACES: [FaceRow; 32] = [
+const FACES: [FaceRow; 33] = [
     FaceRow { name: "CHECKING", accepts: &[] },
     FaceRow { name: "READY", accepts: &["dose"] },
     FaceRow { name: "WAIT", accepts: &[] },
@@ -118,6 +118,7 @@ const FACES: [FaceRow; 32] = [
     FaceRow { name: "FOR THE CLINIC", accepts: &[] },
     FaceRow { name: "RESERVOIR", accepts: &[] },
     FaceRow { name: "SET TIME", accepts: &[] },
+    FaceRow { name: "SERVICE", accepts: &[] },
 ];
 
 const fn row(
@@ -175,6 +176,7 @@ impl Session {
             | Input::Charging(_)
             | Input::Measured(_)
             | Input::ClockSet { .. }
+            | Input::RecordCopied(_)
             | Input::Close
             | Input::Tick => self,
         }
@@ -330,6 +332,7 @@ const fn face_row(face: &Face) -> FaceRow {
         Face::Reading(Reading::Clinic(_)) => FACES[29],
         Face::Reading(Reading::Reservoir(_)) => FACES[30],
         Face::Reading(Reading::SetTime(_)) => FACES[31],
+        Face::Reading(Reading::Service(_)) => FACES[32],
     }
 }
 

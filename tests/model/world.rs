@@ -806,7 +806,9 @@ impl State {
                 Some(Output::Hangup | Output::Rest | Output::Reach) => self.link_is_gone(),
                 Some(Output::ReadDays) => self.turn(Input::Days(Vec::new()))?,
                 Some(Output::ReadLevels) => self.turn(Input::Levels(Vec::new()))?,
-                Some(Output::Measure | Output::KeepConfirmed | Output::Fit | Output::SetClock(_)) => {}
+                Some(
+                    Output::Measure | Output::KeepConfirmed | Output::Fit | Output::SetClock(_) | Output::CopyRecord,
+                ) => {}
             }
         }
         ensure(false, Promise::NoMisunderstanding, || format!("one input sets off more than {OUTPUTS_MAX} outputs"))

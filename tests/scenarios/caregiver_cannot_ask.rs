@@ -33,6 +33,7 @@ fn the_button_on_a_page_of_the_caregiver_is_recorded_and_transmits_nothing() {
         Visit::Clinic,
         Visit::Reservoir,
         Visit::SetTime,
+        Visit::Service,
     ] {
         let mut world = World::ready();
         world.visit(page);

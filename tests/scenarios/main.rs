@@ -35,6 +35,7 @@ mod pump_calendar;
 mod pump_denies;
 mod pump_replaced;
 mod record_cannot_be_written;
+mod record_copied;
 mod record_damaged;
 mod record_lost;
 mod remote_restarts;

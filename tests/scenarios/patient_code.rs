@@ -182,7 +182,8 @@ fn the_right_code_asks_for_nothing_that_is_not_offered_any_more() {
         | Output::Measure
         | Output::KeepConfirmed
         | Output::Fit
-        | Output::SetClock(_) => vec![],
+        | Output::SetClock(_)
+        | Output::CopyRecord => vec![],
     });
     let kinds: Vec<_> = kinds.collect();
     assert!(kinds.contains(&"attempt_unconfirmed"), "{kinds:?}");

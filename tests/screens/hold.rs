@@ -6,9 +6,9 @@ use i_slint_backend_testing::ElementHandle;
 use i_slint_core::{input::TouchPhase, lengths::LogicalPoint, platform::InternalEvent};
 use pump_core::{
     annunciation::AlarmCondition,
-    audit::event::WallDoubt,
+    audit::event::{NotCopied, WallDoubt},
     pairing::{PairingView, Refusal, Typed},
-    screen::{Control, Face, Hold, Intent, Level, Reading, Screen, SetTimeView, Source, Stop, Visit},
+    screen::{Control, Copying, Face, Hold, Intent, Level, Reading, Screen, SetTimeView, Source, Stop, Visit},
     selftest::{CHECKS, Finding, Question},
     set_time::{TimePart, TimeStep},
     therapy::reason::Reason,
@@ -413,7 +413,7 @@ fn no_choice_is_offered_for_what_is_not_there_and_the_two_pages_lead_to_each_oth
         [(false, false, false, true), (true, false, true, false), (false, true, false, false), (true, true, true, true)]
     {
         let mut display = shown(&story::screen(Face::Reading(Reading::Settings)));
-        display.window.furnish(Furnished { light, motor, tone, clock });
+        display.window.furnish(Furnished { light, motor, tone, clock, stick: true });
         display.pass(20);
         let there = |display: &Display, id: &str| !display.elements(id).is_empty();
         // proves R-DSP-18
@@ -464,6 +464,34 @@ fn each_key_of_the_clocks_page_tells_its_step_and_one_tap_sets() {
     display.apply(&Screen { clock: Err(WallDoubt::WentBack), ..story::screen(far) });
     assert!(says(&display, "Far from your pump’s time: no clock times would be shown."));
     assert!(display.elements("SetTimePage::take-pump").is_empty(), "nothing to take before the pump's word");
+}
+
+#[test]
+fn a_record_is_copied_by_one_tap_where_a_stick_can_be_put_in_and_nobody_copies_yet() {
+    let mut display = shown(&story::self_test(false, None, [None; CHECKS]));
+    let there = |display: &Display, id: &str| !display.elements(id).is_empty();
+    tap(&display, "Service");
+    // proves R-REC-11
+    assert_eq!(display.heard(), [Intent::Visit(Visit::Service)]);
+    display.apply(&story::service(Copying::Idle));
+    tap(&display, "Copy the record");
+    // proves R-REC-11
+    assert_eq!(display.heard(), [Intent::CopyRecord]);
+    display.apply(&story::service(Copying::Asked));
+    // proves R-REC-11
+    assert!(!there(&display, "ServicePage::copy"), "not twice at once");
+    let says = |display: &Display, words: &str| display.everything().iter().any(|it| it.label == words);
+    display.apply(&story::service(Copying::NotCopied(NotCopied::NoStick)));
+    assert!(there(&display, "ServicePage::copy") && says(&display, "Not copied"));
+    display.apply(&story::service(Copying::Copied { head: story::summary().head }));
+    assert!(says(&display, "Copied") && says(&display, "On the stick: 1204817 lines"));
+    assert!(says(&display, "Record: 1204817 lines, newest 9f9f9f9f"));
+    display.apply(&story::self_test(false, None, [None; CHECKS]));
+    assert!(there(&display, "SelfTestPage::service"));
+    display.window.furnish(Furnished { light: true, motor: true, tone: true, clock: true, stick: false });
+    display.pass(20);
+    // proves R-REC-11
+    assert!(!there(&display, "SelfTestPage::service") && there(&display, "SelfTestPage::begin"));
 }
 
 fn tap(display: &Display, label: &str) {

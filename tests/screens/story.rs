@@ -5,12 +5,12 @@ use pump_core::{
         AlarmCondition, Priority, Signals,
         signal::{Colour, HIGH_BURST, Light},
     },
-    audit::event::WallDoubt,
+    audit::event::{NotCopied, WallDoubt},
     pairing::{PairingView, Refusal, Typed},
     screen::{
-        Alarm, Batteries, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, LastDose, LinkHealth, Night,
-        NotGiven, Notice, Offer, PracticeView, Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks, Screen,
-        SetTimeState, SetTimeView, Stop, TestView, Therapy, WEEKS_BEFORE, Wait,
+        Alarm, Batteries, Caregiver, ClinicSummary, Copying, Day, DeliveryView, Face, Fault, LastDose, LinkHealth,
+        Night, NotGiven, Notice, Offer, PracticeView, Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks,
+        Screen, ServiceView, SetTimeState, SetTimeView, Stop, TestView, Therapy, WEEKS_BEFORE, Wait,
     },
     selftest::{CHECKS, Finding, Question},
     therapy::{
@@ -424,6 +424,7 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
 fn groups() -> impl Iterator<Item = (String, Screen)> {
     let groups =
         self_tests().into_iter().chain(practices()).chain(for_the_clinic()).chain(reservoirs()).chain(set_times());
+    let groups = groups.chain(services());
     groups.map(|(name, screen)| (name.to_owned(), screen))
 }
 
@@ -509,6 +510,30 @@ pub(crate) fn set_time() -> SetTimeView {
     let on = |day: i64, hour, minute| CivilTime::from_millis(at(hour, minute).civil().millis() + day * 86_400_000);
     let (shows, pump, draft) = (Some(on(0, 18, 15)), Some(on(7, 22, 40)), on(7, 22, 40));
     SetTimeView { shows, pump, draft, far: false, state: SetTimeState::Choosing }
+}
+
+/// Before the pump's first word and after it, and what came of a copy.
+fn services() -> [(&'static str, Screen); 10] {
+    let not = |why| service(Copying::NotCopied(why));
+    let head = AuditHead { count: 1_204_817, hash: [0x9F; 32] };
+    let new = ServiceView { pump: None, head: AuditHead { count: 1, ..head }, copying: Copying::Idle };
+    [
+        ("service", service(Copying::Idle)),
+        ("service-new", screen(Face::Reading(Reading::Service(new)))),
+        ("service-copying", service(Copying::Asked)),
+        ("service-copied", service(Copying::Copied { head })),
+        ("service-no-stick", not(NotCopied::NoStick)),
+        ("service-full", not(NotCopied::NoRoom)),
+        ("service-stick-failed", not(NotCopied::StickFailed)),
+        ("service-record-failed", not(NotCopied::RecordFailed)),
+        ("service-no-answer", not(NotCopied::NoAnswer)),
+        ("service-alarm", alarming(&THREE, service(Copying::Copied { head }))),
+    ]
+}
+
+pub(crate) fn service(copying: Copying) -> Screen {
+    let ClinicSummary { pump, head, .. } = summary();
+    screen(Face::Reading(Reading::Service(ServiceView { pump: Some(pump), head, copying })))
 }
 
 fn for_the_clinic() -> [(&'static str, Screen); 3] {

@@ -10,9 +10,9 @@ use pump_core::{
     audit::event::WallDoubt,
     pairing::PairingView,
     screen::{
-        Alarm, Batteries, Caregiver, ClinicSummary, Day, DeliveryView, Face, Fault, Night, NotGiven, Notice, Offer,
-        Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks, Screen, SetTimeView, TestView, Therapy,
-        WEEKS_AHEAD, WEEKS_BEFORE, Wait,
+        Alarm, Batteries, Caregiver, ClinicSummary, Copying, Day, DeliveryView, Face, Fault, Night, NotGiven, Notice,
+        Offer, Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks, Screen, ServiceView, SetTimeView,
+        TestView, Therapy, WEEKS_AHEAD, WEEKS_BEFORE, Wait,
     },
     selftest::Check,
     therapy::{change::Change, reason::Reason, reservoir::VolumeLeft},
@@ -20,6 +20,7 @@ use pump_core::{
 use pump_protocol::{
     clock::{CivilTime, WallTime},
     history::Delivered,
+    message::AuditHead,
     prescription::BasalSegment,
     quantity::{Dose, Millis, Volume},
     session::{CARD_GROUP_LEN, CARD_GROUPS},
@@ -27,8 +28,8 @@ use pump_protocol::{
 use pump_ui::{
     Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, Clinic, ClockSetting, ClockTime,
     CodeEntry, DayName, DayRow, Days, DeliveryCode, Faults, Helping, NightClock, NotGivenCode, NoticeCode, Notices,
-    Offers, Page, PairingSteps, Practice, PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest, Span, Status,
-    StopCode, Stopping, TestState, TherapyCard, Waiting, WeekRow, Weeks,
+    Offers, Page, PairingSteps, Practice, PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest, Service, Span,
+    Status, StopCode, Stopping, TestState, TherapyCard, Waiting, WeekRow, Weeks,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
@@ -36,6 +37,7 @@ use super::{
     clinic, codes,
     format::{self, Writing},
 };
+use crate::adapters::hex;
 
 /// How many reasons stand on the page besides the first, and how many alarms on the caregiver's. The rest is counted.
 const OTHER_REASONS: usize = 2;
@@ -132,6 +134,7 @@ impl Models {
             }
             Face::Reading(Reading::Clinic(summary)) => for_the_clinic(app, summary.as_deref(), screen.clock.ok()),
             Face::Reading(Reading::Reservoir(weeks)) => self.weeks(app, weeks.as_deref(), how),
+            Face::Reading(Reading::Service(view)) => service(app, view),
             Face::Reading(Reading::SetTime(view)) => set_time(app, *view, screen.clock.err(), how),
             // Whole in themselves.
             Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings | Reading::Sounds) => {}
@@ -316,6 +319,24 @@ fn status(app: &AppWindow, screen: &Screen, how: Writing) {
 fn for_the_clinic(app: &AppWindow, summary: Option<&ClinicSummary>, clock: Option<WallTime>) {
     let code = summary.and_then(|summary| clinic::picture(&clinic::told(summary, clock)));
     app.global::<Clinic>().set_picture(code.unwrap_or_default());
+}
+
+fn service(app: &AppWindow, view: &ServiceView) {
+    let service = app.global::<Service>();
+    service.set_pump(view.pump.as_ref().map(format::name).unwrap_or_default());
+    service.set_lines(format::count(view.head.count));
+    service.set_newest(newest(view.head));
+    let copied = match view.copying {
+        Copying::Copied { head } => format::count(head.count),
+        Copying::Idle | Copying::Asked | Copying::NotCopied(_) => SharedString::default(),
+    };
+    service.set_copied(copied);
+    service.set_state(codes::copying(view.copying));
+}
+
+/// Enough of the newest line's hash to be held against another.
+fn newest(head: AuditHead) -> SharedString {
+    hex(head.hash.get(..4).unwrap_or_default()).into()
 }
 
 fn set_time(app: &AppWindow, view: SetTimeView, doubt: Option<WallDoubt>, how: Writing) {

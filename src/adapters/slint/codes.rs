@@ -2,9 +2,9 @@
 
 use pump_core::{
     annunciation::{AlarmCondition, Priority, Signals},
-    audit::event::WallDoubt,
+    audit::event::{NotCopied, WallDoubt},
     pairing::{PairingView, Refusal},
-    screen::{Face, LinkHealth, Reading, Screen, SetTimeState, Stop},
+    screen::{Copying, Face, LinkHealth, Reading, Screen, SetTimeState, Stop},
     selftest::{Check, Finding, Question},
     therapy::{
         reason::{Inhibiting, Reason},
@@ -13,8 +13,8 @@ use pump_core::{
 };
 use pump_protocol::{history::BolusEnd, message::DenyReason};
 use pump_ui::{
-    AlarmCode, CheckCode, DenyCode, DoubtCode, EndCode, FindingCode, LevelCode, Link, Page, PairingStep, PriorityCode,
-    QuestionCode, ReasonCode, RefusalCode, SettingCode, SoundCode, StopCode,
+    AlarmCode, CheckCode, CopyCode, DenyCode, DoubtCode, EndCode, FindingCode, LevelCode, Link, Page, PairingStep,
+    PriorityCode, QuestionCode, ReasonCode, RefusalCode, SettingCode, SoundCode, StopCode,
 };
 
 pub(super) const fn page(screen: &Screen) -> Page {
@@ -48,6 +48,7 @@ pub(super) const fn page(screen: &Screen) -> Page {
         Face::Reading(Reading::Clinic(_)) => Page::Clinic,
         Face::Reading(Reading::Reservoir(_)) => Page::Reservoir,
         Face::Reading(Reading::SetTime(_)) => Page::SetTime,
+        Face::Reading(Reading::Service(_)) => Page::Service,
         Face::Pairing(PairingView::Card { .. }) => Page::CardSecret,
         Face::Pairing(_) => Page::Pairing,
         Face::Fault(_) => Page::Fault,
@@ -91,6 +92,20 @@ pub(super) const fn doubt(why: Option<WallDoubt>) -> DoubtCode {
         Some(WallDoubt::NotSet) => DoubtCode::NotSet,
         Some(WallDoubt::WentBack) => DoubtCode::WentBack,
         Some(WallDoubt::DiffersFromPump) => DoubtCode::Differs,
+    }
+}
+
+/// How the copying of the record stands.
+pub(super) const fn copying(copying: Copying) -> CopyCode {
+    match copying {
+        Copying::Idle => CopyCode::Idle,
+        Copying::Asked => CopyCode::Asked,
+        Copying::Copied { .. } => CopyCode::Copied,
+        Copying::NotCopied(NotCopied::NoStick) => CopyCode::NoStick,
+        Copying::NotCopied(NotCopied::NoRoom) => CopyCode::NoRoom,
+        Copying::NotCopied(NotCopied::StickFailed) => CopyCode::StickFailed,
+        Copying::NotCopied(NotCopied::RecordFailed) => CopyCode::RecordFailed,
+        Copying::NotCopied(NotCopied::NoAnswer) => CopyCode::NoAnswer,
     }
 }
 

@@ -29,7 +29,7 @@ use pump_core::{
 };
 use pump_ui::{
     Alarms, AppWindow, BrightnessCode, Card, ClockSetting, CodeEntry, Destination, Going, Hands, HeldControl, Look,
-    SelfTest, Settings, Theme, TimePartCode, TouchLevel,
+    SelfTest, Service, Settings, Theme, TimePartCode, TouchLevel,
 };
 use slint::{ComponentHandle, PhysicalSize, PlatformError, Timer};
 use tokio::sync::oneshot;
@@ -71,6 +71,8 @@ pub struct Furnished {
     pub tone: bool,
     /// The clock can be set.
     pub clock: bool,
+    /// A stick can be put in.
+    pub stick: bool,
 }
 
 /// The window with the remote's pages.
@@ -158,12 +160,13 @@ impl Window {
 
     /// No choice is offered for what isn't there.
     pub fn furnish(&self, furnished: Furnished) {
-        let Furnished { light, motor, tone, clock } = furnished;
+        let Furnished { light, motor, tone, clock, stick } = furnished;
         let settings = self.app.global::<Settings>();
         settings.set_has_light(light);
         settings.set_has_motor(motor);
         settings.set_has_tone(tone);
         settings.set_has_clock(clock);
+        settings.set_has_stick(stick);
     }
 
     /// Shows this screen, and redraws what is different.
@@ -258,6 +261,8 @@ impl Window {
         let intents = Rc::clone(&self.intents);
         alarms.on_pause_sound(move || intents(Intent::PauseAudio));
         self.listen_to_the_clock();
+        let intents = Rc::clone(&self.intents);
+        self.app.global::<Service>().on_copy(move || intents(Intent::CopyRecord));
         let test = self.app.global::<SelfTest>();
         let intents = Rc::clone(&self.intents);
         test.on_begin(move || intents(Intent::TestSelf));
@@ -439,5 +444,6 @@ const fn visit_of(to: Destination) -> Visit {
         Destination::Clinic => Visit::Clinic,
         Destination::Reservoir => Visit::Reservoir,
         Destination::SetTime => Visit::SetTime,
+        Destination::Service => Visit::Service,
     }
 }

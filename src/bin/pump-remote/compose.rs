@@ -35,10 +35,12 @@ use pump_remote::{
         simulated::{Host, InProcess, SharedHost},
         socket::Socket,
         sqlite::{Opened, Opening, Store, TailVerdict},
+        stick::Slot,
         systemd::Round,
     },
     shell::{
         self, Ports,
+        copying::Copier,
         link::{self, PairingError},
         recorder::{self, Room},
         self_test::TestOrder,
@@ -207,7 +209,8 @@ impl Prepared {
         dark_after: Option<Millis>,
     ) -> anyhow::Result<Running> {
         let Self { ground, way } = self;
-        let settings = Settings { configuration, dark_after, setter: Setter::beside_this_service() };
+        let (setter, slot) = (Setter::beside_this_service(), Slot::beside_this_service());
+        let settings = Settings { configuration, dark_after, setter, slot };
         match way {
             Way::InProcess(host) => ground.start_in_process(host, settings).await,
             Way::Socket(socket) => {
@@ -245,6 +248,7 @@ struct Settings {
     configuration: Option<[u8; 32]>,
     dark_after: Option<Millis>,
     setter: Option<Setter>,
+    slot: Option<Slot>,
 }
 
 impl Ground {
@@ -294,12 +298,13 @@ impl Ground {
         let record = data_dir.join(RECORD);
         let opened = Store::open(&record, Opening { serial, key, new_id: RecordId(random()) }).await?;
         let paired_now = keys.pins.confirmed != before;
-        let Settings { configuration, dark_after, setter } = settings;
+        let Settings { configuration, dark_after, setter, slot } = settings;
         let beginning = Beginning { paired_now, configuration, self_test, dark_after, ..beginning(&opened, &keys)? };
         let remote = Remote::restore(beginning, clock.now());
         let first = remote.screen(clock.now());
         let (mut ports, ends) = Ports::new(first.clone(), record.clone(), clock.clone());
         ports.setter = setter;
+        ports.copier = slot.map(|slot| Copier::new(slot, record.clone(), opened.store.key().clone()));
         let (events, orders, wanted) = (ends.link_events, ends.link_orders, ends.link_wanted);
         tokio::spawn(link::keep(dial, keys, clock.clone(), OsEntropy, orders, wanted, events));
         tokio::spawn(recorder::verify(record.clone(), ends.answering.clone()));

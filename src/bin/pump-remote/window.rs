@@ -19,6 +19,7 @@ use pump_remote::{
     adapters::{
         set_clock::Setter,
         slint::{Furnished, Looks, Panel, Window},
+        stick::Slot,
         systemd::{self, FIRST_PAGE, Round},
     },
     shell::{
@@ -175,6 +176,7 @@ impl Home {
             motor: wired(Part::Vibration),
             tone: wired(Part::Buzzer) || cfg!(feature = "sound"),
             clock: Setter::beside_this_service().is_some(),
+            stick: Slot::beside_this_service().is_some(),
         }
     }
 

@@ -373,6 +373,16 @@ pub enum Event {
         /// What it was to show.
         to: CivilTime,
     },
+    /// A person copied this record onto a stick, and it was read back from there.
+    RecordCopied {
+        /// Where the copy ends.
+        head: AuditHead,
+    },
+    /// A person wanted this record on a stick; no copy of it is there.
+    RecordNotCopied {
+        /// Why.
+        why: NotCopied,
+    },
 }
 
 /// Why a session ended.
@@ -442,6 +452,21 @@ pub enum Trouble {
     ToneFailed,
 }
 
+/// Why there is no copy of the record on a stick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NotCopied {
+    /// None is in.
+    NoStick,
+    /// It is full.
+    NoRoom,
+    /// It can't be written, gives back something else, or was taken out.
+    StickFailed,
+    /// The record can't be read, or not as it was written.
+    RecordFailed,
+    /// Nobody said that it was copied.
+    NoAnswer,
+}
+
 wire_struct!(Happened { at, event });
 wire_struct!(Moment { boot, uptime, pump, wall });
 wire_enum!(LinkLoss: u8 { 0x0F => Disconnected, 0x33 => BadFrame, 0x3C => Silent, 0x55 => OutOfPlace });
@@ -460,6 +485,13 @@ wire_enum!(Trouble: u8 {
     0x0F => SelfTestRunning,
     0x33 => SelfTestFailed,
     0x3C => ToneFailed,
+});
+wire_enum!(NotCopied: u8 {
+    0x0F => NoStick,
+    0x33 => NoRoom,
+    0x3C => StickFailed,
+    0x55 => RecordFailed,
+    0x5A => NoAnswer,
 });
 wire_enum!(Event: u8 {
     1 => Started,
@@ -524,6 +556,8 @@ wire_enum!(Event: u8 {
     64 => ReservoirRead { volume },
     65 => ClockSet { from, to },
     66 => ClockNotSet { to },
+    67 => RecordCopied { head },
+    68 => RecordNotCopied { why },
 });
 
 /// The kind of [`Event::ReservoirRead`], by which the record is asked for the weeks' readings.
@@ -595,6 +629,8 @@ impl Event {
             Self::ReservoirRead { .. } => RESERVOIR_READ,
             Self::ClockSet { .. } => "clock_set",
             Self::ClockNotSet { .. } => "clock_not_set",
+            Self::RecordCopied { .. } => "record_copied",
+            Self::RecordNotCopied { .. } => "record_not_copied",
         }
     }
 
@@ -662,7 +698,9 @@ impl Event {
             | Self::PracticeEnded
             | Self::ReservoirRead { .. }
             | Self::ClockSet { .. }
-            | Self::ClockNotSet { .. } => None,
+            | Self::ClockNotSet { .. }
+            | Self::RecordCopied { .. }
+            | Self::RecordNotCopied { .. } => None,
         }
     }
 }

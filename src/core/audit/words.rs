@@ -8,11 +8,11 @@ use core::fmt;
 use pump_protocol::{
     clock::{CivilTime, WallTime},
     history::{BolusEnd, Delivered, HistoryEntry, HistoryEvent},
-    message::{Denial, DenyReason, Fate},
+    message::{AuditHead, Denial, DenyReason, Fate},
     quantity::Millis,
 };
 
-use super::event::{Doubt, Event, LinkLoss, NothingBecause, Trouble, WallDoubt};
+use super::event::{Doubt, Event, LinkLoss, NotCopied, NothingBecause, Trouble, WallDoubt};
 use crate::{
     calendar,
     selftest::{Check, Checked, Finding},
@@ -41,10 +41,7 @@ impl fmt::Display for Event {
                 write!(f, "prescription {version} contradicts itself; nothing is offered under it")
             }
             Self::Requested { id, dose, .. } => write!(f, "{id}: a full hold asked for {dose}"),
-            Self::AttemptRefused { reasons } => {
-                write!(f, "a full hold was refused here: ")?;
-                words(f, reasons)
-            }
+            Self::AttemptRefused { reasons } => refused(f, reasons),
             Self::AttemptElsewhere => write!(f, "a full hold of the button on a page that gives no dose"),
             Self::ShortTouches { count } => write!(f, "{count} touches shorter than a hold"),
             Self::Denied { id, denial } => write!(f, "{id}: the pump denied it: {}", pump_words(*denial)),
@@ -118,6 +115,8 @@ impl fmt::Display for Event {
             Self::SelfTested { findings } => tested(f, findings),
             Self::ClockSet { from, to } => write!(f, "a person set the clock from {} to {}", shown(*from), date(*to)),
             Self::ClockNotSet { to } => write!(f, "a person wanted the clock at {}; nobody said it was set", date(*to)),
+            Self::RecordCopied { head } => copied(f, *head),
+            Self::RecordNotCopied { why } => write!(f, "the record was not copied onto a stick: {}", why.words()),
         }
     }
 }
@@ -164,6 +163,18 @@ impl WallDoubt {
             Self::NotSet => "the clock was never set",
             Self::WentBack => "the clock went back",
             Self::DiffersFromPump => "the clock is too far from the pump's calendar",
+        }
+    }
+}
+
+impl NotCopied {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::NoStick => "none was in",
+            Self::NoRoom => "it was full",
+            Self::StickFailed => "it failed, or was taken out",
+            Self::RecordFailed => "the record can't be read as it was written",
+            Self::NoAnswer => "nobody said that it was",
         }
     }
 }
@@ -249,7 +260,15 @@ fn shift(by_ms: i64) -> String {
     format!("{} by {}", if by_ms < 0 { "back" } else { "on" }, Millis::new(by_ms.unsigned_abs()))
 }
 
-fn words(f: &mut fmt::Formatter<'_>, reasons: &[Reason]) -> fmt::Result {
+/// As the page shows it, too.
+fn copied(f: &mut fmt::Formatter<'_>, head: AuditHead) -> fmt::Result {
+    let [first, second, third, fourth, ..] = head.hash;
+    let begin = u32::from_be_bytes([first, second, third, fourth]);
+    write!(f, "a person copied the record onto a stick, up to line {} ({begin:08x})", head.count)
+}
+
+fn refused(f: &mut fmt::Formatter<'_>, reasons: &[Reason]) -> fmt::Result {
+    write!(f, "a full hold was refused here: ")?;
     for (index, reason) in reasons.iter().enumerate() {
         write!(f, "{}{}", if index == 0 { "" } else { ", " }, reason_words(*reason))?;
     }

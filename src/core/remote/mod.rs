@@ -17,6 +17,7 @@ mod alarms;
 mod clocks;
 mod code;
 mod conversation;
+mod copying;
 mod dark;
 mod hearing;
 mod hold;
@@ -43,8 +44,8 @@ use pump_protocol::{
 };
 
 use self::{
-    clocks::WallWatch, code::CodeEntry, conversation::Conversation, dark::Light, hold::HoldTracker, journal::Journal,
-    kept::Ended, setting_time::TimeSetting,
+    clocks::WallWatch, code::CodeEntry, conversation::Conversation, copying::RecordCopy, dark::Light,
+    hold::HoldTracker, journal::Journal, kept::Ended, setting_time::TimeSetting,
 };
 pub use self::{
     dark::DARK_AFTER,
@@ -55,7 +56,7 @@ use crate::{
     annunciation::{AlarmCondition, Alarms, signal::QuietHours},
     audit::{
         Batch,
-        event::{Doubt, Event, LinkLoss, Moment, Trouble},
+        event::{Doubt, Event, LinkLoss, Moment, NotCopied, Trouble},
     },
     ledger::{Outcome, PRESS_EXPIRES, Request, State, Verdict},
     screen::{Day, DayLevel, Intent, Notice, Visit},
@@ -120,6 +121,8 @@ pub enum Input {
         /// It shows what was asked for.
         done: bool,
     },
+    /// What became of the record that was to be copied: where the copy ends that was read back from the stick, or why there is none.
+    RecordCopied(Result<AuditHead, NotCopied>),
     /// The program is about to end in good order.
     Close,
     /// Time has passed.
@@ -151,6 +154,8 @@ pub enum Output {
     Fit,
     /// Set the person's clock to this in the zone that it is in, then say [`Input::ClockSet`].
     SetClock(CivilTime),
+    /// Copy the record onto the stick that is in, read it back, then say [`Input::RecordCopied`].
+    CopyRecord,
 }
 
 /// What the machine begins with.
@@ -232,6 +237,7 @@ pub struct Remote {
     /// Since when something waits for somebody.
     waiting_since: Option<Uptime>,
     setting: TimeSetting,
+    copying: RecordCopy,
     awake_since: Uptime,
     light: Light,
     notice: Option<(Notice, Uptime)>,
@@ -287,6 +293,7 @@ impl Remote {
             reservoir_noted: None,
             waiting_since: None,
             setting: TimeSetting::default(),
+            copying: RecordCopy::default(),
             awake_since: now.uptime,
             light: Light::new(beginning.dark_after, now.uptime),
             notice: None,
@@ -341,6 +348,7 @@ impl Remote {
             Input::Charging(charge) => self.charging = charge,
             Input::Measured(measured) => self.measured(measured),
             Input::ClockSet { done } => self.clock_set(done, now),
+            Input::RecordCopied(ended) => self.record_copied(ended, now),
             Input::Close => self.close(now),
             Input::Tick => {}
         }
@@ -370,6 +378,7 @@ impl Remote {
             (self.test_timeout(now.uptime), "the self-test takes too long"),
             (self.practice_timeout(), "the practice has lasted long enough"),
             (self.time_setting_timeout(), "nobody says whether the clock was set"),
+            (self.copying_timeout(), "nobody says whether the record was copied"),
             (self.light_timeout(now.uptime), "the display goes dark, or the link rests no longer"),
             (self.reminder_due(now.uptime), "what waits for somebody is told again"),
             (self.view_changes_at(now), "the page shows another second, minute or answer"),
@@ -424,6 +433,7 @@ impl Remote {
             self.doubt(Doubt::SilentInDelivery, now);
         }
         self.watch_time_setting(now);
+        self.watch_copying(now);
         self.settle_test(now);
     }
 

@@ -41,6 +41,7 @@ impl Remote {
             Intent::StepTime(step) => self.step_time(step, now),
             Intent::TakePumpTime => self.take_pump_time(now),
             Intent::SetClock => self.set_clock(now),
+            Intent::CopyRecord => self.copy_record(now),
             Intent::Wake => {
                 self.awake_since = now.uptime;
                 if let Some(talk) = &mut self.conversation {
@@ -124,6 +125,9 @@ impl Remote {
         // A finger that held on one page doesn't ask on another.
         if page != self.page {
             self.hold.spoil();
+        }
+        if self.page == Visit::Service {
+            self.copying.turn_over();
         }
         self.page = page;
         self.setting.turn_over();
@@ -227,6 +231,7 @@ impl Remote {
         self.leave_code(now);
         self.end_practice(now);
         self.leave_time_setting(now);
+        self.leave_copying(now);
         self.note_short_touches(now);
         self.note(Event::Closed, now);
     }

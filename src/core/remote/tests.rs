@@ -35,7 +35,8 @@ fn drain(remote: &mut Remote) -> (Vec<&'static str>, Vec<Command>) {
             | Output::Measure
             | Output::KeepConfirmed
             | Output::Fit
-            | Output::SetClock(_) => {}
+            | Output::SetClock(_)
+            | Output::CopyRecord => {}
         }
     }
     (kinds, sent)

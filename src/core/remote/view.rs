@@ -80,6 +80,7 @@ impl Remote {
             Visit::Practice => Face::Reading(Reading::Practice(self.practice_view())),
             Visit::Reservoir => Face::Reading(Reading::Reservoir(self.weeks(now).map(Box::new))),
             Visit::SetTime => Face::Reading(Reading::SetTime(self.set_time_view(now))),
+            Visit::Service => Face::Reading(Reading::Service(self.service_view())),
         };
         (face, None)
     }

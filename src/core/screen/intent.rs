@@ -49,6 +49,8 @@ pub enum Intent {
     TakePumpTime,
     /// Set the clock to what stands there.
     SetClock,
+    /// Copy the record onto the stick that is in.
+    CopyRecord,
 }
 
 /// A control's level.
@@ -106,4 +108,6 @@ pub enum Visit {
     Reservoir,
     /// The person's clock.
     SetTime,
+    /// For whoever maintains this remote.
+    Service,
 }

@@ -21,8 +21,8 @@ use pump_protocol::{
 pub use self::{
     intent::{Intent, Level, Source, Visit},
     reading::{
-        Batteries, ClinicSummary, DayLevel, LEVEL_DAYS, PracticeView, Reading, RemoteBattery, ReservoirWeeks,
-        SetTimeState, SetTimeView, TestView, Therapy, WEEKS_AHEAD, WEEKS_BEFORE,
+        Batteries, ClinicSummary, Copying, DayLevel, LEVEL_DAYS, PracticeView, Reading, RemoteBattery, ReservoirWeeks,
+        ServiceView, SetTimeState, SetTimeView, TestView, Therapy, WEEKS_AHEAD, WEEKS_BEFORE,
     },
 };
 use crate::{

@@ -10,6 +10,7 @@ use pump_protocol::{
 
 use super::{Day, ReservoirView};
 use crate::{
+    audit::event::NotCopied,
     selftest::{CHECKS, Finding, Question},
     therapy::reservoir::VolumeLeft,
 };
@@ -39,6 +40,8 @@ pub enum Reading {
     Reservoir(Option<Box<ReservoirWeeks>>),
     /// The person's clock, and what it would be set to.
     SetTime(SetTimeView),
+    /// What this remote and its record are, and how the copying of the record stands.
+    Service(ServiceView),
 }
 
 /// How many weeks back the reservoir is shown.
@@ -124,6 +127,33 @@ pub enum SetTimeState {
     Set,
     /// It could not be set.
     NotSet,
+}
+
+/// What whoever maintains this remote sees.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ServiceView {
+    /// The pump's serial number; `None` before its first word.
+    pub pump: Option<Text<16>>,
+    /// The newest line of the record.
+    pub head: AuditHead,
+    /// How the copying of the record stands.
+    pub copying: Copying,
+}
+
+/// How the copying of a record onto a stick stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Copying {
+    /// Nobody has asked for it.
+    Idle,
+    /// It was asked for and not answered.
+    Asked,
+    /// The copy was read back from the stick.
+    Copied {
+        /// Where it ends.
+        head: AuditHead,
+    },
+    /// There is none.
+    NotCopied(NotCopied),
 }
 
 /// What the days came to, and where the record stood.

@@ -12,7 +12,7 @@ use pump_protocol::{
     wire::{Bounded, Malformed, Text, decode, encode},
 };
 
-use super::event::{Doubt, Event, Happened, LinkLoss, Moment, NothingBecause, Trouble, WallDoubt};
+use super::event::{Doubt, Event, Happened, LinkLoss, Moment, NotCopied, NothingBecause, Trouble, WallDoubt};
 use crate::{
     annunciation::{AlarmCondition, Change, Priority},
     selftest::{Check, Checked, Finding},
@@ -118,6 +118,8 @@ pub(super) fn samples() -> Vec<Event> {
             to: CivilTime::from_millis(1_795_372_800_000),
         },
         Event::ClockNotSet { to: CivilTime::from_millis(1_795_372_800_000) },
+        Event::RecordCopied { head: AuditHead { count: 4711, hash: [0x3C; 32] } },
+        Event::RecordNotCopied { why: NotCopied::NoRoom },
     ]
 }
 

@@ -12,7 +12,7 @@ use pump_protocol::{
 };
 
 use super::super::{
-    event::{self, Doubt, Event, Happened, LinkLoss, Moment, NothingBecause, Trouble, WallDoubt},
+    event::{self, Doubt, Event, Happened, LinkLoss, Moment, NotCopied, NothingBecause, Trouble, WallDoubt},
     frozen::samples,
 };
 use crate::therapy::reason::{Inhibiting, Reason};
@@ -102,6 +102,10 @@ fn each_cause_is_named() {
     different(
         [Trouble::SelfTestRunning, Trouble::SelfTestFailed, Trouble::ToneFailed]
             .map(|which| Event::TroubleBegan { which }),
+    );
+    different(
+        [NotCopied::NoStick, NotCopied::NoRoom, NotCopied::StickFailed, NotCopied::RecordFailed, NotCopied::NoAnswer]
+            .map(|why| Event::RecordNotCopied { why }),
     );
 }
 
