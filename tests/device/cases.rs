@@ -9,7 +9,10 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 
 use crate::{
-    display::{DAY_ON, DOSE, Display, LOW, MORE, MY_DOSE, NO_DOSE, PROCEED, PUMP, SET, hold, key, tap},
+    display::{
+        COPY, DAY_ON, DOSE, Display, LOW, MORE, MY_DOSE, NO_DOSE, PROCEED, PUMP, SELF_TEST, SERVICE, SET, hold, key,
+        tap,
+    },
     machine::{Machine, Parts},
 };
 
@@ -71,6 +74,7 @@ impl Story {
             "the time set on its page is the machine's and its clock chip's, and the wait is the same",
             Self::set_time,
         );
+        self.long("the record leaves on a USB stick, once there is one, whole and for the remote alone", Self::stick);
         self.case("the caregiver sees the reservoir, and a hold there asks for nothing", Self::caregiver);
         self.case("the root is read-only; record, bond and journal lie on the data partition", Self::read_only);
         self.case("Ctrl+Alt+Delete and a foreign keyboard do nothing", Self::keys);
@@ -472,6 +476,38 @@ impl Story {
         // proves R-CLK-11
         ensure!(set == times, "{set} lines of the record say who set the clock");
         self.keep("set")
+    }
+
+    fn stick(&mut self) -> anyhow::Result<()> {
+        const AT: &str = "/run/media/stick";
+        let stick = self.parts.stick.clone();
+        let (display, machine) = self.machine()?;
+        tap(machine, MORE)?;
+        tap(machine, SELF_TEST)?;
+        display.shows(machine, &["test now"], SOON)?;
+        tap(machine, SERVICE)?;
+        display.shows(machine, &["put a usb stick"], SOON)?;
+        tap(machine, COPY)?;
+        display.shows(machine, &["no stick"], SOON)?;
+        machine.put_in(&stick)?;
+        machine.until(&format!("mountpoint -q {AT}"), SOON)?;
+        tap(machine, COPY)?;
+        display.shows(machine, &["read back"], SOON)?;
+        self.keep("copied")?;
+        let (copied, not) = (self.recorded("a person copied the record")?, self.recorded("the record was not copied")?);
+        // proves R-REC-11
+        ensure!((copied, not) == (1, 1), "{copied} copies are on record, and {not} that failed");
+        let (display, machine) = self.machine()?;
+        let proved = machine.says(&format!("audit-tool verify {AT}/pump-remote-*/record-*.export"))?;
+        ensure!(!proved.contains("not signed"), "the copy: {proved}");
+        let rights = machine.says(&format!("stat -c '%U %a' {AT}; findmnt -no OPTIONS {AT}"))?;
+        // proves R-REC-11
+        ensure!(rights.starts_with("pump-remote 700\n") && rights.contains("noexec"), "whose it is: {rights}");
+        machine.take_out()?;
+        machine.until(&format!("! mountpoint -q {AT}"), SOON)?;
+        tap(machine, COPY)?;
+        display.shows(machine, &["no stick"], SOON)?;
+        tap(machine, MY_DOSE)
     }
 
     fn caregiver(&mut self) -> anyhow::Result<()> {

@@ -22,6 +22,11 @@ pub(crate) const MORE: (u32, u32) = (504, 1205);
 /// A day on, and what sets, on the page of the clock.
 pub(crate) const DAY_ON: (u32, u32) = (136, 534);
 pub(crate) const SET: (u32, u32) = (472, 1033);
+/// The way to the self-test among those behind More, and from there to the service.
+pub(crate) const SELF_TEST: (u32, u32) = (540, 740);
+pub(crate) const SERVICE: (u32, u32) = (540, 1040);
+/// What copies the record, at the foot of that page.
+pub(crate) const COPY: (u32, u32) = (360, 1040);
 /// A page's OK, and the help of the fault page, stand low in the middle.
 pub(crate) const LOW: (u32, u32) = (360, 1010);
 

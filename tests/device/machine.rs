@@ -30,6 +30,8 @@ pub(crate) struct Parts {
     pub(crate) root: PathBuf,
     pub(crate) data: PathBuf,
     pub(crate) implant: PathBuf,
+    /// A stick, which is in once it is put in.
+    pub(crate) stick: PathBuf,
     /// Tells of a light behind the display, where there is one.
     pub(crate) light: Option<PathBuf>,
     pub(crate) dir: PathBuf,
@@ -74,6 +76,7 @@ impl Machine {
             .args(["-append", &format!("console={console} acpi_backlight=video quiet panic=-1 random.trust_cpu=on systemd.volatile=state systemd.getty_auto=no vt.global_cursor_default=0")])
             .args(["-device", &format!("virtio-gpu-pci,addr=0x2,xres={width},yres={height}")])
             .args(["-device", "virtio-tablet-pci", "-device", "virtio-keyboard-pci", "-device", "virtio-serial-pci"])
+            .args(["-device", "qemu-xhci"])
             .arg("-serial")
             .arg(format!("file:{}", parts.dir.join("console").display()))
             .args(["-device", "virtserialport,chardev=line,name=line"])
@@ -183,6 +186,20 @@ impl Machine {
         let up = keys.iter().rev().map(|key| event(key, false));
         let events = down.chain(up).collect::<Vec<_>>().join(",");
         self.ask(&format!(r#"{{"execute":"input-send-event","arguments":{{"events":[{events}]}}}}"#)).map(drop)
+    }
+
+    /// Puts a stick in.
+    pub(crate) fn put_in(&mut self, stick: &Path) -> anyhow::Result<()> {
+        let file = format!(r#"{{"driver":"file","filename":"{}"}}"#, stick.display());
+        let drive = format!(r#"{{"node-name":"stick","driver":"raw","file":{file}}}"#);
+        self.ask(&format!(r#"{{"execute":"blockdev-add","arguments":{drive}}}"#))?;
+        let stick = r#"{"driver":"usb-storage","id":"stick","drive":"stick","removable":true}"#;
+        self.ask(&format!(r#"{{"execute":"device_add","arguments":{stick}}}"#)).map(drop)
+    }
+
+    /// Takes it out.
+    pub(crate) fn take_out(&mut self) -> anyhow::Result<()> {
+        self.ask(r#"{"execute":"device_del","arguments":{"id":"stick"}}"#).map(drop)
     }
 
     /// What is on the display, in this file and kind of file.
