@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 
 use crate::{
     display::{
@@ -22,8 +22,10 @@ const PAGE_MAX: Duration = Duration::from_mins(8);
 const SOON: Duration = Duration::from_mins(4);
 /// The dose goes in for so many minutes: long enough for a restart and a power cut on the way.
 const DOSE_MIN: u64 = 2;
-/// How long the page stands, in seconds of the machine; a line of the shell has a hundred.
+/// How long the page stands, in seconds of the machine.
 const IDLE_S: u64 = 45;
+/// How long a line of the shell may rest, in seconds: it has a hundred.
+const LINE_S: usize = 90;
 /// How long it is dark for the figures, where there is time for them.
 const DARK_S: u64 = 600;
 const LINES: &str = "audit-tool lines /var/lib/pump-remote/record.db";
@@ -352,15 +354,13 @@ impl Story {
     /// How often any thread of the remote was woken in so many seconds of the machine, and how many hundredths of a second it worked.
     fn woken_in(&mut self, secs: u64) -> anyhow::Result<(u64, u64)> {
         let (_, machine) = self.machine()?;
-        // Voluntary switches of all threads are their wake-ups; ticks are hundredths of a second.
-        let told = machine.says(&format!(
-            "pid=$(systemctl show -P MainPID pump-remote.service); \
-             woken() {{ cat /proc/$pid/task/*/status | awk '/^voluntary/ {{ sum += $2 }} END {{ print sum }}'; }}; \
-             ticks() {{ awk '{{ print $14 + $15 }}' /proc/$pid/stat; }}; \
-             sleep 5; w=$(woken); t=$(ticks); sleep {secs}; echo $(($(woken) - w)) $(($(ticks) - t))"
-        ))?;
-        let counts: Vec<u64> = told.split_whitespace().filter_map(|count| count.parse().ok()).collect();
-        let [woken, ticks] = counts[..] else { bail!("no counts: {told}") };
+        machine.pass(Duration::from_secs(5))?;
+        let [woken_before, ticks_before] = counts(machine)?;
+        for begun in (0..secs).step_by(LINE_S) {
+            machine.pass(Duration::from_secs(secs - begun).min(Duration::from_secs(LINE_S as u64)))?;
+        }
+        let [woken, ticks] = counts(machine)?;
+        let (woken, ticks) = (woken.saturating_sub(woken_before), ticks.saturating_sub(ticks_before));
         println!("      ({woken} wake-ups and {ticks} hundredths of a second of work in {secs} s)");
         Ok((woken, ticks))
     }
@@ -740,6 +740,17 @@ impl Story {
         self.shows(&["could not be started"], PAGE_MAX)?;
         self.keep("corrupted")
     }
+}
+
+/// How often the remote's threads were woken since it began, and how many hundredths of a second it has worked.
+fn counts(machine: &mut Machine) -> anyhow::Result<[u64; 2]> {
+    // Voluntary switches of all threads are their wake-ups; ticks are hundredths of a second.
+    let told = machine.says(
+        "pid=$(systemctl show -P MainPID pump-remote.service); \
+         cat /proc/$pid/task/*/status | awk '/^voluntary/ { sum += $2 } END { print sum }'; awk '{ print $14 + $15 }' /proc/$pid/stat",
+    )?;
+    let counts: Vec<u64> = told.split_whitespace().filter_map(|count| count.parse().ok()).collect();
+    <[u64; 2]>::try_from(counts).map_err(|_| anyhow!("no counts: {told}"))
 }
 
 /// Taps the digits of a group until the page goes on to the next; a key that was felt twice makes a group wrong, as for a hand.
