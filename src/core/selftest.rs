@@ -472,6 +472,7 @@ mod tests {
         assert_eq!(found(clocks(216, 200)), [(Check::Clocks, Failed)], "8 % fast");
         assert_eq!(found(clocks(184, 200)), [(Check::Clocks, Failed)], "8 % slow");
         assert_eq!(found(clocks(0, 0)), [(Check::Clocks, Failed)], "both stand");
+        assert_eq!(found(clocks(5, 5)), [(Check::Clocks, Failed)], "no more than reading them takes");
         assert_eq!(found(clocks(210, 200)), []);
         assert_eq!(found(Measured::Key { down: None }), [(Check::Key, Absent)]);
         for (part, check) in [(Device::Battery, Check::Battery), (Device::Watchdog, Check::Watchdog)] {
@@ -486,6 +487,7 @@ mod tests {
         test.findings[Check::Key as usize] = None;
         test.take(Measured::Key { down: Some(true) });
         assert_eq!(test.poll_timeout(at(0)), Some(at(60)));
+        assert_eq!(test.poll_timeout(at(60)), Some(at(70)), "a moment that has come is not waited for again");
         assert!(!test.pass_time(at(59)));
         let mut let_go = test.clone();
         let_go.take(Measured::Key { down: Some(false) });
