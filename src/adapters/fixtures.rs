@@ -10,7 +10,6 @@ use pump_core::{
             MEDIUM_FLASH, MEDIUM_VIBRATION,
         },
     },
-    audit::event::WallDoubt,
     screen::{Face, LinkHealth, Offer, Screen},
 };
 use pump_protocol::quantity::Dose;
@@ -19,20 +18,7 @@ pub(crate) const OFFER: Offer = Offer { dose: Dose::from_micrograms(50), left: 3
 
 /// A page, and nothing else on it.
 pub(crate) fn page(face: Face) -> Screen {
-    Screen {
-        face,
-        hold: None,
-        clock: Err(WallDoubt::NotSet),
-        link: LinkHealth::Near,
-        heard_min_ago: None,
-        alarms: Vec::new(),
-        signals: None,
-        notice: None,
-        dark: false,
-        practice: false,
-        night: None,
-        reminders: 0,
-    }
+    Screen { link: LinkHealth::Near, ..Screen::alone(face) }
 }
 
 /// A screen without an alarm, on a page that offers nothing.

@@ -26,9 +26,15 @@ pub mod stick;
 pub mod systemd;
 pub mod touch;
 
-use std::{future::Future, io};
+use std::{
+    fs::File,
+    future::Future,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use pump_protocol::clock::Uptime;
+use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -37,6 +43,17 @@ use tokio::{
 /// Bytes as people compare them: two digits each.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// SHA-256 over what is in a file, read in pieces. Takes as long as reading it does.
+pub fn file_digest(path: &Path) -> io::Result<[u8; 32]> {
+    let (mut file, mut digest, mut piece) = (File::open(path)?, Sha256::new(), vec![0; 64 * 1024]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(digest.finalize().into()),
+            len => digest.update(&piece[..len]),
+        }
+    }
 }
 
 /// The most fragments that wait in either direction: one frame at the smallest link, and a little.

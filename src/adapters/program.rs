@@ -4,12 +4,9 @@
 //! writes it. That finds a card that rots and an update that was cut short. It finds nobody who can write both.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read},
+    fs, io,
     path::{Path, PathBuf},
 };
-
-use sha2::{Digest, Sha256};
 
 use super::{hex, secret_file};
 
@@ -19,18 +16,6 @@ pub const RUNNING: &str = "/proc/self/exe";
 pub const CONFIRMED: &str = "confirmed.sha256";
 /// A digest in hexadecimal digits.
 const HEX_LEN: usize = 64;
-
-/// SHA-256 over a file. Takes as long as reading it does.
-pub fn digest(path: &Path) -> io::Result<[u8; 32]> {
-    let mut file = File::open(path)?;
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finalize().into()),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
-}
 
 /// Where the installation says what the program is: `/usr/share/pump-remote/pump-remote.sha256` for `/usr/bin/pump-remote`.
 pub fn installed(program: &Path) -> Option<PathBuf> {
@@ -69,6 +54,7 @@ fn parse(text: &[u8]) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::file_digest;
 
     /// `printf abc | sha256sum`
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  /usr/bin/pump-remote\n";
@@ -84,9 +70,9 @@ mod tests {
         fs::create_dir_all(says.parent().unwrap()).unwrap();
         fs::write(&program, "abc").unwrap();
         fs::write(&says, ABC).unwrap();
-        assert_eq!(digest(&program).ok(), written(&says));
+        assert_eq!(file_digest(&program).ok(), written(&says));
         fs::write(&program, "abd").unwrap();
-        assert_ne!(digest(&program).ok(), written(&says));
+        assert_ne!(file_digest(&program).ok(), written(&says));
     }
 
     #[test]
@@ -103,7 +89,7 @@ mod tests {
     fn what_was_confirmed_is_read_back() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(written(&dir.path().join(CONFIRMED)), None);
-        let ours = digest(Path::new(RUNNING)).unwrap();
+        let ours = file_digest(Path::new(RUNNING)).unwrap();
         confirm(dir.path(), ours).unwrap();
         assert_eq!(written(&dir.path().join(CONFIRMED)), Some(ours));
     }

@@ -14,7 +14,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write},
+    io::{self, Write},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
@@ -22,6 +22,8 @@ use std::{
 use rustix::fs::{Advice, fadvise};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use super::file_digest;
 
 /// Names the directory where sticks are mounted, in the environment of a service beside which something mounts them.
 pub const NAMED_BY: &str = "PUMP_REMOTE_STICK";
@@ -188,15 +190,9 @@ pub fn mounted(dir: &Path) -> io::Result<Option<u64>> {
     Ok(Some(device).filter(|device| *device != above))
 }
 
-/// SHA-256 over what is in a file, read in pieces.
+/// What a file that was copied as it is must give back.
 pub fn digest_of(path: &Path) -> Result<[u8; 32], StickError> {
-    let (mut file, mut digest, mut piece) = (File::open(path)?, Sha256::new(), vec![0; 64 * 1024]);
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(digest.finalize().into()),
-            len => digest.update(&piece[..len]),
-        }
-    }
+    Ok(file_digest(path)?)
 }
 
 #[cfg(test)]

@@ -19,20 +19,7 @@ const OFFER: Offer = Offer { dose: Dose::from_micrograms(50), left: 3, allotment
 const NOW: WallTime = WallTime { unix_ms: 1_795_281_000_000, utc_offset_min: 60 };
 
 fn screen(face: Face) -> Screen {
-    Screen {
-        face,
-        hold: None,
-        clock: Ok(NOW),
-        link: LinkHealth::Near,
-        heard_min_ago: Some(2),
-        alarms: Vec::new(),
-        signals: None,
-        notice: None,
-        dark: false,
-        practice: false,
-        night: None,
-        reminders: 0,
-    }
+    Screen { clock: Ok(NOW), link: LinkHealth::Near, heard_min_ago: Some(2), ..Screen::alone(face) }
 }
 
 fn ready() -> Screen {

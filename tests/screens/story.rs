@@ -38,20 +38,7 @@ pub(crate) fn at(hour: i64, minute: i64) -> WallTime {
 }
 
 pub(crate) fn screen(face: Face) -> Screen {
-    Screen {
-        face,
-        hold: None,
-        clock: Ok(at(18, 15)),
-        link: LinkHealth::Near,
-        heard_min_ago: Some(2),
-        alarms: Vec::new(),
-        signals: None,
-        notice: None,
-        dark: false,
-        practice: false,
-        night: None,
-        reminders: 0,
-    }
+    Screen { clock: Ok(at(18, 15)), link: LinkHealth::Near, heard_min_ago: Some(2), ..Screen::alone(face) }
 }
 
 /// An alarm that nobody has acknowledged and whose cause lasts.

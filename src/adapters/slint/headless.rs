@@ -218,19 +218,13 @@ mod tests {
         ];
         for turn in 0..90_u32 {
             let every = |turns: u32| turn.is_multiple_of(turns);
+            let face = faces[(turn * 7 / 3) as usize % faces.len()].clone();
             window.apply(&Screen {
-                face: faces[(turn * 7 / 3) as usize % faces.len()].clone(),
-                hold: None,
                 clock: Ok(WallTime { unix_ms: i64::from(turn / 2) * 60_000 * 61, utc_offset_min: 0 }),
                 link: if every(5) { LinkHealth::Looking } else { LinkHealth::Near },
                 heard_min_ago: Some(turn / 9),
-                alarms: Vec::new(),
-                signals: None,
                 notice: every(4).then_some(Notice::Refused),
-                dark: false,
-                practice: false,
-                night: None,
-                reminders: 0,
+                ..Screen::alone(face)
             });
             display.advance(Duration::from_millis(16));
             display.render();

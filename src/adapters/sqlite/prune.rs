@@ -14,7 +14,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufWriter, Read},
+    io::{self, BufWriter},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
@@ -22,10 +22,10 @@ use std::{
 use ed25519_dalek::SigningKey;
 use pump_core::{audit::Checkpoint, remote::Kept};
 use pump_protocol::message::AuditHead;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{ExportError, ReadError, View, export::write_part, file, rows};
+use crate::adapters::file_digest;
 
 /// No younger line is pruned, in days: events must be kept for 30 (OPCA R6.6.0), and no limit reaches back further than seven.
 pub const AGE_MIN_DAYS: i64 = 30;
@@ -102,22 +102,11 @@ pub async fn export_cut(view: View, cut: &Cut, key: &SigningKey, out: &Path) -> 
     let (verified, digest) = write_part(view, cut.to.head, key, &mut BufWriter::new(&written)).await?;
     written.sync_all().map_err(ExportError::from)?;
     drop(written);
-    if read_back(&new).map_err(ExportError::from)? != digest {
+    if file_digest(&new).map_err(ExportError::from)? != digest {
         return Err(PruneError::NotReadBack);
     }
     fs::rename(&new, out).and_then(|()| File::open(file::directory_of(out))?.sync_all()).map_err(ExportError::from)?;
     Ok(Exported { head: cut.to.head, lines: verified.records, digest })
-}
-
-/// SHA-256 over what is in the file, read in pieces.
-fn read_back(path: &Path) -> io::Result<[u8; 32]> {
-    let (mut file, mut digest, mut piece) = (File::open(path)?, Sha256::new(), vec![0; 64 * 1024]);
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(digest.finalize().into()),
-            len => digest.update(&piece[..len]),
-        }
-    }
 }
 
 fn open_request(kept: Option<&[u8]>) -> Result<Option<u64>, PruneError> {

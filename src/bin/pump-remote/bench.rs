@@ -8,7 +8,7 @@ use pump_core::{
 };
 use pump_remote::{
     adapters::{
-        battery, bluez,
+        battery, bluez, file_digest,
         gpio::Wired,
         program::{self, CONFIRMED, RUNNING},
         systemd, touch,
@@ -49,7 +49,7 @@ impl Bench {
         let keep = move || {
             let data_dir = data_dir.clone();
             tokio::task::spawn_blocking(move || {
-                let kept = program::digest(Path::new(RUNNING)).and_then(|ours| program::confirm(&data_dir, ours));
+                let kept = file_digest(Path::new(RUNNING)).and_then(|ours| program::confirm(&data_dir, ours));
                 if let Err(error) = kept {
                     tracing::warn!(%error, "what was confirmed can't be kept; the next start asks again");
                 }
@@ -98,7 +98,7 @@ fn measure_program(data_dir: &Path, asks: bool) -> Measured {
     if meant.is_none() && !asks {
         return Measured::Program { found: None, meant, confirmed: None };
     }
-    let found = program::digest(Path::new(RUNNING)).ok();
+    let found = file_digest(Path::new(RUNNING)).ok();
     Measured::Program { found, meant, confirmed: program::written(&data_dir.join(CONFIRMED)) }
 }
 
