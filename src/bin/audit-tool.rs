@@ -21,7 +21,7 @@ use pump_core::{
         event::{Moment, describe},
         export::Proved,
         story::{Ids, Standing, Story, Told},
-        tally::{DayTally, Tally},
+        tally::{DayCounts, NoDose, Tally},
     },
     calendar,
 };
@@ -190,10 +190,10 @@ async fn summary(path: &Path) -> Result<()> {
     let mut tally = Tally::new();
     let walked = walk(path, |line| tally.take(&line.record)).await;
     let mut out = io::stdout().lock();
-    for (day, counts) in tally.days() {
+    for (day, counted) in tally.days() {
         let day = day.map_or("without a date".into(), date);
-        writeln!(out, "{day}: {}", day_in_words(counts))?;
-        let kinds: Vec<_> = tally.kinds(counts).map(|(kind, count)| format!("{count} {kind}")).collect();
+        writeln!(out, "{day}: {}", day_in_words(&counted.counts))?;
+        let kinds: Vec<_> = tally.kinds(counted).map(|(kind, count)| format!("{count} {kind}")).collect();
         writeln!(out, "    lines: {}", kinds.join(", "))?;
     }
     let verified = walked.context("not verified: counted up to the first bad record")?;
@@ -322,23 +322,32 @@ fn when(record: &Record) -> String {
     record.wall().map_or("no date".into(), |wall| format!("{} {wall}", date(wall.day())))
 }
 
-fn day_in_words(day: &DayTally) -> String {
-    let reasons: Vec<_> = day.refused.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-    let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+fn day_in_words(day: &DayCounts) -> String {
+    let here = |why: &NoDose| matches!(why, NoDose::Here(_) | NoDose::Unread | NoDose::Elsewhere);
     let counts = [
         (day.given, "given".to_owned()),
         (day.in_part, "given in part".to_owned()),
-        (day.refused_here(), format!("refused here{reasons}")),
-        (day.denied, "denied by the pump".to_owned()),
-        (day.not_given, "not given".to_owned()),
+        refused_in_words(day, "refused here", here),
+        refused_in_words(day, "denied by the pump", |why| matches!(why, NoDose::ByPump(_))),
+        refused_in_words(day, "not given", |why| matches!(why, NoDose::Nothing(_))),
         (day.assumed, "assumed given".to_owned()),
         (day.not_settled, "not sure, still open".to_owned()),
     ];
     let told = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
     let attempts = [format!("{} attempts", day.attempts)].into_iter().chain(told).collect::<Vec<_>>().join(", ");
-    let others = [(day.others, "doses of others"), (day.unknown, "doses that this record lost")];
+    let others = [
+        (day.others, format!("doses of others ({})", day.others_dose)),
+        (day.unknown, "doses that this record lost".to_owned()),
+    ];
     let others = others.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("; {count} {words}"));
     attempts + &others.collect::<String>()
+}
+
+/// How many of these there are, and `what (5 lockout, 1 dose limit)`.
+fn refused_in_words(day: &DayCounts, what: &str, these: impl Fn(&NoDose) -> bool) -> (u32, String) {
+    let reasons = day.refused.iter().filter(|(why, _)| these(why));
+    let reasons: Vec<_> = reasons.map(|(why, count)| format!("{count} {why}")).collect();
+    (day.refused_if(|why| these(&why)), format!("{what} ({})", reasons.join(", ")))
 }
 
 /// `#12`, as the record's lines call it, or `12`.

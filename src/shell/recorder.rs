@@ -16,7 +16,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use pump_core::{
-    audit::{Batch, event::Moment, tally::DayTally},
+    audit::{Batch, event::Moment, tally::DayCounts},
     remote::Input,
     screen::{Day, DayLevel, LEVEL_DAYS},
 };
@@ -276,26 +276,12 @@ async fn verified(path: &Path) -> Result<(), CheckError> {
 
 async fn read_days(path: &Path, today: i64) -> Result<Vec<Day>, CheckError> {
     let tally = View::open(path).await?.tally_since(today - DAYS_SHOWN).await?;
-    let shown = tally.days().rev().filter_map(|(day, tally)| day.filter(|day| *day <= today).zip(Some(tally)));
-    Ok(shown
-        .map(|(day, tally)| shown_day(day, tally))
-        .filter(|day| *day != Day { day: day.day, ..Day::default() })
-        .collect())
+    let dated = tally.days().rev().filter_map(|(day, tally)| day.zip(Some(&tally.counts)));
+    let shown = dated.filter(|(day, counts)| *day <= today && **counts != DayCounts::default());
+    Ok(shown.map(|(day, counts)| Day { day, counts: counts.clone() }).collect())
 }
 
 async fn read_levels(path: &Path, today: Option<i64>) -> Result<Vec<DayLevel>, CheckError> {
     let Some(today) = today else { return Ok(Vec::new()) };
     Ok(View::open(path).await?.levels(today - LEVEL_DAYS, today).await?)
-}
-
-fn shown_day(day: i64, tally: &DayTally) -> Day {
-    Day {
-        day,
-        attempts: tally.attempts,
-        given: tally.given,
-        in_part: tally.in_part,
-        refused: tally.refused_here().saturating_add(tally.denied).saturating_add(tally.not_given),
-        not_sure: tally.not_settled.saturating_add(tally.assumed),
-        others: tally.others.saturating_add(tally.unknown),
-    }
 }

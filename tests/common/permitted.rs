@@ -85,7 +85,7 @@ const REQUESTS: [RequestRow; 13] = [
     row("`Uncertain`: never ran or forgotten, history awaited", &["CANCEL"], &["NOT SURE"], &["Stop"]),
 ];
 
-const FACES: [FaceRow; 33] = [
+const FACES: [FaceRow; 34] = [
     FaceRow { name: "CHECKING", accepts: &[] },
     FaceRow { name: "READY", accepts: &["dose"] },
     FaceRow { name: "WAIT", accepts: &[] },
@@ -119,6 +119,7 @@ const FACES: [FaceRow; 33] = [
     FaceRow { name: "RESERVOIR", accepts: &[] },
     FaceRow { name: "SET TIME", accepts: &[] },
     FaceRow { name: "SERVICE", accepts: &[] },
+    FaceRow { name: "DAY", accepts: &[] },
 ];
 
 const fn row(
@@ -333,6 +334,7 @@ const fn face_row(face: &Face) -> FaceRow {
         Face::Reading(Reading::Reservoir(_)) => FACES[30],
         Face::Reading(Reading::SetTime(_)) => FACES[31],
         Face::Reading(Reading::Service(_)) => FACES[32],
+        Face::Reading(Reading::Day(_)) => FACES[33],
     }
 }
 

@@ -20,6 +20,7 @@ fn the_button_on_a_page_of_the_caregiver_is_recorded_and_transmits_nothing() {
     for page in [
         Visit::Caregiver,
         Visit::History,
+        Visit::Day(20_000),
         Visit::Alarms,
         Visit::Emergency,
         Visit::More,

@@ -22,6 +22,7 @@ mod dose_forgotten;
 mod dose_limit;
 mod every_reason;
 mod heard_twice;
+mod history_by_day;
 mod limits_absent;
 mod link_lost;
 mod machine_never_spins;

@@ -307,6 +307,44 @@ fn the_other_pages_are_one_tap_from_more() {
 }
 
 #[test]
+fn a_day_is_one_tap_from_the_history_and_from_the_day_beside_it() {
+    let mut display = shown(&story::screen(Face::History { days: story::days(), loading: false }));
+    let today = story::at(12, 0).day();
+    tap(&display, "Day by day");
+    assert_eq!(display.heard(), [Intent::Visit(Visit::Day(today))]);
+    let yesterday = display.everything().into_iter().find(|it| it.label == "Yesterday").expect("a row");
+    let at = LogicalPosition::new(yesterday.x + 5.0, yesterday.y + yesterday.height / 2.0);
+    display.down(at);
+    display.up(at);
+    // A list waits whether the finger will scroll it.
+    display.pass(500);
+    assert_eq!(display.heard(), [Intent::Visit(Visit::Day(today - 1))]);
+    let day = story::busy_day();
+    display.apply(&story::one_day(day.clone()));
+    tap(&display, "The day before");
+    tap(&display, "The day after");
+    // proves R-CAR-08
+    assert_eq!(display.heard(), [day.day - 1, day.day + 3].map(|day| Intent::Visit(Visit::Day(day))));
+    let says = |display: &Display, words: &str| display.everything().iter().any(|it| it.label == words);
+    for words in [
+        "12 × Your clinic’s programme doesn’t add up",
+        "10 × Your pump did not answer in time",
+        "14 × for other reasons",
+        "Not sure, still open: 1",
+        "Not sure, counted as given: 2",
+        "Doses that this record lost: 1",
+        "Others 4",
+        "Doses of others, together: 1187.5\u{a0}mcg",
+    ] {
+        // proves R-CAR-08
+        assert!(says(&display, words), "{words}: {:?}", display.everything());
+    }
+    display.apply(&story::one_day(story::quiet_day()));
+    assert!(!says(&display, "14 × for other reasons"));
+    assert!(says(&display, "Refused 0"), "{:?}", display.everything());
+}
+
+#[test]
 fn the_gauge_is_the_way_to_the_weeks() {
     let display = shown(&story::screen(Face::Caregiver(story::caregiver())));
     tap(&display, "Reservoir over the weeks");

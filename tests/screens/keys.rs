@@ -158,6 +158,8 @@ fn return_tells_what_a_tap_tells() {
                 display.pass(400);
                 // A choice goes on to the next with each tap.
                 let alike = match (&by_finger.0[..], &by_key.0[..]) {
+                    // A finger on a row of the history goes to its day; a key gets there by the button above.
+                    ([Intent::Visit(Visit::Day(_))], []) => scrolls,
                     ([Intent::Quiet(one)], [Intent::Quiet(next)]) => one != next && by_finger.1 == by_key.1,
                     _ => by_finger == by_key,
                 };

@@ -273,6 +273,7 @@ fn told_by_word_and_sign(view: &View) {
                     | Reading::Clinic(_)
                     | Reading::Reservoir(_)
                     | Reading::SetTime(_)
+                    | Reading::Day(_)
             )
     ) {
         return;

@@ -5,12 +5,15 @@ use pump_core::{
         AlarmCondition, Priority, Signals,
         signal::{Colour, HIGH_BURST, Light},
     },
-    audit::event::{NotCopied, WallDoubt},
+    audit::{
+        event::{NotCopied, NothingBecause, WallDoubt},
+        tally::{DayCounts, NoDose},
+    },
     pairing::{PairingView, Refusal, Typed},
     screen::{
-        Alarm, Batteries, Caregiver, ClinicSummary, Copying, Day, DeliveryView, Face, Fault, LastDose, LinkHealth,
-        Night, NotGiven, Notice, Offer, PracticeView, Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks,
-        Screen, ServiceView, SetTimeState, SetTimeView, Stop, TestView, Therapy, WEEKS_BEFORE, Wait,
+        Alarm, Batteries, Caregiver, ClinicSummary, Copying, Day, DayView, DeliveryView, Face, Fault, LastDose,
+        LinkHealth, Night, NotGiven, Notice, Offer, PracticeView, Reading, RefillBy, RemoteBattery, ReservoirView,
+        ReservoirWeeks, Screen, ServiceView, SetTimeState, SetTimeView, Stop, TestView, Therapy, WEEKS_BEFORE, Wait,
     },
     selftest::{CHECKS, Finding, Question},
     therapy::{
@@ -160,12 +163,15 @@ pub(crate) fn days() -> Vec<Day> {
     (0..14_u32)
         .map(|ago| Day {
             day: at(12, 0).day() - i64::from(ago),
-            attempts: 3 + ago % 5,
-            given: 2 + ago % 3,
-            in_part: u32::from(ago == 4),
-            refused: ago % 4,
-            not_sure: u32::from(ago == 2),
-            others: u32::from(ago == 5),
+            counts: DayCounts {
+                attempts: 3 + ago % 5,
+                given: 2 + ago % 3,
+                in_part: u32::from(ago == 4),
+                refused: vec![(NoDose::Here(Reason::Lockout), ago % 4)],
+                not_settled: u32::from(ago == 2),
+                others: u32::from(ago == 5),
+                ..DayCounts::default()
+            },
         })
         .collect()
 }
@@ -409,8 +415,13 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
 }
 
 fn groups() -> impl Iterator<Item = (String, Screen)> {
-    let groups =
-        self_tests().into_iter().chain(practices()).chain(for_the_clinic()).chain(reservoirs()).chain(set_times());
+    let groups = self_tests()
+        .into_iter()
+        .chain(practices())
+        .chain(for_the_clinic())
+        .chain(single_days())
+        .chain(reservoirs())
+        .chain(set_times());
     let groups = groups.chain(services());
     groups.map(|(name, screen)| (name.to_owned(), screen))
 }
@@ -535,18 +546,65 @@ pub(crate) fn clinic(summary: Option<ClinicSummary>) -> Screen {
     screen(Face::Reading(Reading::Clinic(summary.map(Box::new))))
 }
 
+fn single_days() -> [(&'static str, Screen); 5] {
+    [
+        ("day", one_day(quiet_day())),
+        ("day-busy", one_day(busy_day())),
+        ("day-alarm", alarming(&THREE, one_day(busy_day()))),
+        ("day-first", screen(day_page(Some(DayView { earlier: None, later: None, ..beside(quiet_day()) })))),
+        ("day-reading", screen(day_page(None))),
+    ]
+}
+
+/// A day with others on either side of it.
+pub(crate) fn one_day(day: Day) -> Screen {
+    screen(day_page(Some(beside(day))))
+}
+
+fn day_page(view: Option<DayView>) -> Face {
+    Face::Reading(Reading::Day(view.map(Box::new)))
+}
+
+fn beside(day: Day) -> DayView {
+    DayView { earlier: Some(day.day - 1), later: Some(day.day + 3), day }
+}
+
+pub(crate) fn quiet_day() -> Day {
+    let counts = DayCounts { attempts: 2, given: 2, ..DayCounts::default() };
+    Day { day: at(12, 0).day(), counts }
+}
+
+/// As much as can stand on the page, the longest words first.
+pub(crate) fn busy_day() -> Day {
+    let refused = vec![
+        (NoDose::Here(Reason::PrescriptionContradicts), 12),
+        (NoDose::ByPump(Some(DenyReason::NotPermitted)), 9),
+        (NoDose::Here(Reason::ToneFailed), 7),
+        (NoDose::Nothing(NothingBecause::DoseDiffered), 4),
+        (NoDose::Nothing(NothingBecause::Expired), 2),
+        (NoDose::Elsewhere, 1),
+        (NoDose::Nothing(NothingBecause::TooLate), 8),
+        (NoDose::Unread, 1),
+        (NoDose::ByPump(None), 1),
+    ];
+    let counts = DayCounts { attempts: 63, given: 12, in_part: 3, refused, ..DayCounts::default() };
+    let counts = DayCounts { assumed: 2, not_settled: 1, others: 3, unknown: 1, ..counts };
+    Day { day: at(12, 0).day() - 4, counts: DayCounts { others_dose: Dose::from_nanograms(1_187_500), ..counts } }
+}
+
 /// More than most remotes ever have to tell.
 pub(crate) fn summary() -> ClinicSummary {
     let head = AuditHead { count: 1_204_817, hash: [0x9F; 32] };
-    let day = |back: i64| Day {
-        day: 20_778 - back,
+    let counts = || DayCounts {
         attempts: 31,
         given: 12,
         in_part: 3,
-        refused: 19,
-        not_sure: 1,
+        refused: vec![(NoDose::Here(Reason::Allotment), 19)],
+        assumed: 1,
         others: 2,
+        ..DayCounts::default()
     };
+    let day = |back: i64| Day { day: 20_778 - back, counts: counts() };
     ClinicSummary { pump: Text::new("SIM-000042").expect("a name"), head, days: (0..14).map(day).collect() }
 }
 

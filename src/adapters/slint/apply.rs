@@ -3,16 +3,16 @@
 //! A property that is set to what it holds already is not drawn again: Slint compares. Lists can't be compared, so they
 //! are models that are refilled only if they differ.
 
-use std::rc::Rc;
+use std::{cmp::Reverse, rc::Rc};
 
 use pump_core::{
     annunciation::AlarmCondition,
-    audit::event::WallDoubt,
+    audit::{event::WallDoubt, tally::NoDose},
     pairing::PairingView,
     screen::{
-        Alarm, Batteries, Caregiver, ClinicSummary, Copying, Day, DeliveryView, Face, Fault, Night, NotGiven, Notice,
-        Offer, Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks, Screen, ServiceView, SetTimeView,
-        TestView, Therapy, WEEKS_AHEAD, WEEKS_BEFORE, Wait,
+        Alarm, Batteries, Caregiver, ClinicSummary, Copying, Day, DayView, DeliveryView, Face, Fault, Night, NotGiven,
+        Notice, Offer, Reading, RefillBy, RemoteBattery, ReservoirView, ReservoirWeeks, Screen, ServiceView,
+        SetTimeView, TestView, Therapy, WEEKS_AHEAD, WEEKS_BEFORE, Wait,
     },
     selftest::Check,
     therapy::{change::Change, reason::Reason, reservoir::VolumeLeft},
@@ -27,9 +27,9 @@ use pump_protocol::{
 };
 use pump_ui::{
     Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, Clinic, ClockSetting, ClockTime,
-    CodeEntry, DayName, DayRow, Days, DeliveryCode, Faults, Helping, NightClock, NotGivenCode, NoticeCode, Notices,
-    Offers, Page, PairingSteps, Practice, PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest, Service, Span,
-    Status, StopCode, Stopping, TestState, TherapyCard, Waiting, WeekRow, Weeks,
+    CodeEntry, DayName, DayRow, Days, DeliveryCode, Faults, Helping, NightClock, NoDoseRow, NotGivenCode, NoticeCode,
+    Notices, Offers, OneDay, Page, PairingSteps, Practice, PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest,
+    Service, Span, Status, StopCode, Stopping, TestState, TherapyCard, Waiting, WeekRow, Weeks,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
@@ -44,6 +44,8 @@ const OTHER_REASONS: usize = 2;
 const ALARMS: usize = 2;
 /// How many changes are told in full: as many as can be read at three in the morning.
 const CHANGES: usize = 3;
+/// How many reasons a day tells by name.
+const NO_DOSES: usize = 3;
 
 /// The lists on the pages.
 pub(super) struct Models {
@@ -53,6 +55,7 @@ pub(super) struct Models {
     caregivers_alarms: Rc<VecModel<AlarmRow>>,
     changes: Rc<VecModel<ChangeRow>>,
     days: Rc<VecModel<DayRow>>,
+    no_doses: Rc<VecModel<NoDoseRow>>,
     rates: Rc<VecModel<RateRow>>,
     checks: Rc<VecModel<CheckRow>>,
     typed: Rc<VecModel<SharedString>>,
@@ -68,6 +71,7 @@ impl Models {
             caregivers_alarms: Rc::default(),
             changes: Rc::default(),
             days: Rc::default(),
+            no_doses: Rc::default(),
             rates: Rc::default(),
             checks: Rc::default(),
             typed: Rc::default(),
@@ -79,6 +83,7 @@ impl Models {
         app.global::<Alarms>().set_rows(ModelRc::from(Rc::clone(&models.alarms)));
         app.global::<Changes>().set_rows(ModelRc::from(Rc::clone(&models.changes)));
         app.global::<Days>().set_rows(ModelRc::from(Rc::clone(&models.days)));
+        app.global::<OneDay>().set_refused(ModelRc::from(Rc::clone(&models.no_doses)));
         app.global::<Weeks>().set_rows(ModelRc::from(Rc::clone(&models.weeks)));
         app.global::<TherapyCard>().set_rates(ModelRc::from(Rc::clone(&models.rates)));
         app.global::<SelfTest>().set_rows(ModelRc::from(Rc::clone(&models.checks)));
@@ -135,6 +140,7 @@ impl Models {
             Face::Reading(Reading::Clinic(summary)) => for_the_clinic(app, summary.as_deref(), screen.clock.ok()),
             Face::Reading(Reading::Reservoir(weeks)) => self.weeks(app, weeks.as_deref(), how),
             Face::Reading(Reading::Service(view)) => service(app, view),
+            Face::Reading(Reading::Day(view)) => self.one_day(app, view.as_deref(), screen.clock.ok(), how),
             Face::Reading(Reading::SetTime(view)) => set_time(app, *view, screen.clock.err(), how),
             // Whole in themselves.
             Face::Reading(Reading::More | Reading::LinkSteps | Reading::Settings | Reading::Sounds) => {}
@@ -298,7 +304,34 @@ impl Models {
     fn history(&self, app: &AppWindow, days: &[Day], loading: bool, clock: Option<WallTime>) {
         app.global::<Days>().set_loading(loading);
         let today = clock.map(WallTime::day);
-        refill(&self.days, days.iter().map(|day| day_row(*day, today)).collect());
+        refill(&self.days, days.iter().map(|day| day_row(day, today)).collect());
+    }
+
+    // keeps R-CAR-08
+    fn one_day(&self, app: &AppWindow, view: Option<&DayView>, clock: Option<WallTime>, how: Writing) {
+        let shown = app.global::<OneDay>();
+        shown.set_known(view.is_some());
+        shown.set_has_earlier(view.is_some_and(|view| view.earlier.is_some()));
+        shown.set_has_later(view.is_some_and(|view| view.later.is_some()));
+        let Some(DayView { day, earlier, later }) = view else { return };
+        shown.set_earlier(earlier.map(date).unwrap_or_default());
+        shown.set_later(later.map(date).unwrap_or_default());
+        shown.set_row(day_row(day, clock.map(WallTime::day)));
+        let counts = &day.counts;
+        let some = |count: u32| if count == 0 { SharedString::default() } else { format::count(count) };
+        shown.set_open(some(counts.not_settled));
+        shown.set_assumed(some(counts.assumed));
+        shown.set_unknown(some(counts.unknown));
+        shown.set_others_dose(if counts.others == 0 {
+            SharedString::default()
+        } else {
+            how.amount(counts.others_dose)
+        });
+        let reasons = by_words(&counts.refused);
+        let rest = reasons.iter().skip(NO_DOSES).fold(0_u32, |sum, (_, count)| sum.saturating_add(*count));
+        shown.set_more(some(rest));
+        let told = reasons.into_iter().take(NO_DOSES);
+        refill(&self.no_doses, told.map(|(row, count)| NoDoseRow { count: format::count(count), ..row }).collect());
     }
 }
 
@@ -516,23 +549,43 @@ fn delivery(pump: &PumpState<'_>, delivery: Option<DeliveryView>, how: Writing) 
     });
 }
 
-fn day_row(day: Day, today: Option<i64>) -> DayRow {
+/// What stood against doses, with those together that have the same words; the most frequent first.
+fn by_words(refused: &[(NoDose, u32)]) -> Vec<(NoDoseRow, u32)> {
+    let mut rows: Vec<(NoDoseRow, u32)> = Vec::new();
+    for (row, count) in refused.iter().map(|(why, count)| (codes::against(*why), *count)) {
+        match rows.iter_mut().find(|(known, _)| *known == row) {
+            Some((_, sum)) => *sum = sum.saturating_add(count),
+            None => rows.push((row, count)),
+        }
+    }
+    rows.sort_by_key(|(_, count)| Reverse(*count));
+    rows
+}
+
+/// A day's number, where a page can have it; the last one for what lies behind every calendar.
+fn date(day: i64) -> i32 {
+    i32::try_from(day).unwrap_or(i32::MAX)
+}
+
+fn day_row(day: &Day, today: Option<i64>) -> DayRow {
     let name = match today.map(|today| today.saturating_sub(day.day)) {
         Some(0) => DayName::Today,
         Some(1) => DayName::Yesterday,
         Some(_) | None => DayName::Date,
     };
     let (number, month) = format::date(day.day);
+    let counts = &day.counts;
     DayRow {
+        date: date(day.day),
         name,
         day: number,
         month,
-        attempts: format::count(day.attempts),
-        given: format::count(day.given),
-        in_part: format::count(day.in_part),
-        refused: format::count(day.refused),
-        not_sure: format::count(day.not_sure),
-        others: format::count(day.others),
+        attempts: format::count(counts.attempts),
+        given: format::count(counts.given),
+        in_part: format::count(counts.in_part),
+        refused: format::count(counts.refused()),
+        not_sure: format::count(counts.not_sure()),
+        others: format::count(counts.without_press()),
     }
 }
 

@@ -14,7 +14,11 @@
 
 use std::fmt::Write as _;
 
-use pump_core::{calendar, screen::ClinicSummary};
+use pump_core::{
+    audit::tally::DayCounts,
+    calendar,
+    screen::{ClinicSummary, Day},
+};
 use pump_protocol::clock::WallTime;
 use qrcodegen::{QrCode, QrCodeEcc};
 use slint::{Image, Rgb8Pixel, SharedPixelBuffer};
@@ -36,8 +40,10 @@ pub(super) fn told(summary: &ClinicSummary, clock: Option<WallTime>) -> String {
     let mut told = format!("{HEADING}\nPUMP {pump}\nRECORD {} {hash}\nAT {at}\n", head.count);
     told.push_str("DAY TRIES GIVEN PART REFUSED UNSURE OTHERS\n");
     for day in days.iter().take(DAYS_MAX) {
-        let counts = [day.attempts, day.given, day.in_part, day.refused, day.not_sure, day.others];
-        told.push_str(&date(day.day));
+        let Day { day, counts } = day;
+        let DayCounts { attempts, given, in_part, .. } = *counts;
+        let counts = [attempts, given, in_part, counts.refused(), counts.not_sure(), counts.without_press()];
+        told.push_str(&date(*day));
         for count in counts {
             // A String takes everything.
             let _ = write!(told, " {count}");
@@ -68,13 +74,15 @@ fn date(day: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pump_core::screen::Day;
+    use pump_core::{audit::tally::NoDose, therapy::reason::Reason};
     use pump_protocol::{message::AuditHead, wire::Text};
 
     use super::*;
 
     fn summary(days: i64) -> ClinicSummary {
-        let day = |back| Day { day: 20_779 - back, attempts: 3, given: 2, refused: 1, ..Day::default() };
+        let refused = || vec![(NoDose::Here(Reason::Lockout), 1)];
+        let counts = || DayCounts { attempts: 3, given: 2, refused: refused(), ..DayCounts::default() };
+        let day = |back| Day { day: 20_779 - back, counts: counts() };
         ClinicSummary {
             pump: Text::new("SIM-000042").unwrap(),
             head: AuditHead { count: 1204, hash: [0x9F; 32] },
@@ -94,8 +102,11 @@ mod tests {
 
     #[test]
     fn whatever_is_counted_has_room_in_a_code() {
-        let most = Day { day: i64::MAX, attempts: u32::MAX, given: u32::MAX, in_part: u32::MAX, ..Day::default() };
-        let most = Day { refused: u32::MAX, not_sure: u32::MAX, others: u32::MAX, ..most };
+        let (attempts, given, in_part) = (u32::MAX, u32::MAX, u32::MAX);
+        let refused = vec![(NoDose::Elsewhere, u32::MAX)];
+        let most = DayCounts { attempts, given, in_part, refused, ..DayCounts::default() };
+        let most = DayCounts { assumed: u32::MAX, others: u32::MAX, unknown: u32::MAX, ..most };
+        let most = Day { day: i64::MAX, counts: most };
         let summary = ClinicSummary { days: vec![most; 1_000], ..summary(0) };
         assert!(picture(&told(&summary, None)).is_some());
         assert_eq!(date(i64::MIN), "-");

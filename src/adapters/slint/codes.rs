@@ -2,7 +2,10 @@
 
 use pump_core::{
     annunciation::{AlarmCondition, Priority, Signals},
-    audit::event::{NotCopied, WallDoubt},
+    audit::{
+        event::{NotCopied, NothingBecause, WallDoubt},
+        tally::NoDose,
+    },
     pairing::{PairingView, Refusal},
     screen::{Copying, Face, LinkHealth, Reading, Screen, SetTimeState, Stop},
     selftest::{Check, Finding, Question},
@@ -13,8 +16,9 @@ use pump_core::{
 };
 use pump_protocol::{history::BolusEnd, message::DenyReason};
 use pump_ui::{
-    AlarmCode, CheckCode, CopyCode, DenyCode, DoubtCode, EndCode, FindingCode, LevelCode, Link, Page, PairingStep,
-    PriorityCode, QuestionCode, ReasonCode, RefusalCode, SettingCode, SoundCode, StopCode,
+    AgainstCode, AlarmCode, CheckCode, CopyCode, DenyCode, DoubtCode, EndCode, FindingCode, LevelCode, Link, NoDoseRow,
+    NotGivenCode, Page, PairingStep, PriorityCode, QuestionCode, ReasonCode, RefusalCode, SettingCode, SoundCode,
+    StopCode,
 };
 
 pub(super) const fn page(screen: &Screen) -> Page {
@@ -49,6 +53,7 @@ pub(super) const fn page(screen: &Screen) -> Page {
         Face::Reading(Reading::Reservoir(_)) => Page::Reservoir,
         Face::Reading(Reading::SetTime(_)) => Page::SetTime,
         Face::Reading(Reading::Service(_)) => Page::Service,
+        Face::Reading(Reading::Day(_)) => Page::Day,
         Face::Pairing(PairingView::Card { .. }) => Page::CardSecret,
         Face::Pairing(_) => Page::Pairing,
         Face::Fault(_) => Page::Fault,
@@ -175,6 +180,29 @@ pub(super) const fn deny(reason: DenyReason) -> DenyCode {
         DenyReason::NotPermitted => DenyCode::NotPermitted,
         DenyReason::IdUsed => DenyCode::IdUsed,
         DenyReason::NoGrant => DenyCode::NoGrant,
+    }
+}
+
+/// What stood against a dose, without how often it did.
+pub(super) fn against(why: NoDose) -> NoDoseRow {
+    let row = |against| NoDoseRow { against, ..NoDoseRow::default() };
+    match why {
+        NoDose::Here(why) => NoDoseRow { here: reason(why), ..row(AgainstCode::Here) },
+        NoDose::Unread => row(AgainstCode::Unread),
+        NoDose::Elsewhere => row(AgainstCode::Elsewhere),
+        NoDose::ByPump(Some(why)) => NoDoseRow { pump: deny(why), ..row(AgainstCode::Pump) },
+        NoDose::ByPump(None) => row(AgainstCode::PumpUnnamed),
+        NoDose::Nothing(why) => NoDoseRow { request: nothing(why), ..row(AgainstCode::Request) },
+    }
+}
+
+/// As the page of NOT GIVEN has said it.
+const fn nothing(why: NothingBecause) -> NotGivenCode {
+    match why {
+        NothingBecause::Expired | NothingBecause::TooLate => NotGivenCode::Expired,
+        NothingBecause::Interrupted | NothingBecause::NeverRan | NothingBecause::Refused => NotGivenCode::Interrupted,
+        NothingBecause::DoseDiffered => NotGivenCode::DoseDiffers,
+        NothingBecause::StoppedInTime => NotGivenCode::StoppedInTime,
     }
 }
 

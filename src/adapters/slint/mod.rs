@@ -238,6 +238,8 @@ impl Window {
         let intents = Rc::clone(&self.intents);
         going.on_visit(move |to| intents(Intent::Visit(visit_of(to))));
         let intents = Rc::clone(&self.intents);
+        going.on_visit_day(move |date| intents(Intent::Visit(Visit::Day(date.into()))));
+        let intents = Rc::clone(&self.intents);
         going.on_seen(move || intents(Intent::Seen));
         let intents = Rc::clone(&self.intents);
         going.on_proceed(move || intents(Intent::Proceed));

@@ -11,14 +11,19 @@
 
 use std::collections::VecDeque;
 
-use pump_protocol::wire::Text;
+use pump_protocol::{
+    history::{HistoryEntry, HistoryEvent},
+    message::DenyReason,
+    quantity::Dose,
+    wire::Text,
+};
 
 use super::{
     Record,
     chain::KIND_LEN_MAX,
-    event::{self, Event},
-    words::reason_words,
+    event::{self, Event, NothingBecause},
 };
+use crate::therapy::reason::Reason;
 
 /// The most days held; lines of further days count as undated. A hundred years: beyond it a clock was wrong.
 pub const DAYS_MAX: usize = 36_525;
@@ -29,27 +34,47 @@ const KINDS_MAX: usize = 256;
 
 /// What one day came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct DayTally {
+pub struct DayCounts {
     /// Full holds.
     pub attempts: u32,
     /// Doses given in full.
     pub given: u32,
     /// Doses given in part.
     pub in_part: u32,
-    /// Attempts refused here, by the reason that limited most, in words.
-    pub refused: Vec<(&'static str, u32)>,
-    /// Attempts that the pump said no to.
-    pub denied: u32,
-    /// Requests that ended without a dose in another way.
-    pub not_given: u32,
+    /// Attempts without a dose, by what stood against it; in the order of the first of each.
+    pub refused: Vec<(NoDose, u32)>,
     /// Requests that count as given because no answer can come.
     pub assumed: u32,
     /// Requests that have no outcome where the record ends.
     pub not_settled: u32,
     /// Doses in the pump's history that this remote did not ask for.
     pub others: u32,
+    /// What those doses were to bring, together.
+    pub others_dose: Dose,
     /// Doses in the pump's history under our key that this record lost.
     pub unknown: u32,
+}
+
+/// What stood against a dose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NoDose {
+    /// A reason known here, that which limited most.
+    Here(Reason),
+    /// An outcome stood on the page and had not been read.
+    Unread,
+    /// The page gives no dose.
+    Elsewhere,
+    /// The pump said no, for that which limited most; `None` if it named nothing.
+    ByPump(Option<DenyReason>),
+    /// It was asked for, and nothing went in.
+    Nothing(NothingBecause),
+}
+
+/// A day as it is counted: what came of its attempts, and of which kinds its lines are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DayTally {
+    /// What it came to.
+    pub counts: DayCounts,
     /// Lines of each kind; which kind is in [`Tally::kind`].
     kinds: Vec<(u16, u32)>,
 }
@@ -73,7 +98,7 @@ impl Tally {
     pub fn take(&mut self, record: &Record) {
         let day = self.place_of(record.wall().map(pump_protocol::clock::WallTime::day));
         let kind = self.index_of(&record.kind);
-        self.on(day).count_kind(kind);
+        add(counter(&mut self.on(day).kinds, kind));
         if let Ok(happened) = event::read(&record.body) {
             self.count(&happened.event, day);
         }
@@ -91,19 +116,30 @@ impl Tally {
     }
 
     fn count(&mut self, event: &Event, day: Option<i64>) {
-        if let Event::Requested { id, .. } = event {
-            self.asked(id.0, day);
-        } else if let Event::AttemptRefused { reasons } = event {
-            self.refused(day, reasons.first().map_or("an outcome not read yet", |reason| reason_words(*reason)));
-        } else if let Event::AttemptElsewhere = event {
-            self.refused(day, "on a page that gives no dose");
-        } else if let Event::DoseOfOthers { .. } = event {
-            add(&mut self.on(day).others);
-        } else if let Event::DoseUnknownToRecord { .. } = event {
-            add(&mut self.on(day).unknown);
-        } else if let Some((id, outcome)) = outcome(event) {
-            let day = self.settled(id, day);
-            add(outcome(self.on(day)));
+        match event {
+            Event::Requested { id, .. } => self.asked(id.0, day),
+            Event::AttemptRefused { reasons } => {
+                self.refused(day, reasons.first().map_or(NoDose::Unread, |reason| NoDose::Here(*reason)));
+            }
+            Event::AttemptElsewhere => self.refused(day, NoDose::Elsewhere),
+            Event::DoseOfOthers { entry } => {
+                let counts = self.counts_on(day);
+                add(&mut counts.others);
+                counts.others_dose = counts.others_dose.saturating_add(dose_of(entry));
+            }
+            Event::DoseUnknownToRecord { .. } => add(&mut self.counts_on(day).unknown),
+            Event::Delivered { id, .. } => add(&mut self.settled(id.0, day).given),
+            Event::DeliveredInPart { id, .. } => add(&mut self.settled(id.0, day).in_part),
+            Event::Denied { id, denial } | Event::Rejected { id, denial } => {
+                let refusal = NoDose::ByPump(denial.reasons.iter().next());
+                add(counter(&mut self.settled(id.0, day).refused, refusal));
+            }
+            Event::NotGiven { id, why } => {
+                add(counter(&mut self.settled(id.0, day).refused, NoDose::Nothing(*why)));
+            }
+            Event::AssumedGiven { id } => add(&mut self.settled(id.0, day).assumed),
+            // No attempt, and no end of one.
+            _ => {}
         }
     }
 
@@ -113,24 +149,28 @@ impl Tally {
             self.open.pop_front();
         }
         self.open.push_back((id, day));
-        let tally = self.on(day);
-        add(&mut tally.attempts);
-        add(&mut tally.not_settled);
+        let counts = self.counts_on(day);
+        add(&mut counts.attempts);
+        add(&mut counts.not_settled);
     }
 
-    /// Takes a request off those that wait; says on which day it counts: that of its press, if its press was counted.
-    fn settled(&mut self, id: u64, today: Option<i64>) -> Option<i64> {
+    /// Takes a request off those that wait; where its outcome counts: on the day of its press, if its press was counted.
+    fn settled(&mut self, id: u64, today: Option<i64>) -> &mut DayCounts {
         let index = self.open.iter().position(|(open, _)| *open == id);
-        let Some((_, day)) = index.and_then(|index| self.open.remove(index)) else { return today };
-        let tally = self.on(day);
-        tally.not_settled = tally.not_settled.saturating_sub(1);
-        day
+        let Some((_, day)) = index.and_then(|index| self.open.remove(index)) else { return self.counts_on(today) };
+        let counts = self.counts_on(day);
+        counts.not_settled = counts.not_settled.saturating_sub(1);
+        counts
     }
 
-    fn refused(&mut self, day: Option<i64>, reason: &'static str) {
-        let tally = self.on(day);
-        add(&mut tally.attempts);
-        add(counter(&mut tally.refused, reason));
+    fn refused(&mut self, day: Option<i64>, refusal: NoDose) {
+        let counts = self.counts_on(day);
+        add(&mut counts.attempts);
+        add(counter(&mut counts.refused, refusal));
+    }
+
+    fn counts_on(&mut self, day: Option<i64>) -> &mut DayCounts {
+        &mut self.on(day).counts
     }
 
     fn place_of(&self, day: Option<i64>) -> Option<i64> {
@@ -159,35 +199,32 @@ impl Tally {
     }
 }
 
-impl DayTally {
-    /// Attempts refused here, for whatever reason.
-    pub fn refused_here(&self) -> u32 {
-        self.refused.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
+impl DayCounts {
+    /// Attempts refused, or not given at all, for whatever reason.
+    pub fn refused(&self) -> u32 {
+        self.refused_if(|_| true)
     }
 
-    fn count_kind(&mut self, kind: u16) {
-        add(counter(&mut self.kinds, kind));
+    /// Those among them for which this holds.
+    pub fn refused_if(&self, holds: impl Fn(NoDose) -> bool) -> u32 {
+        let counts = self.refused.iter().filter(|(refusal, _)| holds(*refusal));
+        counts.fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
+    /// Requests that nobody knows the outcome of, or that count as given because nobody ever will.
+    pub const fn not_sure(&self) -> u32 {
+        self.not_settled.saturating_add(self.assumed)
+    }
+
+    /// Doses in the pump's history without a press in this record.
+    pub const fn without_press(&self) -> u32 {
+        self.others.saturating_add(self.unknown)
     }
 }
 
-type Counter = fn(&mut DayTally) -> &mut u32;
-
-/// What a final event counts as, and whose it is.
-fn outcome(event: &Event) -> Option<(u64, Counter)> {
-    let counter: Counter = if matches!(event, Event::Delivered { .. }) {
-        |day| &mut day.given
-    } else if matches!(event, Event::DeliveredInPart { .. }) {
-        |day| &mut day.in_part
-    } else if matches!(event, Event::Denied { .. } | Event::Rejected { .. }) {
-        |day| &mut day.denied
-    } else if matches!(event, Event::NotGiven { .. }) {
-        |day| &mut day.not_given
-    } else if matches!(event, Event::AssumedGiven { .. }) {
-        |day| &mut day.assumed
-    } else {
-        return None;
-    };
-    event.request().map(|id| (id.0, counter))
+/// What a dose was to bring; its end says nothing new of it.
+const fn dose_of(entry: &HistoryEntry) -> Dose {
+    if let HistoryEvent::BolusStarted { dose, .. } = entry.event { dose } else { Dose::ZERO }
 }
 
 /// The count under this name, behind the others if it is the first.

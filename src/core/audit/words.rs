@@ -12,7 +12,10 @@ use pump_protocol::{
     quantity::Millis,
 };
 
-use super::event::{Doubt, Event, LinkLoss, NotCopied, NothingBecause, Trouble, WallDoubt};
+use super::{
+    event::{Doubt, Event, LinkLoss, NotCopied, NothingBecause, Trouble, WallDoubt},
+    tally::NoDose,
+};
 use crate::{
     calendar,
     selftest::{Check, Checked, Finding},
@@ -275,7 +278,19 @@ fn refused(f: &mut fmt::Formatter<'_>, reasons: &[Reason]) -> fmt::Result {
     if reasons.is_empty() { write!(f, "what stood on the page had not been answered") } else { Ok(()) }
 }
 
-pub(super) fn reason_words(reason: Reason) -> &'static str {
+impl fmt::Display for NoDose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::Here(reason) => reason_words(reason),
+            Self::Unread => "an outcome not read yet",
+            Self::Elsewhere => "on a page that gives no dose",
+            Self::ByPump(reason) => reason.map_or("no reason named", pump_reason_words),
+            Self::Nothing(why) => why.words(),
+        })
+    }
+}
+
+fn reason_words(reason: Reason) -> &'static str {
     match reason {
         Reason::RecordNotWritable => "the record can't be written",
         Reason::RecordDamaged => "the record doesn't verify",
@@ -312,7 +327,15 @@ pub(super) fn reason_words(reason: Reason) -> &'static str {
 }
 
 fn pump_words(denial: Denial) -> String {
-    let words = denial.reasons.iter().map(|reason| match reason {
+    let words: Vec<&str> = denial.reasons.iter().map(pump_reason_words).collect();
+    match denial.retry_after {
+        Millis::ZERO => words.join(", "),
+        retry_after => format!("{}; not before {retry_after}", words.join(", ")),
+    }
+}
+
+const fn pump_reason_words(reason: DenyReason) -> &'static str {
+    match reason {
         DenyReason::Alarm => "alarm",
         DenyReason::BolusRunning => "a bolus is running",
         DenyReason::LowReservoir => "reservoir low",
@@ -325,11 +348,6 @@ fn pump_words(denial: Denial) -> String {
         DenyReason::NotPermitted => "this remote may only look",
         DenyReason::IdUsed => "id used before",
         DenyReason::NoGrant => "no such grant",
-    });
-    let words: Vec<&str> = words.collect();
-    match denial.retry_after {
-        Millis::ZERO => words.join(", "),
-        retry_after => format!("{}; not before {retry_after}", words.join(", ")),
     }
 }
 

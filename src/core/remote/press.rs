@@ -135,6 +135,8 @@ impl Remote {
         self.notice = None;
         if matches!(page, Visit::History | Visit::Clinic) {
             self.days = None;
+        }
+        if matches!(page, Visit::History | Visit::Clinic | Visit::Day(_)) && self.days.is_none() {
             self.outputs.push_back(Output::ReadDays);
         }
         if page == Visit::Reservoir {

@@ -18,8 +18,8 @@ use crate::{
     audit::event::{NothingBecause, Trouble},
     ledger::{Outcome, Progress, Request, State},
     screen::{
-        Caregiver, ClinicSummary, DeliveryView, Face, LastDose, LinkHealth, NotGiven, Offer, Reading, RefillBy,
-        ReservoirView, Screen, Stop, Therapy, Visit, Wait,
+        Caregiver, ClinicSummary, Day, DayView, DeliveryView, Face, LastDose, LinkHealth, NotGiven, Offer, Reading,
+        RefillBy, ReservoirView, Screen, Stop, Therapy, Visit, Wait,
     },
     therapy::{
         account::shortened,
@@ -81,6 +81,7 @@ impl Remote {
             Visit::Reservoir => Face::Reading(Reading::Reservoir(self.weeks(now).map(Box::new))),
             Visit::SetTime => Face::Reading(Reading::SetTime(self.set_time_view(now))),
             Visit::Service => Face::Reading(Reading::Service(self.service_view())),
+            Visit::Day(day) => Face::Reading(Reading::Day(self.day_view(day).map(Box::new))),
         };
         (face, None)
     }
@@ -89,6 +90,18 @@ impl Remote {
     fn clinic(&self) -> Option<ClinicSummary> {
         let (pump, days) = self.kept.pump.clone().zip(self.days.clone())?;
         Some(ClinicSummary { pump, head: self.journal.head(), days })
+    }
+
+    // keeps R-CAR-08
+    fn day_view(&self, day: i64) -> Option<DayView> {
+        let days = self.days.as_ref()?;
+        let known = || days.iter().map(|known| known.day);
+        let shown = days.iter().find(|known| known.day == day).cloned();
+        Some(DayView {
+            day: shown.unwrap_or_else(|| Day { day, ..Day::default() }),
+            earlier: known().filter(|known| *known < day).max(),
+            later: known().filter(|known| *known > day).min(),
+        })
     }
 
     /// All reasons why no dose is offered now, most limiting first.

@@ -82,6 +82,8 @@ pub enum Visit {
     Caregiver,
     /// Days.
     History,
+    /// One of them, counted from 1970-01-01, local.
+    Day(i64),
     /// Alarms.
     Alarms,
     /// What to do in an emergency.

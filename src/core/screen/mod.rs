@@ -21,13 +21,13 @@ use pump_protocol::{
 pub use self::{
     intent::{Intent, Level, Source, Visit},
     reading::{
-        Batteries, ClinicSummary, Copying, DayLevel, LEVEL_DAYS, PracticeView, Reading, RemoteBattery, ReservoirWeeks,
-        ServiceView, SetTimeState, SetTimeView, TestView, Therapy, WEEKS_AHEAD, WEEKS_BEFORE,
+        Batteries, ClinicSummary, Copying, DayLevel, DayView, LEVEL_DAYS, PracticeView, Reading, RemoteBattery,
+        ReservoirWeeks, ServiceView, SetTimeState, SetTimeView, TestView, Therapy, WEEKS_AHEAD, WEEKS_BEFORE,
     },
 };
 use crate::{
     annunciation::{AlarmCondition, Priority, Signals},
-    audit::event::WallDoubt,
+    audit::{event::WallDoubt, tally::DayCounts},
     pairing::PairingView,
     therapy::{change::Change, reason::Reason, reservoir::ReservoirLevel},
 };
@@ -372,23 +372,13 @@ pub struct LastDose {
     pub at: Option<WallTime>,
 }
 
-/// One day of the history page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// One day of the history.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Day {
     /// Counted from 1970-01-01, local.
     pub day: i64,
-    /// Full holds.
-    pub attempts: u32,
-    /// Doses given in full.
-    pub given: u32,
-    /// Doses given in part.
-    pub in_part: u32,
-    /// Attempts refused here or by the pump.
-    pub refused: u32,
-    /// Requests not settled, or assumed given.
-    pub not_sure: u32,
-    /// Doses in the pump's history without a press in this record.
-    pub others: u32,
+    /// What it came to.
+    pub counts: DayCounts,
 }
 
 /// Why the remote can't work.

@@ -42,6 +42,19 @@ pub enum Reading {
     SetTime(SetTimeView),
     /// What this remote and its record are, and how the copying of the record stands.
     Service(ServiceView),
+    /// What became of a day's attempts; `None` while the record is being read.
+    Day(Option<Box<DayView>>),
+}
+
+/// A day, and those beside it that the record tells of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DayView {
+    /// What stands on the page; nothing but zeros for a day that the record doesn't tell of.
+    pub day: Day,
+    /// The next one before it.
+    pub earlier: Option<i64>,
+    /// The next one after it.
+    pub later: Option<i64>,
 }
 
 /// How many weeks back the reservoir is shown.

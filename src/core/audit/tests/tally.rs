@@ -13,7 +13,7 @@ use super::{
     super::{
         Record,
         event::{Event, Happened, Moment, NothingBecause},
-        tally::{DAYS_MAX, DayTally, Tally},
+        tally::{DAYS_MAX, DayCounts, NoDose, Tally},
     },
     NEW_YEAR_MS,
 };
@@ -50,8 +50,8 @@ fn tally(lines: impl IntoIterator<Item = (i64, Event)>) -> Tally {
     tally
 }
 
-fn on(tally: &Tally, day: i64) -> DayTally {
-    tally.days().find(|(found, _)| *found == Some(day)).unwrap().1.clone()
+fn on(tally: &Tally, day: i64) -> DayCounts {
+    tally.days().find(|(found, _)| *found == Some(day)).unwrap().1.counts.clone()
 }
 
 #[test]
@@ -69,8 +69,12 @@ fn every_outcome_is_counted_once_under_its_own_name() {
     ];
     let counted = tally(outcomes.into_iter().zip(1..).flat_map(|(outcome, id)| [(1, requested(id)), (2, outcome)]));
     let day = on(&counted, DAY);
-    assert_eq!((day.attempts, day.given, day.in_part, day.denied), (6, 1, 1, 2));
-    assert_eq!((day.not_given, day.assumed, day.not_settled, day.refused_here()), (1, 1, 0, 0));
+    assert_eq!((day.attempts, day.given, day.in_part, day.assumed, day.not_settled), (6, 1, 1, 1, 0));
+    let by_pump = NoDose::ByPump(Some(DenyReason::Lockout));
+    // proves R-CAR-08
+    assert_eq!(day.refused, [(by_pump, 2), (NoDose::Nothing(NothingBecause::Expired), 1)]);
+    assert_eq!((day.refused(), day.not_sure()), (3, 1));
+    assert_eq!(day.given + day.in_part + day.refused() + day.not_sure(), day.attempts);
 }
 
 #[test]
@@ -85,10 +89,17 @@ fn a_refusal_counts_by_the_reason_that_limits_most() {
         (1, Event::AttemptElsewhere),
     ]);
     let day = on(&counted, DAY);
-    assert_eq!((day.attempts, day.refused_here()), (5, 5));
-    let expected =
-        [("allotment used", 1), ("lockout", 2), ("an outcome not read yet", 1), ("on a page that gives no dose", 1)];
+    assert_eq!((day.attempts, day.refused(), day.refused_if(|why| why == NoDose::Here(Reason::Lockout))), (5, 5, 2));
+    let expected = [
+        (NoDose::Here(Reason::Allotment), 1),
+        (NoDose::Here(Reason::Lockout), 2),
+        (NoDose::Unread, 1),
+        (NoDose::Elsewhere, 1),
+    ];
+    // proves R-CAR-08
     assert_eq!(day.refused, expected);
+    let words = expected.map(|(why, _)| why.to_string());
+    assert_eq!(words, ["allotment used", "lockout", "an outcome not read yet", "on a page that gives no dose"]);
 }
 
 #[test]
@@ -108,16 +119,19 @@ fn doses_of_others_are_no_attempts() {
     let origin = Origin::Remote { key, id: RequestId(9) };
     let event = HistoryEvent::BolusStarted { bolus: BolusId(4), origin, dose: BOLUS.dose, concentration };
     let entry = HistoryEntry { seq: HistorySeq(8), at: PumpTime::new(1, Millis::ZERO), event };
-    let counted = tally([(1, Event::DoseOfOthers { entry }), (1, Event::DoseUnknownToRecord { entry })]);
+    let of_others = || (1, Event::DoseOfOthers { entry });
+    let counted = tally([of_others(), of_others(), (1, Event::DoseUnknownToRecord { entry })]);
     let day = on(&counted, DAY);
-    assert_eq!((day.attempts, day.others, day.unknown), (0, 1, 1));
+    assert_eq!((day.attempts, day.others, day.unknown, day.without_press()), (0, 2, 1, 3));
+    // proves R-CAR-08
+    assert_eq!(day.others_dose, Dose::from_micrograms(100));
 }
 
 #[test]
 fn lines_without_a_date_belong_to_no_day() {
     let mut tally = Tally::new();
     tally.take(&Record { wall_ms: None, ..line(1, Event::AttemptElsewhere) });
-    assert_eq!(tally.days().map(|(day, counts)| (day, counts.attempts)).collect::<Vec<_>>(), [(None, 1)]);
+    assert_eq!(tally.days().map(|(day, on)| (day, on.counts.attempts)).collect::<Vec<_>>(), [(None, 1)]);
 }
 
 #[test]
@@ -134,8 +148,7 @@ fn kinds_beyond_those_that_can_be_told_apart_are_counted_together() {
     for number in 0..300 {
         tally.take(&Record { kind: Text::new(&format!("kind {number}")).unwrap(), ..line(1, Event::Started) });
     }
-    let day = on(&tally, DAY);
-    let kinds: Vec<_> = tally.kinds(&day).collect();
+    let kinds: Vec<_> = tally.kinds(tally.days().next().unwrap().1).collect();
     assert_eq!((kinds.len(), kinds[255], kinds[256]), (257, ("kind 255", 1), ("others", 44)));
 }
 
@@ -148,7 +161,7 @@ fn days_beyond_a_hundred_years_count_as_undated_and_known_ones_go_on() {
     }
     tally.take(&line(24, Event::AttemptElsewhere));
     assert_eq!(tally.days().count(), DAYS_MAX + 1, "and the one of lines without a date");
-    assert_eq!(tally.days().next().map(|(day, counts)| (day, counts.attempts)), Some((None, 2)));
+    assert_eq!(tally.days().next().map(|(day, on)| (day, on.counts.attempts)), Some((None, 2)));
     assert_eq!((on(&tally, DAY + 1).attempts, on(&tally, DAY + days - 1).attempts), (2, 1));
 }
 
