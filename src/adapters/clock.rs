@@ -147,6 +147,7 @@ impl Clock {
     }
 }
 
+// keeps R-CLK-03
 fn kernel_uptime_ms() -> u64 {
     kernel_ms(ClockId::Boottime)
 }

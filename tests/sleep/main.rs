@@ -1,7 +1,7 @@
 //! A machine that sleeps in the middle of a wait: suspended to memory, and woken by the alarm of its clock chip.
 //!
-//! The first process of an emulated machine in which the remote and a pump live. A dose is given; then the machine sleeps until most of the
-//! lockout is over. Of that the boot-time clock knows, and the steady one knows nothing.
+//! The first process of an emulated machine in which the remote and a pump live. A dose is given; then the machine sleeps for a part of the
+//! lockout. Of that the boot-time clock knows, and the steady one knows nothing.
 //!
 //! Ends with `1 passed, 0 failed` or `0 passed, 1 failed` on the console, and switches the machine off.
 #![forbid(unsafe_code)]
@@ -23,9 +23,9 @@ use rustix::{
 };
 
 /// From the start of one dose to the earliest start of the next, in minutes; a dose lasts one.
-const LOCKOUT_MIN: u64 = 3;
-/// How long it sleeps, in seconds. GIVEN has stood for 20 s by then, and on a clock that stood still the wait would last for another minute.
-const ASLEEP_S: u64 = 100;
+const LOCKOUT_MIN: u64 = 5;
+/// How long it sleeps, in seconds: so much later READY would come on a clock that stood still meanwhile.
+const ASLEEP_S: u64 = 60;
 /// Anything that is done within the machine, by its steady clock.
 const SOON: Duration = Duration::from_mins(1);
 /// How soon after waking, and after the lockout, READY stands: a report is asked for in between.
