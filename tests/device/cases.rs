@@ -232,7 +232,7 @@ impl Story {
         }
         self.keep("window")?;
         // Its window is shut: the page says so, and the digits needn't be typed again. On the radio it isn't even seen.
-        let refusal = if self.radio { "no open pump was found" } else { "did not agree" };
+        let refusal = if self.radio { "no open pump was" } else { "did not agree" };
         let (display, machine) = self.machine()?;
         tap(machine, PROCEED)?;
         display.shows(machine, &[refusal], SOON)?;
