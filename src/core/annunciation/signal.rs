@@ -186,9 +186,8 @@ impl QuietHours {
     /// Whether they hold at this moment.
     pub fn hold_at(self, wall: WallTime) -> bool {
         let local_min = wall.unix_ms.div_euclid(60_000).saturating_add(i64::from(wall.utc_offset_min));
-        let minute = local_min.rem_euclid(i64::from(Self::DAY_MIN));
-        let (from, to) = (i64::from(self.from_minute), i64::from(self.to_minute));
-        if from < to { (from..to).contains(&minute) } else { minute >= from || minute < to }
+        let since_begun = |minute: i64| (minute - i64::from(self.from_minute)).rem_euclid(i64::from(Self::DAY_MIN));
+        since_begun(local_min) < since_begun(i64::from(self.to_minute))
     }
 }
 
@@ -340,6 +339,7 @@ mod tests {
     fn quiet_hours_go_over_midnight_where_the_person_is() {
         let at = |minute: i64, utc_offset_min| WallTime { unix_ms: minute * 60_000 + 59_999, utc_offset_min };
         let night = QuietHours::new(22 * 60, 7 * 60).expect("a night");
+        assert_eq!(night.minutes(), (22 * 60, 7 * 60));
         for (minute, holds) in [(21 * 60 + 59, false), (22 * 60, true), (0, true), (6 * 60 + 59, true), (7 * 60, false)]
         {
             assert_eq!(night.hold_at(at(minute, 0)), holds, "{minute}");

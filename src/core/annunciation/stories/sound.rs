@@ -81,7 +81,9 @@ fn the_sound_pauses_for_two_minutes_and_comes_back_by_itself() {
     assert!(signals.sound.is_none() && signals.vibration.is_some() && signals.light.flash.is_some());
     assert_eq!(signals.audio_paused_until, Some(Uptime::default().after(AUDIO_PAUSE_MAX)));
     assert_eq!(bedside.alarms.poll_timeout(bedside.now).map(|(at, _)| at), signals.audio_paused_until);
-    assert_eq!(bedside.after(Millis::new(1)), [Change::AudioOn]);
+    bedside.now = bedside.now.after(Millis::new(1));
+    assert!(bedside.sounds(DAY), "at its end already, before anything was looked at");
+    assert_eq!(bedside.look(), [Change::AudioOn]);
     assert!(bedside.sounds(DAY));
 }
 
