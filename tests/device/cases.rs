@@ -389,8 +389,9 @@ impl Story {
     }
 
     fn dark(&mut self) -> anyhow::Result<()> {
+        let (secs, radio) = (if self.short { IDLE_S } else { DARK_S }, self.radio);
         // The remote has a network of its own: the pump's end of a link, which has the path of its socket, is seen from there.
-        let links = if self.radio {
+        let links = if radio {
             "ls /sys/class/bluetooth | grep -c hci0:"
         } else {
             "grep -c /run/bench/pump.sock /proc/$(pidof pump-remote)/net/unix"
@@ -399,7 +400,6 @@ impl Story {
         machine.until(&format!("test $({links}) = 1"), SOON)?;
         machine.until(&format!("test $(cat {LIGHT}) = 0"), PAGE_MAX)?;
         machine.until(&format!("test $({links}) = 0"), SOON)?;
-        let (secs, radio) = (if self.short { IDLE_S } else { DARK_S }, self.radio);
         // On no other machine has the pump the remote's own bus, on which its advertising is heard every two seconds.
         let pump = |machine: &mut Machine, signal| machine.says(&format!("kill -{signal} $(pidof pump-simulator)"));
         if radio {
