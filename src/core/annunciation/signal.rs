@@ -330,6 +330,7 @@ mod tests {
         assert!((75..=200).contains(&HIGH_BURST.pulse_ms) && (125..=250).contains(&MEDIUM_BURST.pulse_ms));
         assert!((2_500..=15_000).contains(&HIGH_BURST.interval_ms));
         assert!((2_500..=30_000).contains(&MEDIUM_BURST.interval_ms));
+        assert_eq!([&HIGH_BURST, &LOW_BURST].map(Burst::length), [3_300, 600].map(Millis::new));
         let interval = Millis::new(u64::from(LOW_BURST.interval_ms));
         let two = LOW_BURST.length().saturating_add(interval).saturating_add(LOW_BURST.length());
         assert!((two..two.saturating_add(interval)).contains(&LOW_TOLD_FOR), "two bursts, and no third cut off");

@@ -172,6 +172,8 @@ fn at_night_a_low_condition_is_seen_and_felt_once_and_a_high_one_is_heard() {
     let mut bedside = Bedside::with(&[ClockInDoubt]);
     let signals = |bedside: &Bedside| bedside.alarms.signals(bedside.now, NIGHT).expect("listed");
     assert_eq!((signals(&bedside).sound, signals(&bedside).vibration), (None, Some(&LOW_VIBRATION)));
+    bedside.after(shortly_before(LOW_TOLD_FOR));
+    assert_eq!(signals(&bedside).vibration, Some(&LOW_VIBRATION), "for as long as it is told");
     bedside.after(LOW_TOLD_AGAIN);
     assert_eq!((signals(&bedside).sound, signals(&bedside).vibration), (None, None), "no reminder at night");
     bedside.own.push(PumpStopped);
