@@ -323,7 +323,7 @@ fn when(record: &Record) -> String {
 }
 
 fn day_in_words(day: &DayCounts) -> String {
-    let here = |why: &NoDose| matches!(why, NoDose::Here(_) | NoDose::Unread | NoDose::Elsewhere);
+    let here = |why| matches!(why, NoDose::Here(_) | NoDose::Unread | NoDose::Elsewhere);
     let counts = [
         (day.given, "given".to_owned()),
         (day.in_part, "given in part".to_owned()),
@@ -344,10 +344,10 @@ fn day_in_words(day: &DayCounts) -> String {
 }
 
 /// How many of these there are, and `what (5 lockout, 1 dose limit)`.
-fn refused_in_words(day: &DayCounts, what: &str, these: impl Fn(&NoDose) -> bool) -> (u32, String) {
-    let reasons = day.refused.iter().filter(|(why, _)| these(why));
+fn refused_in_words(day: &DayCounts, what: &str, these: impl Fn(NoDose) -> bool) -> (u32, String) {
+    let reasons = day.refused.iter().filter(|(why, _)| these(*why));
     let reasons: Vec<_> = reasons.map(|(why, count)| format!("{count} {why}")).collect();
-    (day.refused_if(|why| these(&why)), format!("{what} ({})", reasons.join(", ")))
+    (day.refused_if(&these), format!("{what} ({})", reasons.join(", ")))
 }
 
 /// `#12`, as the record's lines call it, or `12`.

@@ -7,7 +7,10 @@ use std::{cmp::Reverse, rc::Rc};
 
 use pump_core::{
     annunciation::AlarmCondition,
-    audit::{event::WallDoubt, tally::NoDose},
+    audit::{
+        event::WallDoubt,
+        tally::{NoDose, counter},
+    },
     pairing::PairingView,
     screen::{
         Alarm, Batteries, Caregiver, ClinicSummary, Copying, Day, DayView, DeliveryView, Face, Fault, Night, NotGiven,
@@ -27,9 +30,9 @@ use pump_protocol::{
 };
 use pump_ui::{
     Ago, AlarmRow, Alarms, AppWindow, Card, ChangeCode, ChangeRow, Changes, CheckRow, Clinic, ClockSetting, ClockTime,
-    CodeEntry, DayName, DayRow, Days, DeliveryCode, Faults, Helping, NightClock, NoDoseRow, NotGivenCode, NoticeCode,
-    Notices, Offers, OneDay, Page, PairingSteps, Practice, PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest,
-    Service, Span, Status, StopCode, Stopping, TestState, TherapyCard, Waiting, WeekRow, Weeks,
+    CodeEntry, DayName, DayRow, Days, DeliveryCode, Faults, Helping, NightClock, NoDoseRow, NoticeCode, Notices,
+    Offers, OneDay, Page, PairingSteps, Practice, PumpState, RateRow, ReasonCode, Reasons, Request, SelfTest, Service,
+    Span, Status, StopCode, Stopping, TestState, TherapyCard, Waiting, WeekRow, Weeks,
 };
 use slint::{ComponentHandle, Model, ModelRc, SharedString, VecModel};
 
@@ -512,7 +515,7 @@ fn in_part(app: &AppWindow, delivered: Delivered, how: Writing) {
 
 fn not_given(app: &AppWindow, why: NotGiven, how: Writing) {
     let request = app.global::<Request>();
-    request.set_not_given(match why {
+    match why {
         NotGiven::Denied { reason, until, retry_after } => {
             request.set_deny(codes::deny(reason));
             request.set_until(how.clock(until));
@@ -521,17 +524,14 @@ fn not_given(app: &AppWindow, why: NotGiven, how: Writing) {
             } else {
                 left(&request, retry_after);
             }
-            NotGivenCode::Denied
         }
-        NotGiven::Expired => NotGivenCode::Expired,
-        NotGiven::Interrupted => NotGivenCode::Interrupted,
         NotGiven::DoseDiffers { shown, echoed } => {
             request.set_dose(how.amount(shown));
             request.set_echoed(how.amount(echoed));
-            NotGivenCode::DoseDiffers
         }
-        NotGiven::StoppedInTime => NotGivenCode::StoppedInTime,
-    });
+        NotGiven::Expired | NotGiven::Interrupted | NotGiven::StoppedInTime => {}
+    }
+    request.set_not_given(codes::not_given(why));
 }
 
 fn delivery(pump: &PumpState<'_>, delivery: Option<DeliveryView>, how: Writing) {
@@ -552,11 +552,9 @@ fn delivery(pump: &PumpState<'_>, delivery: Option<DeliveryView>, how: Writing) 
 /// What stood against doses, with those together that have the same words; the most frequent first.
 fn by_words(refused: &[(NoDose, u32)]) -> Vec<(NoDoseRow, u32)> {
     let mut rows: Vec<(NoDoseRow, u32)> = Vec::new();
-    for (row, count) in refused.iter().map(|(why, count)| (codes::against(*why), *count)) {
-        match rows.iter_mut().find(|(known, _)| *known == row) {
-            Some((_, sum)) => *sum = sum.saturating_add(count),
-            None => rows.push((row, count)),
-        }
+    for (why, count) in refused {
+        let sum = counter(&mut rows, codes::against(*why));
+        *sum = sum.saturating_add(*count);
     }
     rows.sort_by_key(|(_, count)| Reverse(*count));
     rows

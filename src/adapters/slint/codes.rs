@@ -3,18 +3,18 @@
 use pump_core::{
     annunciation::{AlarmCondition, Priority, Signals},
     audit::{
-        event::{NotCopied, NothingBecause, WallDoubt},
+        event::{NotCopied, WallDoubt},
         tally::NoDose,
     },
     pairing::{PairingView, Refusal},
-    screen::{Copying, Face, LinkHealth, Reading, Screen, SetTimeState, Stop},
+    screen::{Copying, Face, LinkHealth, NotGiven, Reading, Screen, SetTimeState, Stop},
     selftest::{Check, Finding, Question},
     therapy::{
         reason::{Inhibiting, Reason},
         reservoir::ReservoirLevel,
     },
 };
-use pump_protocol::{history::BolusEnd, message::DenyReason};
+use pump_protocol::{history::BolusEnd, message::DenyReason, quantity::Dose};
 use pump_ui::{
     AgainstCode, AlarmCode, CheckCode, CopyCode, DenyCode, DoubtCode, EndCode, FindingCode, LevelCode, Link, NoDoseRow,
     NotGivenCode, Page, PairingStep, PriorityCode, QuestionCode, ReasonCode, RefusalCode, SettingCode, SoundCode,
@@ -192,17 +192,21 @@ pub(super) fn against(why: NoDose) -> NoDoseRow {
         NoDose::Elsewhere => row(AgainstCode::Elsewhere),
         NoDose::ByPump(Some(why)) => NoDoseRow { pump: deny(why), ..row(AgainstCode::Pump) },
         NoDose::ByPump(None) => row(AgainstCode::PumpUnnamed),
-        NoDose::Nothing(why) => NoDoseRow { request: nothing(why), ..row(AgainstCode::Request) },
+        NoDose::Nothing(why) => {
+            // Its words hold no amounts.
+            let said = NotGiven::because(why, Dose::ZERO, Dose::ZERO);
+            NoDoseRow { request: not_given(said), ..row(AgainstCode::Request) }
+        }
     }
 }
 
-/// As the page of NOT GIVEN has said it.
-const fn nothing(why: NothingBecause) -> NotGivenCode {
+pub(super) const fn not_given(why: NotGiven) -> NotGivenCode {
     match why {
-        NothingBecause::Expired | NothingBecause::TooLate => NotGivenCode::Expired,
-        NothingBecause::Interrupted | NothingBecause::NeverRan | NothingBecause::Refused => NotGivenCode::Interrupted,
-        NothingBecause::DoseDiffered => NotGivenCode::DoseDiffers,
-        NothingBecause::StoppedInTime => NotGivenCode::StoppedInTime,
+        NotGiven::Denied { .. } => NotGivenCode::Denied,
+        NotGiven::Expired => NotGivenCode::Expired,
+        NotGiven::Interrupted => NotGivenCode::Interrupted,
+        NotGiven::DoseDiffers { .. } => NotGivenCode::DoseDiffers,
+        NotGiven::StoppedInTime => NotGivenCode::StoppedInTime,
     }
 }
 

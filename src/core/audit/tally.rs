@@ -228,7 +228,7 @@ const fn dose_of(entry: &HistoryEntry) -> Dose {
 }
 
 /// The count under this name, behind the others if it is the first.
-fn counter<Name: PartialEq>(counts: &mut Vec<(Name, u32)>, name: Name) -> &mut u32 {
+pub fn counter<Name: PartialEq>(counts: &mut Vec<(Name, u32)>, name: Name) -> &mut u32 {
     let index = counts.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
         counts.push((name, 0));
         counts.len() - 1

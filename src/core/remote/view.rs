@@ -9,13 +9,13 @@ use pump_protocol::{
     clock::{Now, Uptime, WallTime},
     message::{Denial, DenyReason},
     prescription::Prescription,
-    quantity::{Dose, Millis, Volume},
+    quantity::{Millis, Volume},
     report::Delivery,
 };
 
 use super::{CHECKING_MAX, Remote, Word, kept::Ended};
 use crate::{
-    audit::event::{NothingBecause, Trouble},
+    audit::event::Trouble,
     ledger::{Outcome, Progress, Request, State},
     screen::{
         Caregiver, ClinicSummary, Day, DayView, DeliveryView, Face, LastDose, LinkHealth, NotGiven, Offer, Reading,
@@ -391,7 +391,7 @@ fn ended_face(ended: &Ended, now: Now) -> Face {
         Outcome::Delivered { bolus } => Face::Given { dose: bolus.dose, at: known(ended.pressed.wall) },
         Outcome::DeliveredInPart { delivered, end, .. } => Face::GivenInPart { dose: ended.dose, delivered, end },
         Outcome::Denied(denial) | Outcome::Rejected(denial) => Face::NotGiven(denied(denial, ended, now)),
-        Outcome::NotGiven(why) => Face::NotGiven(not_given(why, ended.dose, ended.echoed)),
+        Outcome::NotGiven(why) => Face::NotGiven(NotGiven::because(why, ended.dose, ended.echoed)),
         Outcome::AssumedGiven => Face::AssumedGiven { dose: ended.dose },
     }
 }
@@ -404,15 +404,6 @@ fn denied(denial: Denial, ended: &Ended, now: Now) -> NotGiven {
     let until = now.wall.filter(|_| retry_after > Millis::ZERO).map(|wall| up_to_the_minute(wall.after(retry_after)));
     let retry_after = Millis::from_mins(retry_after.get().div_ceil(60_000));
     NotGiven::Denied { reason, until, retry_after }
-}
-
-fn not_given(why: NothingBecause, shown: Dose, echoed: Dose) -> NotGiven {
-    match why {
-        NothingBecause::Expired | NothingBecause::TooLate => NotGiven::Expired,
-        NothingBecause::Interrupted | NothingBecause::NeverRan | NothingBecause::Refused => NotGiven::Interrupted,
-        NothingBecause::DoseDiffered => NotGiven::DoseDiffers { shown, echoed },
-        NothingBecause::StoppedInTime => NotGiven::StoppedInTime,
-    }
 }
 
 // keeps R-CAR-04

@@ -27,7 +27,10 @@ pub use self::{
 };
 use crate::{
     annunciation::{AlarmCondition, Priority, Signals},
-    audit::{event::WallDoubt, tally::DayCounts},
+    audit::{
+        event::{NothingBecause, WallDoubt},
+        tally::DayCounts,
+    },
     pairing::PairingView,
     therapy::{change::Change, reason::Reason, reservoir::ReservoirLevel},
 };
@@ -299,6 +302,18 @@ pub enum NotGiven {
     },
     /// Stopped before anything went in.
     StoppedInTime,
+}
+
+impl NotGiven {
+    /// What the patient is told of this end: of the dose that was shown, and of the one that the pump would have given.
+    pub const fn because(why: NothingBecause, shown: Dose, echoed: Dose) -> Self {
+        match why {
+            NothingBecause::Expired | NothingBecause::TooLate => Self::Expired,
+            NothingBecause::Interrupted | NothingBecause::NeverRan | NothingBecause::Refused => Self::Interrupted,
+            NothingBecause::DoseDiffered => Self::DoseDiffers { shown, echoed },
+            NothingBecause::StoppedInTime => Self::StoppedInTime,
+        }
+    }
 }
 
 /// What the caregiver's page says.
