@@ -9,6 +9,7 @@ use pump_core::{
     audit::event::{Event, Trouble},
     remote::Input,
     screen::{Face, Intent},
+    selftest::{Asking, Condition, Device, Measured},
 };
 use pump_protocol::{
     history::{BolusEnd, BolusId, Delivered, HistoryEntry, HistoryEvent, HistorySeq, Origin},
@@ -262,10 +263,13 @@ fn what_is_wrong_with_the_remote_itself_is_an_alarm_too() {
     }
 }
 
-#[test]
-fn in_quiet_hours_a_low_alarm_is_seen_and_not_heard_and_any_other_is_heard() {
-    let heard = |world: &World| world.screen().signals.expect("something is wrong").sound.is_some();
+/// A remote whose self-test found the motor so, in the middle of its quiet hours, with its battery low.
+fn low_at_night(motor: Condition) -> World {
     let mut world = World::ready();
+    world.self_test = Some(Asking::Nobody);
+    world.crash();
+    world.say(Input::Measured(Measured::Device { device: Device::Vibration, condition: motor }));
+    world.pass(secs(1));
     let wall = world.now().wall.expect("the clock is set");
     let minute = (wall.unix_ms / 60_000 + i64::from(wall.utc_offset_min)) % (24 * 60);
     let until = u16::try_from((minute + 90) % (24 * 60)).expect("a minute of the day");
@@ -274,15 +278,37 @@ fn in_quiet_hours_a_low_alarm_is_seen_and_not_heard_and_any_other_is_heard() {
     assert_eq!(alarms(&world), [AlarmCondition::RemoteBatteryLow]);
     assert!(heard(&world), "by day");
     world.say(Input::Intent(Intent::Quiet(QuietHours::new(from, until))));
+    world
+}
+
+fn heard(world: &World) -> bool {
+    world.screen().signals.expect("something is wrong").sound.is_some()
+}
+
+#[test]
+fn in_quiet_hours_a_low_alarm_is_felt_and_not_heard_and_any_other_is_heard() {
+    let mut world = low_at_night(Condition::Works);
     // proves R-ALM-19
     assert!(!heard(&world), "by night");
     assert!(world.screen().signals.is_some_and(|signals| signals.vibration.is_some()), "felt");
+    let wall = world.now().wall;
     world.set_wall(None);
     // proves R-ALM-19
     assert!(heard(&world), "nobody knows what time it is");
-    world.set_wall(Some(wall));
+    world.set_wall(wall);
     world.pump.stall();
     world.pass(secs(3));
     // proves R-ALM-19
     assert!(alarms(&world).contains(&AlarmCondition::MotorStall) && heard(&world), "{:?}", alarms(&world));
+}
+
+#[test]
+fn a_low_alarm_that_nobody_could_feel_is_heard_once_in_quiet_hours() {
+    for motor in [Condition::Absent, Condition::Broken] {
+        let mut world = low_at_night(motor);
+        // proves R-ALM-03
+        assert!(heard(&world), "{motor:?}");
+        world.pass(secs(20));
+        assert!(!heard(&world), "{motor:?}: no more of it tonight");
+    }
 }

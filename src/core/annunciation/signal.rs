@@ -5,7 +5,7 @@
 //! # Promises
 //! - Nothing flashes more than three times a second.
 //! - A high condition that nobody has acknowledged always shines and vibrates, and sounds unless the sound is paused.
-//! - At night a low condition neither sounds nor comes back until the morning; it is seen, and felt once.
+//! - At night a low condition is told once and doesn't come back until the morning: it is seen and felt, or heard where no motor is.
 
 use pump_protocol::{
     clock::{Uptime, WallTime},
@@ -24,6 +24,8 @@ pub const LOW_TOLD_FOR: Millis = Millis::from_secs(20);
 pub struct Surroundings {
     /// Whether the patient asked not to be disturbed at this hour. Only low conditions respect it.
     pub quiet_hours: bool,
+    /// Whether a motor tells the hand. Where none does, what is seen must be heard besides.
+    pub motor: bool,
 }
 
 /// When the person is not to be disturbed, by the wall clock: from one minute of the day to another, over midnight or not.
@@ -226,9 +228,10 @@ pub(super) fn changes_at(standing: &Standing, now: Uptime) -> Option<Uptime> {
     }
 }
 
+// keeps R-ALM-03
 fn sounds(standing: &Standing, now: Uptime, around: Surroundings) -> bool {
     let disturbs = standing.priority() > Priority::Low || !around.quiet_hours;
-    told_round(standing, now).is_some() && disturbs
+    told_round(standing, now).is_some_and(|round| disturbs || (round == 0 && !around.motor))
 }
 
 fn vibrates(standing: &Standing, now: Uptime, around: Surroundings) -> bool {

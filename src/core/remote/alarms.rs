@@ -71,7 +71,7 @@ impl Remote {
     }
 
     pub(super) fn signals(&self, now: Now) -> Option<Signals> {
-        let around = Surroundings { quiet_hours: quiet(now.wall, self.quiet) };
+        let around = Surroundings { quiet_hours: quiet(now.wall, self.quiet), motor: self.motor() };
         self.signals_asked_for(self.alarms.signals(now.uptime, around))
     }
 

@@ -112,6 +112,14 @@ impl Remote {
         Some(signals)
     }
 
+    /// Whether a motor tells alarms, by the last self-test; one that is still being looked for counts as there.
+    pub(super) fn motor(&self) -> bool {
+        self.self_test.as_ref().is_some_and(|test| match test.finding(Check::Vibration) {
+            None | Some(Finding::Passed | Finding::Confirmed | Finding::Unconfirmed) => true,
+            Some(Finding::Failed | Finding::Absent | Finding::Silent) => false,
+        })
+    }
+
     pub(super) fn question(&self) -> Option<Question> {
         self.self_test.as_ref().and_then(SelfTest::question)
     }

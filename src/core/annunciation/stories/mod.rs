@@ -13,8 +13,8 @@ use pump_protocol::{
 
 use super::{AlarmCondition, Alarms, Change, KeptAlarms, Observed, Signals, Standing, Surroundings};
 
-const DAY: Surroundings = Surroundings { quiet_hours: false };
-const NIGHT: Surroundings = Surroundings { quiet_hours: true };
+const DAY: Surroundings = Surroundings { quiet_hours: false, motor: true };
+const NIGHT: Surroundings = Surroundings { quiet_hours: true, motor: true };
 
 /// An engine, the time, and what is the case.
 struct Bedside {

@@ -7,7 +7,10 @@ use crate::annunciation::{
     AlarmCondition, Change, Priority,
     condition::MEDIUM_ESCALATES,
     engine::{AUDIBLE_MIN, AUDIO_PAUSE_MAX},
-    signal::{Colour, HIGH_BURST, HIGH_FLASH, LOW_TOLD_AGAIN, LOW_TOLD_FOR, LOW_VIBRATION, MEDIUM_BURST, Signals},
+    signal::{
+        Colour, HIGH_BURST, HIGH_FLASH, LOW_TOLD_AGAIN, LOW_TOLD_FOR, LOW_VIBRATION, MEDIUM_BURST, Signals,
+        Surroundings,
+    },
 };
 
 use AlarmCondition::{
@@ -179,4 +182,28 @@ fn at_night_a_low_condition_is_seen_and_felt_once_and_a_high_one_is_heard() {
     bedside.own.push(PumpStopped);
     bedside.look();
     assert_eq!(signals(&bedside).sound, Some(&HIGH_BURST));
+}
+
+#[test]
+fn where_no_motor_is_a_low_condition_is_heard_once_at_night() {
+    let mut bedside = Bedside::with(&[ClockInDoubt]);
+    let unfelt = Surroundings { motor: false, ..NIGHT };
+    assert!(bedside.sounds(unfelt) && !bedside.sounds(NIGHT));
+    bedside.after(LOW_TOLD_FOR);
+    assert!(!bedside.sounds(unfelt));
+    bedside.after(LOW_TOLD_AGAIN.saturating_sub(LOW_TOLD_FOR));
+    assert!(!bedside.sounds(unfelt) && bedside.sounds(DAY), "told again by day alone");
+}
+
+#[test]
+fn every_alarm_reaches_two_senses_when_it_begins() {
+    let wherever = [(false, false), (false, true), (true, false), (true, true)];
+    for (condition, (quiet_hours, motor)) in AlarmCondition::ALL.into_iter().flat_map(|it| wherever.map(|at| (it, at)))
+    {
+        let bedside = Bedside::with(&[condition]);
+        let signals = bedside.alarms.signals(bedside.now, Surroundings { quiet_hours, motor }).expect("listed");
+        // Its lamp shines whatever else it does; that is seeing.
+        // proves R-ALM-03
+        assert!(signals.sound.is_some() || (motor && signals.vibration.is_some()), "{condition:?}: {signals:?}");
+    }
 }
