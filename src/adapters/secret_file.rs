@@ -4,6 +4,9 @@
 //! - A power cut leaves the old file or the new one, never a part: written beside its place, synced, renamed, synced.
 //! - Mode 0600 in a directory of mode 0700, from the first byte on.
 //! - What is read is wiped from memory when dropped, and a file that is far too long is not read whole.
+//!
+//! # Traps
+//! - A card writes where it likes: what was overwritten may stand in its old cells until it needs them.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -39,4 +42,16 @@ pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&new, path)?;
     File::open(dir)?.sync_all()
+}
+
+/// Overwrites the file, and removes it. One that isn't there is wiped already.
+pub fn wipe(path: &Path) -> io::Result<()> {
+    let mut file = match OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    io::copy(&mut io::repeat(0).take(file.metadata()?.len()), &mut file)?;
+    file.sync_all()?;
+    fs::remove_file(path)?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }

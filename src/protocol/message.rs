@@ -125,6 +125,8 @@ pub enum Command {
     },
     /// Ends a pairing: both sides have the new key on disk.
     ConfirmPairing,
+    /// Take our key back: this remote is taken out of use.
+    EndPairing,
 }
 
 /// What the pump answers, or says unasked ([`Reply::Status`]).
@@ -182,6 +184,8 @@ pub enum Reply {
     Prescription(Box<Programmed>),
     /// Answers CONFIRM PAIRING: the new key is the one that counts.
     PairingConfirmed,
+    /// Answers END PAIRING: the key counts no longer; nothing more is said in this session. What was given is remembered.
+    PairingEnded,
     /// Something changed; said unasked, once, until it is taken off the latch.
     Status {
         /// What.
@@ -378,6 +382,7 @@ impl Wire for Command {
             Self::Acknowledge { annunciation, confirm } => (0x0FA5_u16, (*annunciation, *confirm)).put(out),
             Self::ResetStatus { seen } => (0x0FAA_u16, *seen).put(out),
             Self::ConfirmPairing => 0x0FC3_u16.put(out),
+            Self::EndPairing => 0x0FCC_u16.put(out),
         }
     }
 
@@ -402,6 +407,7 @@ impl Wire for Command {
             0x0FA5 => Self::Acknowledge { annunciation: Wire::take(input)?, confirm: Wire::take(input)? },
             0x0FAA => Self::ResetStatus { seen: Wire::take(input)? },
             0x0FC3 => Self::ConfirmPairing,
+            0x0FCC => Self::EndPairing,
             other => return Err(input.unknown("command", other)),
         })
     }
@@ -433,6 +439,7 @@ impl Wire for Reply {
                 prescription.put(out);
             }
             Self::PairingConfirmed => 0xF0C3_u16.put(out),
+            Self::PairingEnded => 0xF0CC_u16.put(out),
             Self::Status { changed } => (0xF0AA_u16, *changed).put(out),
             Self::Refused { reason } => (0xF0F0_u16, *reason).put(out),
         }
@@ -456,6 +463,7 @@ impl Wire for Reply {
             0xF096 => Self::Report(Box::new(Wire::take(input)?)),
             0xF099 => Self::Prescription(Box::new(Wire::take(input)?)),
             0xF0C3 => Self::PairingConfirmed,
+            0xF0CC => Self::PairingEnded,
             0xF0AA => Self::Status { changed: Wire::take(input)? },
             0xF0F0 => Self::Refused { reason: Wire::take(input)? },
             other => return Err(input.unknown("reply", other)),

@@ -65,6 +65,11 @@ impl Pump {
         self.must_persist = true;
     }
 
+    /// Whether the key was taken back, and is remembered.
+    pub fn is_revoked(&self, key: KeyFingerprint) -> bool {
+        self.known(key).is_some_and(|known| known.revoked)
+    }
+
     /// Answers one command. `nonce` is fresh entropy; only a grant uses it.
     pub fn handle(&mut self, key: KeyFingerprint, role: Role, command: &Command, nonce: Nonce) -> Reply {
         let Some(session) = self.session(key) else { return refused(RefusedReason::NotGreeted) };
@@ -88,6 +93,11 @@ impl Pump {
             Command::Acknowledge { annunciation, confirm } => self.acknowledge(role, annunciation, confirm),
             Command::ResetStatus { seen } => self.reset_status(key, seen),
             Command::ConfirmPairing => Reply::PairingConfirmed,
+            // keeps R-LNK-24
+            Command::EndPairing => {
+                self.revoke(key);
+                Reply::PairingEnded
+            }
         }
     }
 

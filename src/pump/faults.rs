@@ -58,6 +58,7 @@ pub enum CommandKind {
     Acknowledge,
     ResetStatus,
     ConfirmPairing,
+    EndPairing,
     /// Whichever comes next.
     Any,
 }
@@ -275,6 +276,7 @@ impl CommandKind {
             Command::Acknowledge { .. } => Self::Acknowledge,
             Command::ResetStatus { .. } => Self::ResetStatus,
             Command::ConfirmPairing => Self::ConfirmPairing,
+            Command::EndPairing => Self::EndPairing,
         }
     }
 
@@ -292,6 +294,7 @@ impl CommandKind {
             "acknowledge" => Self::Acknowledge,
             "resetstatus" => Self::ResetStatus,
             "confirm" => Self::ConfirmPairing,
+            "end" => Self::EndPairing,
             "any" => Self::Any,
             other => return Err(NoFault::Command { found: quoted(other) }),
         })

@@ -50,15 +50,20 @@ pub struct Copier {
 
 /// Why there is no copy. The record is as it was.
 #[derive(Debug, Error)]
-enum CopyError {
+pub enum CopyError {
+    /// The stick.
     #[error(transparent)]
     Stick(#[from] StickError),
+    /// The record can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The record can't be read, or doesn't verify.
     #[error("the record can't be copied: {0}")]
     Record(ExportError),
+    /// What waits beside it can't be read.
     #[error("what waits beside the record can't be read ({0})")]
     Exports(io::Error),
+    /// One copy at a time.
     #[error("a copy before this one still waits for its stick")]
     StillCopying,
 }
@@ -111,7 +116,8 @@ impl Copier {
         }
     }
 
-    fn copied(&self) -> Result<AuditHead, CopyError> {
+    /// Copies, and says where the copy ends. It waits for the stick, so it is nothing for a task.
+    pub fn copied(&self) -> Result<AuditHead, CopyError> {
         let _copying = match self.copying.try_lock() {
             Ok(copying) => copying,
             Err(TryLockError::Poisoned(copying)) => copying.into_inner(),

@@ -86,6 +86,20 @@ pub enum PairingError {
     Keys(#[from] SessionKeysError),
 }
 
+/// Why there is no session with the paired pump, or not to the end of what was to be said in it.
+#[derive(Debug, Error)]
+pub enum NoSession {
+    /// No link.
+    #[error("the pump can't be reached ({0})")]
+    Unreachable(#[from] io::Error),
+    /// The handshake failed, the pump left, or it said something else.
+    #[error("the pump can be reached, and no session with it lasts ({0})")]
+    Failed(#[from] SessionFailed),
+    /// What the pump's word changes could not be stored.
+    #[error(transparent)]
+    Keys(#[from] SessionKeysError),
+}
+
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SessionFailed {
@@ -150,6 +164,25 @@ pub async fn pair<E: Entropy + Send>(
     Ok(hello.serial)
 }
 
+// keeps R-LNK-24
+/// Has the pump take this remote's key back. Without an error it has said that it did, and no session comes about any more.
+pub async fn end_pairing<E: Entropy + Send>(
+    dial: &mut impl Dial,
+    keys: &mut SessionKeys,
+    clock: &Clock,
+    entropy: &mut E,
+) -> Result<(), NoSession> {
+    let mut talk = open(dial, keys, clock, entropy).await?;
+    for command in [Command::Hello { audit_head: AuditHead::default() }, Command::EndPairing] {
+        talk.say(&command).await?;
+        match (talk.next_answer().await?, command) {
+            (Reply::Hello(_), Command::Hello { .. }) | (Reply::PairingEnded, Command::EndPairing) => {}
+            _ => return Err(SessionFailed::OutOfPlace.into()),
+        }
+    }
+    Ok(())
+}
+
 /// Keeps a session for as long as the shell listens, but for the times when none is wanted.
 pub async fn keep<E: Entropy + Send>(
     mut dial: impl Dial,
@@ -211,7 +244,7 @@ async fn open<'a, E: Entropy + Send>(
     keys: &mut SessionKeys,
     clock: &'a Clock,
     entropy: &'a mut E,
-) -> Result<Talk<'a, E>, PairingError> {
+) -> Result<Talk<'a, E>, NoSession> {
     let pins: Vec<_> = keys.pins.newest_first().cloned().collect();
     let provisional = keys.pins.provisional.is_some();
     let mut talk = Talk::begin(dial.dial().await?, keys, clock, entropy);
@@ -335,6 +368,17 @@ impl<'a, E: Entropy + Send> Talk<'a, E> {
         }
     }
 
+    /// The next reply that isn't said unasked.
+    async fn next_answer(&mut self) -> Result<Reply, SessionFailed> {
+        loop {
+            match self.next_event().await? {
+                RemoteEvent::Heard(Reply::Status { .. }) => {}
+                RemoteEvent::Heard(reply) => return Ok(reply),
+                RemoteEvent::Opened | RemoteEvent::PumpProved(_) => return Err(SessionFailed::OutOfPlace),
+            }
+        }
+    }
+
     async fn take(&mut self, fragment: &[u8]) -> Result<Option<RemoteEvent>, SessionFailed> {
         let now = self.clock.now().uptime;
         let Some(frame) = self.assembly.push(fragment, now)? else { return Ok(None) };
@@ -356,6 +400,8 @@ const fn loss(why: SessionFailed) -> LinkLoss {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use pump_protocol::message::Role;
     use simulated_pump::Setup;
 
@@ -374,18 +420,52 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_link_that_is_not_wanted_rests_and_is_there_again_when_it_is() {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::real();
-        let setup = Setup::demonstration();
-        let host = Host::open(&dir.path().join("pump"), setup, 1, clock.now().uptime).unwrap();
+    /// A pump in this directory, and the keys of a remote that is paired with it.
+    async fn paired(dir: &Path, clock: &Clock) -> (SharedHost, SessionKeys) {
+        let host = Host::open(&dir.join("pump"), Setup::demonstration(), 1, clock.now().uptime).unwrap();
         let card = host.card().clone();
         let host = SharedHost::new(host);
         host.with(|host| host.magnet(Role::Patient, clock.now().uptime));
-        let mut keys = SessionKeys::open(dir.path(), &mut OsEntropy).unwrap();
-        let mut dial = InProcess::new(host, clock.clone());
-        pair(&mut dial, &mut keys, &card, &clock, &mut OsEntropy).await.unwrap();
+        let mut keys = SessionKeys::open(dir, &mut OsEntropy).unwrap();
+        let mut dial = InProcess::new(host.clone(), clock.clone());
+        pair(&mut dial, &mut keys, &card, clock, &mut OsEntropy).await.unwrap();
+        (host, keys)
+    }
+
+    #[tokio::test]
+    async fn a_pairing_that_was_ended_opens_no_session_any_more_not_even_after_the_pump_began_anew() {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::real());
+        let (host, mut keys) = paired(dir.path(), &clock).await;
+        let mut dial = InProcess::new(host.clone(), clock.clone());
+        end_pairing(&mut dial, &mut keys, &clock, &mut OsEntropy).await.unwrap();
+        // proves R-LNK-24
+        assert!(!host.with(|host| host.paired()));
+        let again = end_pairing(&mut dial, &mut keys, &clock, &mut OsEntropy).await;
+        assert!(matches!(again, Err(NoSession::Failed(_))), "{again:?}");
+        let anew = Host::open(&dir.path().join("pump"), Setup::demonstration(), 1, clock.now().uptime).unwrap();
+        // proves R-LNK-24
+        assert!(!anew.paired(), "what was said is on the pump's disk");
+    }
+
+    #[tokio::test]
+    async fn a_pump_that_did_not_hear_the_end_knows_the_remote_still_and_one_whose_answer_was_lost_does_not() {
+        for (fault, known) in [("disconnect end before", true), ("disconnect end after", false)] {
+            let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::real());
+            let (host, mut keys) = paired(dir.path(), &clock).await;
+            host.with(|host| host.console(fault, clock.now().uptime));
+            let mut dial = InProcess::new(host.clone(), clock.clone());
+            let told = end_pairing(&mut dial, &mut keys, &clock, &mut OsEntropy).await;
+            assert!(matches!(told, Err(NoSession::Failed(SessionFailed::Closed))), "{fault}: {told:?}");
+            // proves R-LNK-24
+            assert_eq!(host.with(|host| host.paired()), known, "{fault}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_is_not_wanted_rests_and_is_there_again_when_it_is() {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::real());
+        let (host, keys) = paired(dir.path(), &clock).await;
+        let dial = InProcess::new(host, clock.clone());
         let ((events, mut told), (_orders, ordered)) = (mpsc::channel(8), mpsc::channel(8));
         let (want, wanted) = watch::channel(true);
         let keeping = tokio::spawn(keep(dial, keys, clock, OsEntropy, ordered, wanted, events));

@@ -66,7 +66,7 @@ enum PruningError {
 }
 
 /// Where pruned lines wait to be taken to the clinic, beside the record.
-pub(super) const EXPORTS: &str = "exports";
+pub const EXPORTS: &str = "exports";
 /// How many lines are written between two looks at the room left: a few days' worth, and a quarter of what one cut takes.
 const LOOK_EVERY_LINES: u64 = 4096;
 /// How long after a check that could not be made the next is: a disk that fails for longer has told the patient by its appends, and

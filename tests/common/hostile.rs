@@ -338,6 +338,7 @@ impl<'a> Bench<'a> {
             }
             Some(Command::ReadPrescription) => Reply::Prescription(Box::new(self.programmed())),
             Some(Command::ConfirmPairing) => Reply::PairingConfirmed,
+            Some(Command::EndPairing) => Reply::PairingEnded,
             None => match self.chance.below(3) {
                 0 => Reply::Refused { reason: RefusedReason::NotGreeted },
                 _ => {

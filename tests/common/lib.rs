@@ -655,9 +655,12 @@ impl World {
         );
     }
 
-    /// One turn of the machine. NOT SURE ends by the pump's word only.
+    /// One turn of the machine. NOT SURE ends by the pump's word only, or with the remote's use.
     fn turn(&mut self, input: Input) {
-        let spoken = matches!(&input, Input::Heard(reply) if !matches!(reply, Reply::Status { .. }));
+        let spoken = match &input {
+            Input::Heard(reply) => !matches!(reply, Reply::Status { .. }),
+            other => *other == Input::Decommission,
+        };
         let in_doubt = |remote: &Remote| {
             remote.request().filter(|request| matches!(request.state, State::Uncertain(_))).map(|request| request.id)
         };
@@ -904,7 +907,8 @@ pub const fn kind(command: &Command) -> CommandKind {
         | Command::ReadPrescription
         | Command::Acknowledge { .. }
         | Command::ResetStatus { .. }
-        | Command::ConfirmPairing => CommandKind::Other,
+        | Command::ConfirmPairing
+        | Command::EndPairing => CommandKind::Other,
     }
 }
 

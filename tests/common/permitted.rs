@@ -178,6 +178,7 @@ impl Session {
             | Input::Measured(_)
             | Input::ClockSet { .. }
             | Input::RecordCopied(_)
+            | Input::Decommission
             | Input::Close
             | Input::Tick => self,
         }
@@ -353,5 +354,6 @@ pub const fn name(command: &Command) -> (&'static str, Option<RequestId>) {
         Command::Acknowledge { .. } => ("ACKNOWLEDGE", None),
         Command::ResetStatus { .. } => ("RESET STATUS", None),
         Command::ConfirmPairing => ("CONFIRM PAIRING", None),
+        Command::EndPairing => ("END PAIRING", None),
     }
 }

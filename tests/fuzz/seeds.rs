@@ -76,6 +76,7 @@ fn messages(world: &World, seeds: &mut Vec<Seed>) {
         Command::Acknowledge { annunciation: 1, confirm: true },
         Command::ResetStatus { seen: StatusChanged::HISTORY },
         Command::ConfirmPairing,
+        Command::EndPairing,
     ];
     pump.session_opened(OURS);
     for (number, command) in commands.iter().enumerate() {

@@ -3,6 +3,7 @@
 mod bad_files;
 mod common;
 mod deaf;
+mod decommission;
 mod headless;
 mod log;
 mod over_a_socket;

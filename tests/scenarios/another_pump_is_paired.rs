@@ -4,7 +4,7 @@
 //! Step: the remote is paired with a pump that has run for long, and knows of none of them.
 //! Post: allotment and window are as used up as they were, a full lockout begins, and no answer is waited for any more.
 
-use pump_core::{audit::event::Event, screen::Face};
+use pump_core::{audit::event::Event, remote::Input, screen::Face};
 use pump_protocol::{quantity::Millis, wire::Text};
 use pump_tests::{CommandKind, Effect, Point, World};
 use simulated_pump::{Pump, Setup};
@@ -77,4 +77,21 @@ fn what_was_not_sure_is_assumed_given_and_counts_from_then() {
     world.doze(mins(123), secs(20));
     world.hold_dose();
     assert!(matches!(world.face(), Face::Delivering { .. }), "under an id of its own: {:?}", world.face());
+}
+
+#[test]
+fn a_remote_that_is_taken_out_of_use_waits_for_no_answer() {
+    let mut world = World::ready();
+    world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
+    world.hold_dose();
+    world.walk_away();
+    world.pass(secs(30));
+    assert!(is_not_sure(&world));
+    world.say(Input::Decommission);
+    // proves R-REQ-28
+    assert_eq!(world.face(), Face::AssumedGiven { dose: DOSE });
+    assert_eq!(world.recorded(|event| matches!(event, Event::AssumedGiven { .. })), 1);
+    assert_eq!(world.recorded(|event| *event == Event::Decommissioned), 1);
+    world.say(Input::Decommission);
+    assert_eq!(world.recorded(|event| matches!(event, Event::AssumedGiven { .. })), 1, "nothing is open any more");
 }

@@ -68,6 +68,17 @@ impl Central {
         self.pump
     }
 
+    /// Removes this machine's bond with the pump, and its keys. Nothing is removed where it isn't known which bond is the pump's.
+    pub async fn forget(&mut self) -> Result<(), LinkError> {
+        let Some(pump) = self.pump.map(|pump| Address::new(pump.0)) else { return Ok(()) };
+        let named = self.adapter.clone();
+        let adapter = self.bus().await?.adapter(named.as_deref()).await?;
+        for device in bonded(&adapter, Some(pump)).await? {
+            within("remove a device", ANSWER_MAX, adapter.remove_device(device.address())).await?;
+        }
+        Ok(())
+    }
+
     /// The bus, connected anew if it was lost.
     async fn bus(&mut self) -> Result<&Bus, LinkError> {
         let bus = match self.bus.take() {

@@ -19,6 +19,12 @@ impl Central {
     pub const fn pump(&self) -> Option<PumpAddress> {
         None
     }
+
+    /// There is no bond.
+    #[expect(clippy::unused_async, reason = "the other one asks BlueZ")]
+    pub async fn forget(&mut self) -> Result<(), LinkError> {
+        Ok(())
+    }
 }
 
 impl Dial for Central {

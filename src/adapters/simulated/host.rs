@@ -248,7 +248,17 @@ impl Host {
     fn answer(&mut self, from: KeyFingerprint, role: Role, command: &Command) -> Vec<Act> {
         let nonce = Nonce(random());
         let answered = faults::answer(&mut self.state.pump, &mut self.script, from, role, command, nonce);
-        self.say(answered)
+        // keeps R-LNK-24
+        let ended = self.state.pump.is_revoked(from);
+        if ended {
+            self.state.pins = self.state.pins.without(from);
+        }
+        let mut acts = self.say(answered);
+        if ended {
+            self.end.revoke(from);
+            acts.push(Act::Disconnect);
+        }
+        acts
     }
 
     /// Says what was answered, once it is on disk.

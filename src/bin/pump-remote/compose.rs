@@ -12,13 +12,13 @@ use std::{
 use anyhow::Context as _;
 use pump_core::{
     audit::RecordId,
-    remote::{Beginning, Input, Kept, Remote},
+    remote::{Beginning, Input, Kept, Output, Remote},
     screen::{Intent, Screen},
     selftest::Asking,
 };
 use pump_protocol::{
     clock::BootId,
-    message::Role,
+    message::{RequestId, Role},
     quantity::Millis,
     session::{CardSecret, PairedPump},
     wire::Text,
@@ -41,7 +41,7 @@ use pump_remote::{
     shell::{
         self, Ports,
         copying::Copier,
-        link::{self, PairingError},
+        link::{self, NoSession, PairingError},
         recorder::{self, Room},
         self_test::TestOrder,
     },
@@ -56,9 +56,9 @@ use tokio::{
 use zeroize::Zeroizing;
 
 /// The record's place in the data directory.
-const RECORD: &str = "record.db";
+pub(crate) const RECORD: &str = "record.db";
 /// Keeps a second instance out before it touches anything.
-const INSTANCE_LOCK: &str = "instance.lock";
+pub(crate) const INSTANCE_LOCK: &str = "instance.lock";
 /// The simulated pump's place in the data directory.
 const PUMP: &str = "pump.state";
 
@@ -100,6 +100,14 @@ enum Way {
     InProcess(SharedHost),
     Socket(Socket),
     Bluetooth { adapter: Option<String>, central: Central },
+}
+
+/// A record with its last lines.
+pub(crate) struct Closed {
+    /// Who exports it.
+    pub(crate) copier: Copier,
+    /// The request that was open.
+    pub(crate) open: Option<RequestId>,
 }
 
 /// Why no pump was paired.
@@ -196,6 +204,52 @@ impl Prepared {
                 }
                 Ok(paired?)
             }
+        }
+    }
+
+    /// Writes the record's last lines: what is open counts as given, and nothing is asked any more. `None` if there is no record.
+    pub(crate) async fn close_record(&self, slot: Slot) -> anyhow::Result<Option<Closed>> {
+        let Ground { data_dir, keys, clock, .. } = &self.ground;
+        let record = data_dir.join(RECORD);
+        if !record.try_exists()? {
+            return Ok(None);
+        }
+        let key = device_key(data_dir, &Zeroizing::new(random()))?;
+        let opened =
+            Store::open(&record, Opening { serial: serial_of(keys)?, key, new_id: RecordId(random()) }).await?;
+        let beginning = beginning(&opened, keys)?;
+        let open = beginning.kept.request.as_ref().map(|request| request.id);
+        let (mut remote, mut store, now) = (Remote::restore(beginning, clock.now()), opened.store, clock.now());
+        remote.handle(Input::Decommission, now);
+        remote.handle(Input::Close, now);
+        while let Some(output) = remote.poll_output() {
+            if let Output::Store(batch) = output {
+                remote.handle(Input::Stored(store.append(batch).await?), now);
+            }
+        }
+        let copier = Copier::new(slot, record, store.key().clone());
+        store.close(now.wall).await?;
+        Ok(Some(Closed { copier, open }))
+    }
+
+    /// Has the pump take this remote's key back.
+    pub(crate) async fn end_pairing(&mut self) -> Result<(), NoSession> {
+        let Self { ground: Ground { keys, clock, .. }, way } = self;
+        match way {
+            Way::InProcess(host) => {
+                let mut dial = InProcess::new(host.clone(), clock.clone());
+                link::end_pairing(&mut dial, keys, clock, &mut OsEntropy).await
+            }
+            Way::Socket(socket) => link::end_pairing(socket, keys, clock, &mut OsEntropy).await,
+            Way::Bluetooth { central, .. } => link::end_pairing(central, keys, clock, &mut OsEntropy).await,
+        }
+    }
+
+    /// Removes the radio's bond with the pump, where there is one.
+    pub(crate) async fn forget_bond(&mut self) -> Result<(), LinkError> {
+        match &mut self.way {
+            Way::Bluetooth { central, .. } => central.forget().await,
+            Way::InProcess(_) | Way::Socket(_) => Ok(()),
         }
     }
 

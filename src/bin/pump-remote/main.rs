@@ -3,6 +3,7 @@
 mod bench;
 mod compose;
 mod console;
+mod decommission;
 mod first_run;
 mod hardware;
 mod practice;
@@ -66,6 +67,9 @@ struct Arguments {
     /// Say which hardware is there, and what the absence of the rest disables
     #[arg(long)]
     hardware: bool,
+    /// Take this remote out of use: export its record to this directory, have its pump take its key back, then wipe record and keys
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["demo", "pair", "headless", "fault", "hardware"])]
+    decommission: Option<PathBuf>,
     /// Where record, keys and simulated pump are kept
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -104,6 +108,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let out = std::env::temp_dir().join("pump-remote-demo");
     let card = arguments.pair.as_deref().map(CardSecret::parse).transpose()?;
     let which = reached_by(arguments.socket, arguments.bluetooth, &config);
+    if let Some(to) = arguments.decommission {
+        let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
+        return runtime.block_on(decommission::decommission(&data_dir, which, &to));
+    }
     if matches!(which, Which::InProcess) && card.is_none() && !arguments.headless && !has_display() {
         println!("There is no display here: playing the story headless, in a fresh record.");
         return story::play(&runtime, panel, &out);

@@ -383,6 +383,8 @@ pub enum Event {
         /// Why.
         why: NotCopied,
     },
+    /// A person took this remote out of use. What was open counts as given; the record is exported, then it and the keys are wiped.
+    Decommissioned,
 }
 
 /// Why a session ended.
@@ -558,6 +560,7 @@ wire_enum!(Event: u8 {
     66 => ClockNotSet { to },
     67 => RecordCopied { head },
     68 => RecordNotCopied { why },
+    69 => Decommissioned,
 });
 
 /// The kind of [`Event::ReservoirRead`], by which the record is asked for the weeks' readings.
@@ -631,6 +634,7 @@ impl Event {
             Self::ClockNotSet { .. } => "clock_not_set",
             Self::RecordCopied { .. } => "record_copied",
             Self::RecordNotCopied { .. } => "record_not_copied",
+            Self::Decommissioned => "decommissioned",
         }
     }
 
@@ -700,7 +704,8 @@ impl Event {
             | Self::ClockSet { .. }
             | Self::ClockNotSet { .. }
             | Self::RecordCopied { .. }
-            | Self::RecordNotCopied { .. } => None,
+            | Self::RecordNotCopied { .. }
+            | Self::Decommissioned => None,
         }
     }
 }

@@ -120,6 +120,7 @@ impl fmt::Display for Event {
             Self::ClockNotSet { to } => write!(f, "a person wanted the clock at {}; nobody said it was set", date(*to)),
             Self::RecordCopied { head } => copied(f, *head),
             Self::RecordNotCopied { why } => write!(f, "the record was not copied onto a stick: {}", why.words()),
+            Self::Decommissioned => write!(f, "a person took this remote out of use; keys and record are wiped next"),
         }
     }
 }

@@ -17,7 +17,7 @@
 //! - *Uncertain*: COMMIT may have left and nobody here knows what it did. It counts as given, in full.
 //!
 //! # Promises
-//! - Uncertain is left only by the pump's authenticated word, or as `AssumedGiven` when the pump has forgotten.
+//! - Uncertain is left only by the pump's authenticated word, or as `AssumedGiven` when no answer can come any more.
 //! - A request whose COMMIT may have left is never asked to run again: afterwards there is only QUERY, ABORT and CANCEL.
 
 pub mod settle;

@@ -130,7 +130,8 @@ impl Conversation {
             | Command::Commit { .. }
             | Command::ReadHistory { .. }
             | Command::ReadPrescription
-            | Command::ConfirmPairing => {}
+            | Command::ConfirmPairing
+            | Command::EndPairing => {}
         }
         self.unanswered.push_back((command.clone(), now));
     }
@@ -330,7 +331,8 @@ fn fits(command: &Command, reply: &Reply) -> bool {
         | (Command::ReadHistory { .. }, Reply::History(_))
         | (Command::ReadReport | Command::ResetStatus { .. } | Command::Acknowledge { .. }, Reply::Report(_))
         | (Command::ReadPrescription, Reply::Prescription(_))
-        | (Command::ConfirmPairing, Reply::PairingConfirmed) => true,
+        | (Command::ConfirmPairing, Reply::PairingConfirmed)
+        | (Command::EndPairing, Reply::PairingEnded) => true,
         (Command::Prepare { id, .. }, Reply::Granted { id: answered, .. } | Reply::Denied { id: answered, .. })
         | (Command::Commit { id, .. }, Reply::Accepted { id: answered, .. } | Reply::Rejected { id: answered, .. })
         | (
@@ -353,7 +355,8 @@ fn fits(command: &Command, reply: &Reply) -> bool {
             | Command::ReadPrescription
             | Command::Acknowledge { .. }
             | Command::ResetStatus { .. }
-            | Command::ConfirmPairing,
+            | Command::ConfirmPairing
+            | Command::EndPairing,
             _,
         ) => false,
     }

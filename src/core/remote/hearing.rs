@@ -61,7 +61,7 @@ impl Remote {
                 self.take_report(*report, at, now);
             }
             Reply::Prescription(prescription) => self.take_prescription(*prescription, now),
-            Reply::PairingConfirmed | Reply::Status { .. } => {}
+            Reply::PairingConfirmed | Reply::PairingEnded | Reply::Status { .. } => {}
             Reply::Refused { .. } => {
                 self.note(Event::AnswerOutOfPlace, now);
                 self.hang_up(LinkLoss::OutOfPlace, now);
@@ -118,7 +118,8 @@ impl Remote {
             | Command::ReadPrescription
             | Command::Acknowledge { .. }
             | Command::ResetStatus { .. }
-            | Command::ConfirmPairing => {}
+            | Command::ConfirmPairing
+            | Command::EndPairing => {}
         }
     }
 

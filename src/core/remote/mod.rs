@@ -123,6 +123,8 @@ pub enum Input {
     },
     /// What became of the record that was to be copied: where the copy ends that was read back from the stick, or why there is none.
     RecordCopied(Result<AuditHead, NotCopied>),
+    /// A person takes this remote out of use: nothing will be asked with it any more.
+    Decommission,
     /// The program is about to end in good order.
     Close,
     /// Time has passed.
@@ -349,6 +351,7 @@ impl Remote {
             Input::Measured(measured) => self.measured(measured),
             Input::ClockSet { done } => self.clock_set(done, now),
             Input::RecordCopied(ended) => self.record_copied(ended, now),
+            Input::Decommission => self.decommission(now),
             Input::Close => self.close(now),
             Input::Tick => {}
         }

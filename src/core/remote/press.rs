@@ -10,7 +10,7 @@ use pump_protocol::{clock::Now, message::AuditHead, prescription::Prescription, 
 use super::{Output, Remote, hold::Felt};
 use crate::{
     audit::event::{Event, Moment, NothingBecause},
-    ledger::{Request, State},
+    ledger::{Outcome, Request, State},
     screen::{Control, Face, Intent, Notice, Offer, Visit},
     therapy::change::Changes,
 };
@@ -212,6 +212,13 @@ impl Remote {
         if count > 0 {
             self.note(Event::ShortTouches { count }, now);
         }
+    }
+
+    // keeps R-REQ-28
+    /// No answer can come any more to a remote that nobody uses: what is open counts as given.
+    pub(super) fn decommission(&mut self, now: Now) {
+        self.finish(Outcome::AssumedGiven, now);
+        self.note(Event::Decommissioned, now);
     }
 
     // keeps R-REQ-24

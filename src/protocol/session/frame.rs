@@ -153,6 +153,7 @@ pub(super) const fn reply_len(reply: &Reply) -> usize {
         | Reply::Rejected { .. }
         | Reply::Fate { .. }
         | Reply::PairingConfirmed
+        | Reply::PairingEnded
         | Reply::Status { .. }
         | Reply::Refused { .. } => ANSWER_LEN,
         Reply::Hello(_) | Reply::History(_) | Reply::Report(_) | Reply::Prescription(_) => DESCRIPTION_LEN,

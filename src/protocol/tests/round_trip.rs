@@ -268,6 +268,7 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(annunciation, confirm)| Command::Acknowledge { annunciation, confirm }),
         status().prop_map(|seen| Command::ResetStatus { seen }),
         Just(Command::ConfirmPairing),
+        Just(Command::EndPairing),
     ]
 }
 
@@ -289,6 +290,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         report().prop_map(|report| Reply::Report(Box::new(report))),
         prescription().prop_map(|prescription| Reply::Prescription(Box::new(prescription.programmed().clone()))),
         Just(Reply::PairingConfirmed),
+        Just(Reply::PairingEnded),
         status().prop_map(|changed| Reply::Status { changed }),
         prop::sample::select(vec![Malformed, NotGreeted, NotPermitted, NoPairing])
             .prop_map(|reason| Reply::Refused { reason }),

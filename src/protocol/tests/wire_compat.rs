@@ -91,6 +91,7 @@ fn every_command() -> Vec<Row> {
         Acknowledge { .. } => Command::Acknowledge { annunciation: 0x0304, confirm: true },
         ResetStatus { .. } => Command::ResetStatus { seen: StatusChanged::HISTORY.with(StatusChanged::RESET) },
         ConfirmPairing => Command::ConfirmPairing,
+        EndPairing => Command::EndPairing,
     })
 }
 
@@ -112,6 +113,7 @@ fn every_reply() -> Vec<Row> {
         Report(_) => Reply::Report(Box::new(report())),
         Prescription(_) => Reply::Prescription(Box::new(prescription().programmed().clone())),
         PairingConfirmed => Reply::PairingConfirmed,
+        PairingEnded => Reply::PairingEnded,
         Status { .. } => Reply::Status { changed: StatusChanged::ANNUNCIATION },
         Refused { .. } => Reply::Refused { reason: RefusedReason::NotGreeted },
     })

@@ -120,6 +120,7 @@ pub(super) fn samples() -> Vec<Event> {
         Event::ClockNotSet { to: CivilTime::from_millis(1_795_372_800_000) },
         Event::RecordCopied { head: AuditHead { count: 4711, hash: [0x3C; 32] } },
         Event::RecordNotCopied { why: NotCopied::NoRoom },
+        Event::Decommissioned,
     ]
 }
 
