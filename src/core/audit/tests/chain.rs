@@ -132,6 +132,18 @@ fn a_line_in_the_middle_of_a_batch_is_no_end() {
 }
 
 #[test]
+fn a_number_that_is_left_out_or_comes_again_is_named_with_what_stands_there() {
+    let written = write((1..=3).map(batch));
+    let found = |order: &[usize]| {
+        let mut walk = Verifier::full(genesis()).expect("a key");
+        let found = order.iter().try_for_each(|at| walk.step(&written.lines[*at], None));
+        (found, walk.walked())
+    };
+    assert_eq!(found(&[0, 2]), (Err(Finding::Missing { seq: 2, next: 3 }), 1));
+    assert_eq!(found(&[0, 1, 0]), (Err(Finding::OutOfOrder { seq: 3, found: 1 }), 2));
+}
+
+#[test]
 fn a_sealed_line_shows_what_it_was_made_of() {
     let sealed = Chain::begin(genesis()).seal(batch(1), &device()).expect("good");
     let line = &sealed.records[0];
