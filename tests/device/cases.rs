@@ -505,8 +505,6 @@ impl Story {
     }
 
     fn stick(&mut self) -> anyhow::Result<()> {
-        const AT: &str = "/run/media/stick";
-        let stick = self.parts.stick.clone();
         let (display, machine) = self.machine()?;
         tap(machine, MORE)?;
         tap(machine, SELF_TEST)?;
@@ -515,25 +513,37 @@ impl Story {
         display.shows(machine, &["put a usb stick"], SOON)?;
         tap(machine, COPY)?;
         display.shows(machine, &["no stick"], SOON)?;
-        machine.put_in(&stick)?;
+        for (copies, kind) in (1..).zip(["vfat", "exfat"]) {
+            self.copies(kind, copies).with_context(|| format!("a stick with {kind}"))?;
+        }
+        tap(self.machine()?.1, MY_DOSE)
+    }
+
+    /// The record leaves on this kind of stick; it is this copy, counted from one.
+    fn copies(&mut self, kind: &str, copies: u32) -> anyhow::Result<()> {
+        const AT: &str = "/run/media/stick";
+        let sticks = self.parts.sticks.clone();
+        let (display, machine) = self.machine()?;
+        machine.put_in(&sticks, kind)?;
         machine.until(&format!("mountpoint -q {AT}"), SOON)?;
         tap(machine, COPY)?;
         display.shows(machine, &["read back"], SOON)?;
         self.keep("copied")?;
         let (copied, not) = (self.recorded("a person copied the record")?, self.recorded("the record was not copied")?);
         // proves R-REC-11
-        ensure!((copied, not) == (1, 1), "{copied} copies are on record, and {not} that failed");
+        ensure!((copied, not) == (copies, copies), "{copied} copies are on record, and {not} that failed");
         let (display, machine) = self.machine()?;
         let proved = machine.says(&format!("audit-tool verify {AT}/pump-remote-*/record-*.export"))?;
         ensure!(!proved.contains("not signed"), "the copy: {proved}");
-        let rights = machine.says(&format!("stat -c '%U %a' {AT}; findmnt -no OPTIONS {AT}"))?;
+        let rights = machine.says(&format!("stat -c '%U %a' {AT}; findmnt -no FSTYPE,OPTIONS {AT}"))?;
+        let mounted = format!("pump-remote 700\n{kind} ");
         // proves R-REC-11
-        ensure!(rights.starts_with("pump-remote 700\n") && rights.contains("noexec"), "whose it is: {rights}");
-        machine.take_out()?;
+        ensure!(rights.starts_with(&mounted) && rights.contains("noexec"), "whose it is: {rights}");
+        machine.take_out(kind)?;
         machine.until(&format!("! mountpoint -q {AT}"), SOON)?;
         tap(machine, COPY)?;
         display.shows(machine, &["no stick"], SOON)?;
-        tap(machine, MY_DOSE)
+        Ok(())
     }
 
     fn caregiver(&mut self) -> anyhow::Result<()> {

@@ -30,8 +30,8 @@ pub(crate) struct Parts {
     pub(crate) root: PathBuf,
     pub(crate) data: PathBuf,
     pub(crate) implant: PathBuf,
-    /// A stick, which is in once it is put in.
-    pub(crate) stick: PathBuf,
+    /// Where sticks are, one a file system; each is in once it is put in.
+    pub(crate) sticks: PathBuf,
     /// Tells of a light behind the display, where there is one.
     pub(crate) light: Option<PathBuf>,
     pub(crate) dir: PathBuf,
@@ -188,18 +188,18 @@ impl Machine {
         self.ask(&format!(r#"{{"execute":"input-send-event","arguments":{{"events":[{events}]}}}}"#)).map(drop)
     }
 
-    /// Puts a stick in.
-    pub(crate) fn put_in(&mut self, stick: &Path) -> anyhow::Result<()> {
-        let file = format!(r#"{{"driver":"file","filename":"{}"}}"#, stick.display());
-        let drive = format!(r#"{{"node-name":"stick","driver":"raw","file":{file}}}"#);
+    /// Puts a stick with this file system in.
+    pub(crate) fn put_in(&mut self, sticks: &Path, kind: &str) -> anyhow::Result<()> {
+        let file = format!(r#"{{"driver":"file","filename":"{}"}}"#, sticks.join(kind).display());
+        let drive = format!(r#"{{"node-name":"{kind}","driver":"raw","file":{file}}}"#);
         self.ask(&format!(r#"{{"execute":"blockdev-add","arguments":{drive}}}"#))?;
-        let stick = r#"{"driver":"usb-storage","id":"stick","drive":"stick","removable":true}"#;
+        let stick = format!(r#"{{"driver":"usb-storage","id":"stick-{kind}","drive":"{kind}","removable":true}}"#);
         self.ask(&format!(r#"{{"execute":"device_add","arguments":{stick}}}"#)).map(drop)
     }
 
     /// Takes it out.
-    pub(crate) fn take_out(&mut self) -> anyhow::Result<()> {
-        self.ask(r#"{"execute":"device_del","arguments":{"id":"stick"}}"#).map(drop)
+    pub(crate) fn take_out(&mut self, kind: &str) -> anyhow::Result<()> {
+        self.ask(&format!(r#"{{"execute":"device_del","arguments":{{"id":"stick-{kind}"}}}}"#)).map(drop)
     }
 
     /// What is on the display, in this file and kind of file.
