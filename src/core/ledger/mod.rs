@@ -33,7 +33,7 @@ use pump_protocol::{
     wire::{Malformed, Reader, Wire, wire_enum, wire_struct},
 };
 
-use crate::audit::event::{Moment, NothingBecause};
+use crate::audit::event::{Event, Moment, NothingBecause};
 
 /// How long a patient's press stands before it is too old to be a wish: pain changes, and so does who holds the remote.
 pub const PRESS_EXPIRES: Millis = Millis::from_secs(30);
@@ -183,6 +183,68 @@ impl Request {
             State::Uncertain(_) => State::Uncertain(Verdict::Unknown),
         };
         self
+    }
+}
+
+impl State {
+    /// COMMIT may have left and nobody here knows what it did; `None` where no COMMIT can be in doubt, or is already.
+    pub const fn doubted(&self) -> Option<Self> {
+        match self {
+            Self::Delivering(progress) => Some(Self::Uncertain(Verdict::Started(progress.bolus))),
+            Self::CommitIntent { .. } => Some(Self::Uncertain(Verdict::Unknown)),
+            Self::Created { .. } | Self::Granted(_) | Self::Withdrawing { .. } | Self::Uncertain(_) => None,
+        }
+    }
+
+    /// The pump's history names it: it did start, whatever was thought before.
+    #[must_use]
+    pub const fn started(self, bolus: BolusRef) -> Self {
+        match self {
+            Self::Withdrawing { .. }
+            | Self::Uncertain(Verdict::Unknown | Verdict::CouldStillRun | Verdict::NeverRan(_) | Verdict::Forgotten) => {
+                Self::Uncertain(Verdict::Started(bolus))
+            }
+            unchanged => unchanged,
+        }
+    }
+
+    /// The bolus, if it is known to have started.
+    pub const fn bolus(&self) -> Option<BolusRef> {
+        match self {
+            Self::Delivering(progress) => Some(progress.bolus),
+            Self::Uncertain(Verdict::Started(bolus)) => Some(*bolus),
+            Self::Created { .. }
+            | Self::Granted(_)
+            | Self::CommitIntent { .. }
+            | Self::Withdrawing { .. }
+            | Self::Uncertain(Verdict::Unknown | Verdict::CouldStillRun | Verdict::NeverRan(_) | Verdict::Forgotten) => {
+                None
+            }
+        }
+    }
+}
+
+impl Outcome {
+    /// How the record tells that this request ended so.
+    pub const fn event(self, id: RequestId) -> Event {
+        match self {
+            Self::Delivered { bolus } => Event::Delivered { id, bolus },
+            Self::DeliveredInPart { bolus, delivered, end } => Event::DeliveredInPart { id, bolus, delivered, end },
+            Self::Denied(denial) => Event::Denied { id, denial },
+            Self::Rejected(denial) => Event::Rejected { id, denial },
+            Self::NotGiven(why) => Event::NotGiven { id, why },
+            Self::AssumedGiven => Event::AssumedGiven { id },
+        }
+    }
+
+    /// Whether the pump has given nothing, and never will.
+    pub const fn is_nothing(&self) -> bool {
+        matches!(self, Self::Denied(_) | Self::Rejected(_) | Self::NotGiven(_))
+    }
+
+    /// Whether it gives way to the next answer by itself, and need not be read.
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::Delivered { .. })
     }
 }
 

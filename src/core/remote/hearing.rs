@@ -73,14 +73,6 @@ impl Remote {
     pub(super) fn finish(&mut self, outcome: Outcome, now: Now) {
         let Some(request) = self.kept.request.take() else { return };
         let (id, ours) = (request.id, DoseSource::Ours { id: request.id });
-        let event = match outcome {
-            Outcome::Delivered { bolus } => Event::Delivered { id, bolus },
-            Outcome::DeliveredInPart { bolus, delivered, end } => Event::DeliveredInPart { id, bolus, delivered, end },
-            Outcome::Denied(denial) => Event::Denied { id, denial },
-            Outcome::Rejected(denial) => Event::Rejected { id, denial },
-            Outcome::NotGiven(why) => Event::NotGiven { id, why },
-            Outcome::AssumedGiven => Event::AssumedGiven { id },
-        };
         match outcome {
             Outcome::Delivered { bolus } | Outcome::DeliveredInPart { bolus, .. } => {
                 self.count_bolus(&request, bolus, now);
@@ -88,10 +80,9 @@ impl Remote {
             Outcome::Denied(_) | Outcome::Rejected(_) | Outcome::NotGiven(_) => self.kept.account.discount(ours),
             Outcome::AssumedGiven => self.count_from_now(&request, now),
         }
-        self.note(event, now);
+        self.note(outcome.event(id), now);
         // Of one that was taken back the patient was told NOT GIVEN; a pump that says otherwise must be heard.
-        let nothing = matches!(outcome, Outcome::Denied(_) | Outcome::Rejected(_) | Outcome::NotGiven(_));
-        let told_already = nothing && matches!(request.state, State::Withdrawing { .. });
+        let told_already = outcome.is_nothing() && matches!(request.state, State::Withdrawing { .. });
         if !told_already {
             self.show_ended(&request, outcome, request.dose, now);
         }

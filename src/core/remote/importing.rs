@@ -20,10 +20,7 @@ use super::Remote;
 use crate::{
     annunciation::AlarmCondition,
     audit::event::{Event, LinkLoss},
-    ledger::{
-        State, Verdict,
-        settle::{bolus_ended, settle_by_silence_of_history},
-    },
+    ledger::settle::{bolus_ended, settle_by_silence_of_history},
     therapy::{
         account::{CountedDose, DOSES_MAX, DoseSource, Since},
         change::{self, Change},
@@ -179,29 +176,13 @@ impl Remote {
     fn ours_started(&mut self, entry: &HistoryEntry, bolus: BolusId, dose: Dose) {
         let Some(request) = &mut self.kept.request else { return };
         let bolus = BolusRef { bolus, history_seq: entry.seq, start: entry.at, dose };
-        request.state = match request.state.clone() {
-            State::Withdrawing { .. }
-            | State::Uncertain(Verdict::Unknown | Verdict::CouldStillRun | Verdict::NeverRan(_) | Verdict::Forgotten) => {
-                State::Uncertain(Verdict::Started(bolus))
-            }
-            unchanged => unchanged,
-        };
+        request.state = request.state.clone().started(bolus);
     }
 
     /// The bolus of the open request, if this is its source and it is known to have started.
     fn open_bolus(&self, source: DoseSource) -> Option<BolusRef> {
         let request = self.kept.request.as_ref().filter(|request| source == DoseSource::Ours { id: request.id })?;
-        match request.state {
-            State::Delivering(progress) => Some(progress.bolus),
-            State::Uncertain(Verdict::Started(bolus)) => Some(bolus),
-            State::Created { .. }
-            | State::Granted(_)
-            | State::CommitIntent { .. }
-            | State::Withdrawing { .. }
-            | State::Uncertain(Verdict::Unknown | Verdict::CouldStillRun | Verdict::NeverRan(_) | Verdict::Forgotten) => {
-                None
-            }
-        }
+        request.state.bolus()
     }
 
     /// Without room, what no limit reaches any more makes some: a history may reach further back than any limit.

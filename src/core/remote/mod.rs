@@ -58,7 +58,7 @@ use crate::{
         Batch,
         event::{Doubt, Event, LinkLoss, Moment, NotCopied, Trouble},
     },
-    ledger::{Outcome, PRESS_EXPIRES, Request, State, Verdict},
+    ledger::{Outcome, PRESS_EXPIRES, Request, State},
     screen::{Day, DayLevel, Intent, Notice, Visit},
     selftest::{Asking, Measured, SelfTest},
     therapy::account::PumpClock,
@@ -481,11 +481,8 @@ impl Remote {
     /// COMMIT may have left and nobody here knows what it did.
     fn doubt(&mut self, why: Doubt, now: Now) {
         let Some(request) = &mut self.kept.request else { return };
-        request.state = match request.state {
-            State::Delivering(progress) => State::Uncertain(Verdict::Started(progress.bolus)),
-            State::CommitIntent { .. } => State::Uncertain(Verdict::Unknown),
-            State::Created { .. } | State::Granted(_) | State::Withdrawing { .. } | State::Uncertain(_) => return,
-        };
+        let Some(doubted) = request.state.doubted() else { return };
+        request.state = doubted;
         let id = request.id;
         self.note(Event::Uncertain { id, why }, now);
     }
