@@ -77,9 +77,16 @@ impl Remote {
             Event::Requested { id, .. } | Event::CommitIntended { id, .. } => id == request.id,
             _ => false,
         });
-        let stands = matches!(request.state, State::Created { asked: None, .. } | State::Granted(_));
-        if waits && stands {
-            self.withdraw(NothingBecause::Interrupted, now);
+        match request.state {
+            State::Created { asked: None, .. } if waits => self.withdraw(NothingBecause::Interrupted, now),
+            // The line of the intent is offered again: without another behind it, it would say that COMMIT may have left.
+            State::Granted(_) if waits => self.withhold(NothingBecause::Interrupted, now),
+            State::Created { .. }
+            | State::Granted(_)
+            | State::CommitIntent { .. }
+            | State::Delivering(_)
+            | State::Withdrawing { .. }
+            | State::Uncertain(_) => {}
         }
     }
 

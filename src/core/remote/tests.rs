@@ -134,6 +134,27 @@ fn what_was_not_stored_takes_back_its_own_request_and_no_other() {
 }
 
 #[test]
+fn an_intent_whose_record_was_refused_is_withheld_on_record() {
+    let now = now_at(hours(1));
+    let (dose, hash) = (Dose::from_micrograms(50), PrescriptionHash([0; 32]));
+    let latest_start = PumpTime::new(1, Millis::ZERO);
+    let grant = Grant { nonce: Nonce([5; 16]), deadline: now.uptime.after(hours(1)), latest_start };
+    let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
+    drain(&mut remote);
+    remote.handle(Input::Stored(AuditHead { count: 5, hash: [1; 32] }), now);
+    let pressed = Moment { boot: now.boot, uptime: now.uptime, ..Moment::default() };
+    remote.kept.request =
+        Some(Request { state: State::Granted(grant), ..Request::new(RequestId(9), dose, hash, pressed) });
+    remote.note(Event::CommitIntended { id: RequestId(9), latest_start }, now);
+    remote.handle(Input::Tick, now);
+    drain(&mut remote);
+    remote.handle(Input::NotStored, now);
+    remote.handle(Input::Tick, now_at(hours(1).saturating_add(Millis::from_secs(6))));
+    let kinds = drain(&mut remote).0;
+    assert!(kinds.starts_with(&["commit_intended", "commit_withheld"]), "{kinds:?}");
+}
+
+#[test]
 fn only_the_history_page_reads_days_and_each_visit_reads_them_anew() {
     let now = now_at(hours(1));
     let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
