@@ -20,10 +20,12 @@ use pump_core::{
         Record, RecordId, Stored, Verified,
         event::{Moment, describe},
         export::Proved,
+        retrace::Retrace,
         story::{Ids, Standing, Story, Told},
         tally::{DayCounts, NoDose, Tally},
     },
     calendar,
+    remote::Kept,
 };
 use pump_protocol::{clock::WallTime, message::AuditHead};
 use pump_remote::adapters::{
@@ -62,6 +64,11 @@ enum Command {
         #[arg(value_parser = request_id)]
         id: u64,
         /// The record or export.
+        file: PathBuf,
+    },
+    /// Is each line a step that the remote can take behind those before it, and do they lead to what it remembers?
+    Retrace {
+        /// The record or export; an export doesn't carry what the remote remembers.
         file: PathBuf,
     },
     /// Every line, in words.
@@ -111,6 +118,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Verify { files } => verify(&files).await,
         Command::Summary { file } => summary(&file).await,
         Command::Replay { id, file } => replay(id, &file).await,
+        Command::Retrace { file } => retrace(&file).await,
         Command::Lines { file } => lines(&file).await,
         Command::Export { file, out, key } => export(&file, out, key).await,
         Command::Prune { file, out, key } => prune(&file, &out, &key).await,
@@ -241,6 +249,48 @@ async fn replay(id: u64, path: &Path) -> Result<()> {
     writeln!(out, "{}", story.standing())?;
     writeln!(out, "verified: {}", in_words(&verified))?;
     Ok(())
+}
+
+// keeps R-REC-18
+async fn retrace(path: &Path) -> Result<()> {
+    let mut retrace = Retrace::new();
+    let is_export = is_export(path).with_context(|| format!("{} can't be read", path.display()))?;
+    let follow = &mut |line: &Stored| retrace.follow(&line.record);
+    let walked = if is_export {
+        walk(path, follow).await.map(|verified| (verified, None))
+    } else {
+        walk_to_kept(path, follow).await
+    };
+    let mut out = io::stdout().lock();
+    let open = retrace.open_request().map_or(String::new(), |id| format!(", {id} is open still"));
+    writeln!(out, "{}{open}", retrace.counts())?;
+    for difference in retrace.differences() {
+        writeln!(out, "{difference}")?;
+    }
+    let mut differences = retrace.more().saturating_add(retrace.differences().count() as u64);
+    let (verified, kept) = walked.context("not verified: followed up to the first bad record")?;
+    match kept {
+        Some(kept) => {
+            let kept = Kept::from_bytes(&kept).context("what the remote remembers can't be read by this program")?;
+            let found = retrace.compare(&kept.remembered());
+            for difference in &found {
+                writeln!(out, "{difference}")?;
+            }
+            differences = differences.saturating_add(found.len() as u64);
+            if found.is_empty() {
+                writeln!(out, "the machine's own state agrees")?;
+            }
+        }
+        None => writeln!(out, "the machine's own state is not in this file: only the lines were followed")?,
+    }
+    writeln!(out, "verified: {}", in_words(&verified))?;
+    ensure!(differences == 0, "{differences} differences between the record and the machine that writes it");
+    Ok(())
+}
+
+/// Verifies a record, shows each line once it is found good, and says what the machine remembers behind the last.
+async fn walk_to_kept(path: &Path, mut show: impl FnMut(&Stored) + Send) -> Result<(Verified, Option<Vec<u8>>)> {
+    Ok(Verification::start(View::open(path).await?).await?.run_to_kept(&mut |line, _| show(line)).await?)
 }
 
 async fn export(path: &Path, out: Option<PathBuf>, key: Option<PathBuf>) -> Result<()> {

@@ -12,6 +12,7 @@ mod hostile;
 mod keys;
 mod power;
 mod prune;
+mod retrace;
 mod stick;
 mod tamper;
 mod tool;

@@ -21,6 +21,9 @@ fn a_paired_remote_gets_one_dose_and_a_refusal_and_both_sides_remember() {
     let record = data_dir.join("record.db");
     let verified = audit(&["verify", record.to_str().unwrap()]);
     assert!(verified.status.success(), "{}", said(&verified));
+    let retraced = said(&audit(&["retrace", record.to_str().unwrap()]));
+    // proves R-REC-18
+    assert!(retraced.contains("the machine's own state agrees"), "{retraced}");
     let lines = said(&audit(&["lines", record.to_str().unwrap()]));
     // proves R-DEV-01
     assert!(lines.contains("#1: GIVEN: 50 mcg"), "{lines}");

@@ -36,6 +36,8 @@ pub struct Verification {
     begun_again: u8,
     /// The line to end at, where that is not the newest.
     to: Option<u64>,
+    /// What the machine remembers, as it was found behind the newest line.
+    kept: Option<Vec<u8>>,
 }
 
 /// How far a walk is.
@@ -56,7 +58,7 @@ impl Verification {
         let genesis = view.genesis().await?;
         let base = view.base().await?;
         let walk = first_step(&genesis, base.as_ref())?;
-        Ok(Self { view, genesis, base, walk, slice_lines: SLICE_LINES, begun_again: 0, to: None })
+        Ok(Self { view, genesis, base, walk, slice_lines: SLICE_LINES, begun_again: 0, to: None, kept: None })
     }
 
     /// What the record is bound to.
@@ -88,10 +90,15 @@ impl Verification {
 
     /// Walks all that is left, and shows each line, with its checkpoint, once it is found good; [`ReadError::Pruned`] if the oldest
     /// lines leave the record meanwhile, before the walk was past them.
-    pub async fn run_with(mut self, show: Show<'_>) -> Result<Verified, ReadError> {
+    pub async fn run_with(self, show: Show<'_>) -> Result<Verified, ReadError> {
+        Ok(self.run_to_kept(show).await?.0)
+    }
+
+    /// As [`run_with`](Self::run_with), with the machine's state that the newest line vouches for; `None` in an empty record.
+    pub async fn run_to_kept(mut self, show: Show<'_>) -> Result<(Verified, Option<Vec<u8>>), ReadError> {
         loop {
             if let Progress::Sound(verified) = self.slice_with(show).await? {
-                return Ok(*verified);
+                return Ok((*verified, self.kept));
             }
         }
     }
@@ -131,7 +138,7 @@ impl Verification {
         let left = self.to.map_or(u64::MAX, |to| to.saturating_sub(self.walk.position()));
         let limit = u16::try_from(left).unwrap_or(u16::MAX).min(self.slice_lines);
         sqlx::query("BEGIN").execute(&mut self.view.db).await?;
-        let mut walked = walk(&mut self.view.db, &mut self.walk, limit, show).await;
+        let mut walked = walk(&mut self.view.db, &mut self.walk, &mut self.kept, limit, show).await;
         if matches!(walked, Err(ReadError::Found(_))) && self.was_pruned().await? {
             walked = Err(ReadError::Pruned);
         }
@@ -160,6 +167,7 @@ fn first_step(genesis: &Genesis, base: Option<&Base>) -> Result<Verifier, Findin
 async fn walk(
     db: &mut SqliteConnection,
     walk: &mut Verifier,
+    kept: &mut Option<Vec<u8>>,
     limit: u16,
     show: Show<'_>,
 ) -> Result<Progress, ReadError> {
@@ -168,7 +176,9 @@ async fn walk(
     let lines = rows::page(db, from, limit).await?;
     if lines.is_empty() {
         let found = rows::ending(db).await?;
-        return Ok(Progress::Sound(Box::new(walk.clone().finish(&found.ending)?)));
+        let verified = walk.clone().finish(&found.ending)?;
+        *kept = found.kept;
+        return Ok(Progress::Sound(Box::new(verified)));
     }
     let mut checkpoints = rows::checkpoints(db, after, after.saturating_add(u64::from(limit))).await?;
     for line in lines {

@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`event`] (what is remembered), [`chain`] (canonical bytes, each record hashed onto the one before),
 //! [`checkpoint`] (what the device signs), [`base`] (where a pruned record begins), [`verify`] (walks a record and names the first bad one), [`export`] (a record as
-//! one file), [`story`] (what became of one request), [`tally`] (attempts against deliveries, day by day).
+//! one file), [`story`] (what became of one request), [`tally`] (attempts against deliveries, day by day),
+//! [`retrace`] (whether the lines are steps of the machine, and lead to what it remembers).
 //!
 //! # Terms
 //! - *record*: the whole, and one line of it; which one is plain from a number beside it.
@@ -29,6 +30,7 @@ pub mod event;
 pub mod export;
 #[cfg(test)]
 mod frozen;
+pub mod retrace;
 pub mod story;
 pub mod tally;
 #[cfg(test)]

@@ -11,7 +11,10 @@ use pump_protocol::{
 
 use crate::{
     annunciation::KeptAlarms,
-    audit::event::{Event, Moment},
+    audit::{
+        event::{Event, Moment},
+        retrace::Remembered,
+    },
     ledger::{Outcome, Request},
     therapy::{
         account::{Account, CountedDose, DoseSource, Since},
@@ -131,6 +134,21 @@ impl Kept {
         (kept, events)
     }
 
+    /// What of it the record's lines determine.
+    pub fn remembered(&self) -> Remembered<'_> {
+        Remembered {
+            request: self.request.as_ref(),
+            shown: self.ended.map(|ended| ended.outcome),
+            last_id: self.last_id,
+            pump: self.pump.as_ref(),
+            account: &self.account,
+            pump_seen: self.pump_seen,
+            stopped: self.stopped,
+            history_read: self.history_read,
+            wrong_codes: self.wrong_codes,
+        }
+    }
+
     /// What the bytes from the disk say; an error if they are not exactly what [`to_bytes`](Self::to_bytes) makes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut input = Reader::new(bytes);
@@ -164,7 +182,7 @@ wire_struct!(Ended { outcome, dose, echoed, pressed, at });
 impl Ended {
     /// Whether it gives way to the next answer by itself.
     pub(super) const fn passes(&self) -> bool {
-        matches!(self.outcome, Outcome::Delivered { .. })
+        self.outcome.passes()
     }
 }
 
