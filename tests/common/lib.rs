@@ -28,6 +28,7 @@ use pump_core::{
     audit::{
         Batch,
         event::{Event, Happened, LinkLoss, Moment, NotCopied, read},
+        retrace::{Difference, Retrace},
     },
     ledger::State,
     remote::{Beginning, DOSE_HOLD, Input, Kept, Output, Remote},
@@ -180,6 +181,8 @@ pub struct World {
     pub heard: Option<(HistorySeq, PrescriptionHash, i64)>,
     now: Now,
     record: Vec<Happened>,
+    /// Follows the record as it is stored.
+    retrace: Retrace,
     chain: Vec<u64>,
     kept: Kept,
     inbound: VecDeque<(Uptime, Reply)>,
@@ -246,6 +249,7 @@ impl World {
             heard: None,
             now,
             record: Vec::new(),
+            retrace: Retrace::new(),
             chain: Vec::new(),
             kept,
             inbound: VecDeque::new(),
@@ -295,8 +299,9 @@ impl World {
         (self.pump, self.chronicle) = (pump, Chronicle::default());
         self.chronicle.observe(&self.pump);
         let at = Moment { boot: self.now.boot, uptime: self.now.uptime, pump: None, wall: self.now.wall };
-        for event in events {
-            self.append(Happened { at, event });
+        let last = events.len().saturating_sub(1);
+        for (index, event) in events.into_iter().enumerate() {
+            self.append(Happened { at, event }, index == last);
         }
         self.kept = kept;
         self.crash();
@@ -523,6 +528,12 @@ impl World {
         self.chronicle.forget();
     }
 
+    /// Where what is on disk isn't what the machine can have written.
+    pub fn differences(&self) -> Vec<Difference> {
+        let lines = self.retrace.differences().cloned();
+        lines.chain(self.retrace.compare(&self.kept.remembered())).collect()
+    }
+
     /// What is on disk: what a restart begins from.
     pub const fn kept(&self) -> &Kept {
         &self.kept
@@ -745,7 +756,8 @@ impl World {
     }
 
     fn store(&mut self, batch: &Batch) -> AuditHead {
-        for entry in &batch.entries {
+        let last = batch.entries.len().saturating_sub(1);
+        for (index, entry) in batch.entries.iter().enumerate() {
             let happened = read(&entry.body).unwrap_or_else(|malformed| panic!("a record can't be read: {malformed}"));
             match happened.event {
                 Event::Requested { id, .. } => self.durable_ids.insert(id.0),
@@ -756,7 +768,7 @@ impl World {
                 }
                 _ => true,
             };
-            self.append(happened);
+            self.append(happened, index == last);
         }
         if let Some(tape) = &mut self.tape {
             tape.push(batch.clone());
@@ -765,7 +777,8 @@ impl World {
         self.head()
     }
 
-    fn append(&mut self, happened: Happened) {
+    fn append(&mut self, happened: Happened, ends_batch: bool) {
+        self.retrace.follow_event(&happened, ends_batch);
         let mut hasher = DefaultHasher::new();
         (self.chain.last(), &happened).hash(&mut hasher);
         self.chain.push(hasher.finish());

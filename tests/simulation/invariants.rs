@@ -134,6 +134,7 @@ impl Judge {
     }
 
     fn read_the_record(&mut self, world: &World) {
+        let mut started = false;
         for happened in &world.record()[self.judged.min(world.record().len())..] {
             self.tally.count(&happened.event);
             if let Some(id) = ends(&happened.event) {
@@ -141,6 +142,7 @@ impl Judge {
                 self.tally.add("NOT SURE ended", u64::from(self.in_doubt.remove(&id)));
             }
             self.the_outcome_agrees_with_the_pumps_history(&happened.event);
+            started |= happened.event == Event::Started;
             match happened.event {
                 Event::Requested { id, .. } => drop(self.asked.entry(id).or_default()),
                 Event::Uncertain { id, .. } => self.tally.add("NOT SURE begun", u64::from(self.in_doubt.insert(id))),
@@ -155,6 +157,9 @@ impl Judge {
             }
         }
         self.judged = world.record().len();
+        if started {
+            the_record_leads_to_what_the_machine_remembers(world);
+        }
     }
 
     fn the_outcome_agrees_with_the_pumps_history(&self, event: &Event) {
@@ -184,6 +189,7 @@ impl Judge {
 
     /// Liveness: with all faults off for ten minutes, nothing is open, and the record tells what the pump's history tells.
     pub(crate) fn every_question_is_answered_in_the_end(&self, world: &World) {
+        the_record_leads_to_what_the_machine_remembers(world);
         // proves R-REQ-21
         assert_eq!(
             world.remote.request(),
@@ -206,6 +212,13 @@ impl Judge {
         }
         assert_eq!(self.disowned, 0, "a record that lost nothing was told that it did");
     }
+}
+
+/// Each line is a step that the ledger can take from where the lines before it have led. Asked at each start, and in the end.
+fn the_record_leads_to_what_the_machine_remembers(world: &World) {
+    let differences = world.differences();
+    // proves R-REC-18
+    assert!(differences.is_empty(), "{differences:#?}");
 }
 
 /// The dose limit as the prescription's text says it: in every window with any of the dose in it, the basal rate of each
