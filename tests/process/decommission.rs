@@ -89,6 +89,8 @@ fn without_an_answer_what_is_open_counts_as_given() {
     assert!(done.status.success(), "{}", said(&done));
     let told = said(&done);
     assert!(told.contains("Request #1 was open: it counts as given.") && told.contains("could not be told"), "{told}");
+    let retraced = audit(&["retrace", exported(&to).to_str().unwrap()]);
+    assert!(retraced.status.success(), "{}", said(&retraced));
     let story = said(&audit(&["replay", "1", exported(&to).to_str().unwrap()]));
     // proves R-REQ-28
     assert!(story.contains("ended: #1: ASSUMED GIVEN"), "{story}");

@@ -79,8 +79,8 @@ pub struct Retrace {
     rest: Rest,
     doses: Doses,
     counts: Counts,
-    /// Stands unless the next line says that another pump took the place of this one.
-    unless_replaced: Option<Difference>,
+    /// Stands unless the next line says why no answer could come: another pump, or no more use of this remote.
+    unless_explained: Option<Difference>,
     differences: Vec<Difference>,
     more: u64,
 }
@@ -114,7 +114,7 @@ impl Retrace {
             rest: Rest::from_the_beginning(),
             doses: Doses::from_the_beginning(),
             counts: Counts::default(),
-            unless_replaced: None,
+            unless_explained: None,
             differences: Vec::new(),
             more: 0,
         }
@@ -146,8 +146,8 @@ impl Retrace {
     pub fn follow_event(&mut self, happened: &Happened, ends_batch: bool) {
         self.seq = self.seq.saturating_add(1);
         let event = &happened.event;
-        if let Some(difference) = self.unless_replaced.take()
-            && !matches!(event, Event::PumpReplaced { .. })
+        if let Some(difference) = self.unless_explained.take()
+            && !matches!(event, Event::PumpReplaced { .. } | Event::Decommissioned)
         {
             self.hold(difference);
         }
@@ -183,7 +183,7 @@ impl Retrace {
 
     /// The differences found in the lines, at most [`DIFFERENCES_MAX`].
     pub fn differences(&self) -> impl Iterator<Item = &Difference> {
-        self.differences.iter().chain(&self.unless_replaced)
+        self.differences.iter().chain(&self.unless_explained)
     }
 
     /// How many more there are.

@@ -56,7 +56,7 @@ impl Retrace {
     fn differ_at_a_step(&mut self, event: &Event) {
         let difference = self.difference(self.why_not(event), Some(event));
         if matches!(event, Event::AssumedGiven { .. }) {
-            self.unless_replaced = Some(difference);
+            self.unless_explained = Some(difference);
         } else {
             self.hold(difference);
         }

@@ -304,6 +304,8 @@ fn another_pump_answers_nothing_for_the_one_before() {
     let replaced = Event::PumpReplaced { from: Text::default(), doses: 1 };
     let open = [Event::Started, OPENED, requested(1), intended(1)];
     assert_sound(&[&open[..3], &open[3..], &[Event::AssumedGiven { id: id(1) }, replaced], &[Event::Started]]);
+    let last = [Event::AssumedGiven { id: id(1) }, Event::Decommissioned, Event::Closed];
+    assert_sound(&[&open[..3], &open[3..], &last]);
 }
 
 #[test]

@@ -103,7 +103,9 @@ fn what_was_written_anew_behind_a_base_stands_behind_what_the_base_vouches_for()
     let (written, other) = (write((1..=512).map(batch)), write((2..=513).map(batch)));
     let mut walk = Verifier::behind(genesis(), &base(&written)).unwrap();
     let (last, before) = written.lines[256..].split_last().unwrap();
-    before.iter().for_each(|line| walk.step(line, None).unwrap());
+    for line in before {
+        walk.step(line, None).unwrap();
+    }
     let found = walk.step(last, Some(&other.checkpoints[1]));
     assert_eq!(found, Err(Finding::CheckpointDisagrees { seq: 512, good: 256 }));
 }
