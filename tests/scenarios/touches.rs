@@ -26,6 +26,8 @@ fn short_touches_ask_for_nothing_and_are_counted() {
     // proves R-ASK-07
     assert_eq!(world.recorded(|event| matches!(event, Event::ShortTouches { count: 3 })), 1);
     assert_eq!((prepares(&world), commits(&world)), (1, 1));
+    world.hold_dose();
+    assert_eq!(world.recorded(|event| matches!(event, Event::ShortTouches { .. })), 1, "none since");
 }
 
 #[test]

@@ -139,3 +139,51 @@ fn entry(happened: &Happened) -> Entry {
         utc_offset_min: happened.at.wall.map_or(0, |wall| wall.utc_offset_min),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Moment = Moment {
+        boot: pump_protocol::clock::BootId([7; 16]),
+        uptime: Uptime::from_millis(60_000),
+        pump: None,
+        wall: None,
+    };
+
+    fn with(waiting: usize) -> Journal {
+        let mut journal = Journal::default();
+        (0..waiting).for_each(|_| journal.note(AT, Event::Started));
+        journal
+    }
+
+    #[test]
+    fn a_page_is_taken_in_while_two_lines_for_each_entry_and_eight_more_find_room() {
+        let left = 2 * HISTORY_PAGE_MAX + 8;
+        assert!(with(WAITING_MAX - left).has_room());
+        assert!(!with(WAITING_MAX - left + 1).has_room());
+    }
+
+    #[test]
+    fn it_is_idle_once_nothing_waits_nothing_is_under_way_and_nothing_was_lost() {
+        let mut journal = with(WAITING_MAX + 1);
+        assert!(!journal.idle());
+        while journal.batch(AT, Vec::new).is_some() {
+            assert!(!journal.idle(), "under way");
+            journal.stored(AuditHead::default());
+        }
+        assert!(journal.idle());
+        let lost = Journal { lost: 1, ..Journal::default() };
+        assert!(!lost.idle());
+    }
+
+    #[test]
+    fn a_write_takes_too_long_after_ten_seconds_and_that_is_said_in_advance_once() {
+        let mut journal = with(1);
+        assert!(journal.batch(AT, Vec::new).is_some());
+        let late = AT.uptime.after(WRITE_MAX);
+        let shortly_before = Uptime::from_millis(late.millis() - 1);
+        assert_eq!((journal.too_slow_at(AT.uptime), journal.too_slow_at(late)), (Some(late), None));
+        assert!(!journal.failing(shortly_before) && journal.failing(late));
+    }
+}

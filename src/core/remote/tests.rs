@@ -115,12 +115,14 @@ fn a_request_waits_for_its_own_record_and_no_other() {
 fn what_was_not_stored_takes_back_its_own_request_and_no_other() {
     let now = now_at(hours(1));
     let (dose, hash) = (Dose::from_micrograms(50), PrescriptionHash([0; 32]));
-    let taken_back = |id, asked| {
+    let latest_start = PumpTime::new(1, Millis::ZERO);
+    let grant = Grant { nonce: Nonce([5; 16]), deadline: now.uptime.after(hours(1)), latest_start };
+    let created = |asked| State::Created { durable: false, asked };
+    let taken_back = |id, state| {
         let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
         drain(&mut remote);
         remote.handle(Input::Stored(AuditHead { count: 5, hash: [1; 32] }), now);
         let pressed = Moment { boot: now.boot, uptime: now.uptime, ..Moment::default() };
-        let state = State::Created { durable: false, asked };
         remote.kept.request = Some(Request { state, ..Request::new(RequestId(9), dose, hash, pressed) });
         remote.note(Event::Requested { id: RequestId(id), dose, prescription: hash }, now);
         remote.handle(Input::Tick, now);
@@ -128,9 +130,9 @@ fn what_was_not_stored_takes_back_its_own_request_and_no_other() {
         remote.handle(Input::NotStored, now);
         matches!(remote.request().map(|request| &request.state), Some(State::Withdrawing { .. }))
     };
-    assert!(taken_back(9, None));
-    assert!(!taken_back(7, None));
-    assert!(!taken_back(9, Some(now.uptime)), "PREPARE has left: its answer is waited for");
+    assert!(taken_back(9, created(None)) && taken_back(9, State::Granted(grant)));
+    assert!(!taken_back(7, created(None)) && !taken_back(7, State::Granted(grant)));
+    assert!(!taken_back(9, created(Some(now.uptime))), "PREPARE has left: its answer is waited for");
 }
 
 #[test]
@@ -152,6 +154,18 @@ fn an_intent_whose_record_was_refused_is_withheld_on_record() {
     remote.handle(Input::Tick, now_at(hours(1).saturating_add(Millis::from_secs(6))));
     let kinds = drain(&mut remote).0;
     assert!(kinds.starts_with(&["commit_intended", "commit_withheld"]), "{kinds:?}");
+}
+
+#[test]
+fn only_the_reservoir_page_reads_levels() {
+    let now = now_at(hours(1));
+    let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
+    let mut read_at = |page| {
+        remote.handle(Input::Intent(Intent::Visit(page)), now);
+        std::iter::from_fn(|| remote.poll_output()).filter(|output| matches!(output, Output::ReadLevels)).count()
+    };
+    let visits = [Visit::Caregiver, Visit::Reservoir, Visit::History, Visit::Reservoir, Visit::Patient];
+    assert_eq!(visits.map(&mut read_at), [0, 1, 0, 1, 0]);
 }
 
 #[test]
