@@ -6,13 +6,14 @@
 
 use pump_core::{
     annunciation::AlarmCondition,
+    audit::event::{Event, LinkLoss},
     remote::{DARK_AFTER, Input},
     screen::{Control, Face, Intent, Night, Source},
 };
 use pump_protocol::{message::Command, quantity::Millis};
 use pump_tests::{CommandKind, Effect, Point, World};
 
-use crate::words::{give_one, is_ready, mins, prepares, secs};
+use crate::words::{give_one, is_ready, mins, prepares, reprogram, secs};
 
 /// READY, on a remote whose display goes dark.
 fn lit() -> World {
@@ -50,7 +51,7 @@ fn nobody_looks_and_the_pump_is_asked_every_quarter_of_an_hour() {
     let reports = world.transmitted(|_| true) - said;
     assert!(reports <= 4 * 7, "{reports} commands in two hours");
     assert!(world.screen().dark && world.rests);
-    assert_eq!(world.recorded(|event| matches!(event, pump_core::audit::event::Event::SessionLost { .. })), 0);
+    assert_eq!(world.recorded(|event| matches!(event, Event::SessionLost { .. })), 0);
 }
 
 #[test]
@@ -246,4 +247,18 @@ fn a_restart_in_the_dark_looks_for_the_pump_at_once() {
     assert!(!world.screen().dark);
     world.pass(secs(3));
     assert!(is_ready(&world), "{:?}", world.face());
+}
+
+#[test]
+fn nobody_rests_while_the_pump_owes_an_answer() {
+    let mut world = dark();
+    while world.rests {
+        world.pass(secs(1));
+    }
+    world.pass(secs(3));
+    world.fault(CommandKind::Other, Point::AfterReceipt, Effect::Drop);
+    reprogram(&mut world, |programmed| programmed.allotment = 3);
+    world.pass(secs(20));
+    assert_eq!(world.recorded(|event| *event == Event::SessionLost { why: LinkLoss::Silent }), 1);
+    assert!(world.rests);
 }

@@ -39,6 +39,22 @@ fn a_link_lost_at_prepare_leaves_nothing_given_and_nothing_open() {
 }
 
 #[test]
+fn after_a_lost_link_everything_is_read_again_before_anything_is_asked_for() {
+    let mut world = World::ready();
+    world.disk = Disk::Hesitates;
+    world.hold_dose();
+    world.cut_link();
+    world.other_doses();
+    world.disk = Disk::Works;
+    world.disk_catches_up();
+    world.pass(secs(3));
+    let asked = |which: fn(&Command) -> bool| world.sent.iter().position(which);
+    let history = asked(|command| matches!(command, Command::ReadHistory { .. }));
+    assert!(history.is_some() && history < asked(|command| matches!(command, Command::Prepare { .. })));
+    assert_eq!(commits(&world), 0, "another's dose came first");
+}
+
+#[test]
 fn a_link_lost_after_the_grant_withholds_commit() {
     let mut world = World::ready();
     world.latency = pump_protocol::quantity::Millis::new(200);

@@ -44,6 +44,21 @@ fn a_dose_is_stopped_and_the_part_that_went_in_is_told() {
 }
 
 #[test]
+fn three_questions_at_most_wait_for_an_answer_however_often_stop_is_pressed() {
+    let mut world = World::ready();
+    world.hold_dose();
+    world.pass(secs(30));
+    world.latency = Millis::new(4_900);
+    for _ in 0..4 {
+        world.hold_stop();
+    }
+    // proves R-REQ-15
+    assert_eq!(cancels(&world), 3);
+    world.pass(secs(6));
+    the_told_part_is_the_pumps(&world, 1);
+}
+
+#[test]
 fn stop_can_be_pressed_twice() {
     let mut world = World::ready();
     world.latency = Millis::new(2_000);
