@@ -528,7 +528,7 @@ impl World {
         self.chronicle.forget();
     }
 
-    /// Where what is on disk isn't what the machine can have written.
+    /// Where what is on disk isn't what the machine can have written. Means nothing behind a record that was put back.
     pub fn differences(&self) -> Vec<Difference> {
         let lines = self.retrace.differences().cloned();
         lines.chain(self.retrace.compare(&self.kept.remembered())).collect()

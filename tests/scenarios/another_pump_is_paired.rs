@@ -92,6 +92,7 @@ fn a_remote_that_is_taken_out_of_use_waits_for_no_answer() {
     assert_eq!(world.face(), Face::AssumedGiven { dose: DOSE });
     assert_eq!(world.recorded(|event| matches!(event, Event::AssumedGiven { .. })), 1);
     assert_eq!(world.recorded(|event| *event == Event::Decommissioned), 1);
+    assert_eq!(world.differences(), [], "an answer that nobody waits for is none that was forgotten");
     world.say(Input::Decommission);
     assert_eq!(world.recorded(|event| matches!(event, Event::AssumedGiven { .. })), 1, "nothing is open any more");
 }

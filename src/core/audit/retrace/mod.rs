@@ -23,7 +23,7 @@
 //!
 //! # Beyond the machine
 //! It believes a pump that gives what was never committed, and one that calls a bolus by another name in its middle. Here both are a
-//! difference: with a pump that keeps its word neither happens.
+//! difference: with a pump that keeps its word neither happens, unless an older record was put back.
 //!
 //! # Promises
 //! - Memory is bounded, however long the record is; no line of any content stops it.

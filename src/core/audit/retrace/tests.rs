@@ -309,6 +309,18 @@ fn another_pump_answers_nothing_for_the_one_before() {
 }
 
 #[test]
+fn a_remote_that_goes_out_of_use_waits_for_no_answer() {
+    let open = [Event::Started, OPENED, requested(1)];
+    for away in [&[][..], &[LOST]] {
+        let given_up = [Event::AssumedGiven { id: id(1) }, Event::Decommissioned];
+        let batches = [&open[..], away, &given_up];
+        assert_sound(&batches.into_iter().filter(|batch| !batch.is_empty()).collect::<Vec<_>>());
+    }
+    let ended_otherwise = follow(&[&open, &[Event::AssumedGiven { id: id(1) }, Event::Closed]]);
+    assert_eq!(found(&ended_otherwise), [(4, What::AssumedUnproved)]);
+}
+
+#[test]
 fn differences_are_held_up_to_a_limit_and_counted_beyond() {
     let strays = vec![given(1); DIFFERENCES_MAX + 10];
     let retrace = follow_each(&strays);
