@@ -85,7 +85,7 @@ fn a_remote_that_is_taken_out_of_use_waits_for_no_answer() {
     world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
     world.hold_dose();
     world.walk_away();
-    world.pass(secs(30));
+    world.doze(Millis::from_hours(5), secs(30));
     assert!(is_not_sure(&world));
     world.say(Input::Decommission);
     // proves R-REQ-28
@@ -95,4 +95,8 @@ fn a_remote_that_is_taken_out_of_use_waits_for_no_answer() {
     assert_eq!(world.differences(), [], "an answer that nobody waits for is none that was forgotten");
     world.say(Input::Decommission);
     assert_eq!(world.recorded(|event| matches!(event, Event::AssumedGiven { .. })), 1, "nothing is open any more");
+    world.come_back();
+    world.seen();
+    // proves R-REQ-28
+    assert!(wait_of(&world).remaining > mins(119), "a full lockout from that moment");
 }

@@ -7,6 +7,7 @@
 use pump_core::{audit::event::Event, screen::Face};
 use pump_protocol::{
     history::Delivered,
+    message::Command,
     quantity::{Dose, Millis},
 };
 use pump_tests::World;
@@ -30,6 +31,12 @@ fn a_full_hold_brings_the_dose_that_stood_on_the_page() {
     // proves R-ASK-08
     assert_eq!(world.delivered().get(&1), Some(&Delivered::exactly(offer.dose)));
     assert_eq!(world.recorded(|event| matches!(event, Event::Delivered { .. })), 1);
+    assert_eq!(
+        world.recorded(|event| matches!(event, Event::FateHeard { .. })),
+        1,
+        "of what was asked all the time, the end"
+    );
+    assert_eq!(world.transmitted(|command| matches!(command, Command::ReadHistory { .. })), 3);
     world.pass(Millis::from_secs(30));
     let Face::Wait(wait) = world.face() else { panic!("no wait: {:?}", world.face()) };
     assert_eq!(wait.offer.left, 3);

@@ -88,6 +88,7 @@ fn a_commit_that_arrived_is_not_sure_until_the_pump_says_so() {
     // proves R-LNK-06
     assert_eq!(commits(&world), 1, "asked again, never sent again");
     assert!(queries(&world) > 0);
+    assert_eq!(world.recorded(|event| matches!(event, Event::FateHeard { .. })), 1, "that it runs");
 }
 
 #[test]

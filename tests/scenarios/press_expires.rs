@@ -8,9 +8,13 @@ use pump_core::{
     audit::event::{Event, NothingBecause},
     screen::{Face, NotGiven},
 };
-use pump_tests::{Disk, World};
+use pump_protocol::{
+    message::{Nonce, Reply},
+    quantity::Millis,
+};
+use pump_tests::{CommandKind, Disk, Effect, Point, World, id};
 
-use crate::words::{commits, is_ready, prepares, secs, was_not_given};
+use crate::words::{DOSE, commits, is_ready, prepares, secs, was_not_given};
 
 #[test]
 fn a_press_that_waited_30_seconds_is_not_asked_any_more() {
@@ -47,4 +51,16 @@ fn a_grant_that_ran_out_is_not_committed() {
     assert_eq!((prepares(&world), commits(&world)), (1, 0));
     was_not_given(&world, 1);
     assert_eq!(world.recorded(|event| matches!(event, Event::CommitWithheld { .. })), 1);
+}
+
+#[test]
+fn a_grant_that_has_lived_when_it_comes_is_none() {
+    let mut world = World::ready();
+    let dead = Reply::Granted { id: id(1), nonce: Nonce([5; 16]), dose: DOSE, life: Millis::ZERO };
+    world.fault(CommandKind::Prepare, Point::AfterReceipt, Effect::Answer(Box::new(dead)));
+    world.hold_dose();
+    assert_eq!(world.face(), Face::NotGiven(NotGiven::Expired));
+    // proves R-REQ-03
+    assert_eq!(world.recorded(|event| matches!(event, Event::CommitIntended { .. })), 0);
+    assert_eq!(commits(&world), 0);
 }

@@ -84,3 +84,17 @@ fn a_card_that_answers_nothing_is_no_card() {
     world.pass(secs(6));
     assert!(is_ready(&world), "{:?}", world.face());
 }
+
+#[test]
+fn a_record_that_stands_where_the_pump_was_told_has_not_gone_back() {
+    let mut world = World::ready();
+    world.disk = Disk::Refuses;
+    for _ in 0..2 {
+        world.cut_link();
+        world.pass(secs(3));
+    }
+    world.disk = Disk::Works;
+    world.pass(secs(6));
+    assert_eq!(world.recorded(|event| matches!(event, Event::SessionOpened { .. })), 3);
+    assert_eq!(world.recorded(|event| matches!(event, Event::RecordWentBack { .. })), 0);
+}

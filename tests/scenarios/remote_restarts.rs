@@ -235,6 +235,20 @@ fn what_has_not_left_when_the_program_is_told_to_end_never_leaves() {
 }
 
 #[test]
+fn a_grant_for_what_was_taken_back_grants_nothing() {
+    let mut world = World::ready();
+    world.latency = Millis::new(2_000);
+    world.hold_dose();
+    world.pass(secs(1));
+    assert_eq!(prepares(&world), 1);
+    world.say(Input::Close);
+    world.pass(secs(3));
+    // proves R-REQ-24
+    assert_eq!(world.recorded(|event| matches!(event, Event::CommitIntended { .. })), 0);
+    assert_eq!((commits(&world), world.started()), (0, 0));
+}
+
+#[test]
 fn an_outcome_that_nobody_has_read_stands_after_a_restart_until_somebody_has() {
     let in_part = || {
         let mut world = World::ready();
