@@ -5,7 +5,10 @@
 //! Post: the stricter one is shown; the difference is announced and recorded once.
 
 use pump_core::{audit::event::Event, screen::Notice};
-use pump_protocol::{message::Reply, quantity::Millis};
+use pump_protocol::{
+    message::Reply,
+    quantity::{Dose, Millis},
+};
 use pump_tests::{CommandKind, Effect, Point, World};
 
 use crate::words::{is_ready, mins, secs, wait_of};
@@ -53,4 +56,21 @@ fn a_pump_that_says_shorter_is_not_believed() {
     let after = wait_of(&world);
     // proves R-LIM-01, R-LIM-02
     assert!(after.remaining >= before.saturating_sub(secs(32)) && after.offer.left == 3, "{after:?}");
+}
+
+#[test]
+fn a_window_that_differs_is_announced_once_as_long_as_it_does() {
+    let mut world = World::ready();
+    for _ in 0..3 {
+        let mut report = world.pump.report();
+        report.time = report.time.after(secs(30));
+        report.window_used = report.window_used.saturating_add(Dose::from_micrograms(500));
+        let answer = Effect::Answer(Box::new(Reply::Report(Box::new(report))));
+        world.fault(CommandKind::Other, Point::AfterReceipt, answer);
+        world.pass(secs(30));
+    }
+    let told = world.recorded(|event| matches!(event, Event::WindowAccountsDiffer { .. }));
+    // proves R-LIM-02
+    assert_eq!(told, 1);
+    assert_eq!(world.screen().notice, None, "long ago");
 }
