@@ -153,6 +153,16 @@ impl Bench {
         Ok(Remote { program: Program::start("remote", REMOTE, arguments, &self.transcript)? })
     }
 
+    /// Takes the remote out of use. It ends by itself.
+    pub(crate) fn decommission(&self) -> anyhow::Result<Program> {
+        let (data_dir, to) = (self.at("remote"), self.at("exported"));
+        fs::create_dir_all(&to)?;
+        let [data_dir, to] = [&data_dir, &to].map(|path| path.to_str().unwrap_or_default());
+        let adapter = &self.stack.adapters[0];
+        let arguments = ["--bluetooth", adapter, "--data-dir", data_dir, "--decommission", to];
+        Program::start("remote", REMOTE, arguments, &self.transcript)
+    }
+
     /// A pump and a remote that are paired, as in the case that proves the pairing. Neither runs yet.
     pub(crate) async fn paired(&mut self) -> anyhow::Result<()> {
         if self.paired.is_none() {

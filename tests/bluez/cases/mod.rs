@@ -50,6 +50,7 @@ cases! {
     "pairing by a remote that dies once bonded", Long, pairing::killed;
     "a remote whose key is taken back", Long, pairing::revoked;
     "a lost remote and its successor", Long, pairing::replaced;
+    "a remote that goes out of use", Long, pairing::decommissioned;
     "a pump on another host stack", Short, bumble::pump;
     "a dose from end to end", Short, dose::end_to_end;
     "a hold in the lockout", Short, dose::lockout;

@@ -106,6 +106,21 @@ pub(crate) async fn revoked(bench: &mut Bench) -> anyhow::Result<String> {
     bench.close(pump, remote, [0, 1, 0]).await
 }
 
+/// A remote goes out of use: its record is exported, and neither the pump nor BlueZ knows it any more.
+pub(crate) async fn decommissioned(bench: &mut Bench) -> anyhow::Result<String> {
+    let (mut pump, remote) = bench.ready().await?;
+    ensure!(remote.program.quit("quit").await?, "the remote did not end in good order");
+    let mut leaving = bench.decommission()?;
+    leaving.line("that the record is out", SOON, |line| line.contains("signed and read back")).await?;
+    leaving.line("that the pump knows", LINK_MAX, |line| line.contains("has taken this remote's key back")).await?;
+    leaving.line("the end", SOON, |line| line.contains("are wiped")).await?;
+    pump.says("remotes", "No remote is paired").await?;
+    ensure!(bench.bonds().await?[0] == 0, "the bond was left");
+    ensure!(pump.program.quit("quit").await?, "the pump did not end in good order");
+    bench.unpaired().await?;
+    Ok("told; no bond and no key left".to_owned())
+}
+
 /// Another remote takes the place of one that is lost: the pump listens to the new one, and no more to the old one.
 pub(crate) async fn replaced(bench: &mut Bench) -> anyhow::Result<String> {
     let (mut pump, mut lost) = bench.ready().await?;
