@@ -4,14 +4,14 @@
 //! Step: one side counts what the other doesn't.
 //! Post: the stricter one is shown; the difference is announced and recorded once.
 
-use pump_core::{audit::event::Event, screen::Notice};
+use pump_core::{annunciation::AlarmCondition, audit::event::Event, screen::Notice};
 use pump_protocol::{
     message::Reply,
     quantity::{Dose, Millis},
 };
 use pump_tests::{CommandKind, Effect, Point, World};
 
-use crate::words::{is_ready, mins, secs, wait_of};
+use crate::words::{alarms, is_ready, mins, secs, wait_of};
 
 fn announced(world: &World) -> usize {
     world.recorded(|event| matches!(event, Event::AccountsDiffer { .. }))
@@ -68,6 +68,7 @@ fn a_window_that_differs_is_announced_once_as_long_as_it_does() {
         let answer = Effect::Answer(Box::new(Reply::Report(Box::new(report))));
         world.fault(CommandKind::Other, Point::AfterReceipt, answer);
         world.pass(secs(30));
+        assert_eq!(alarms(&world), [AlarmCondition::AccountsDiffer]);
     }
     let told = world.recorded(|event| matches!(event, Event::WindowAccountsDiffer { .. }));
     // proves R-LIM-02
