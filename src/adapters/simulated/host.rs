@@ -253,10 +253,10 @@ impl Host {
         if ended {
             self.state.pins = self.state.pins.without(from);
         }
-        let mut acts = self.say(answered);
+        let acts = self.say(answered);
         if ended {
+            // The link is the remote's to drop: a radio that is told to drops it ahead of the answer.
             self.end.revoke(from);
-            acts.push(Act::Disconnect);
         }
         acts
     }

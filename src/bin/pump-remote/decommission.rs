@@ -10,9 +10,12 @@ use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 use anyhow::{Context as _, ensure};
 use pump_remote::{
     adapters::{secret_file, stick::Slot},
-    shell::recorder::EXPORTS,
+    shell::{link::NoSession, recorder::EXPORTS},
 };
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 
 use crate::compose::{Closed, INSTANCE_LOCK, Prepared, RECORD, Which};
 
@@ -20,7 +23,11 @@ use crate::compose::{Closed, INSTANCE_LOCK, Prepared, RECORD, Which};
 const KEYS: &str = "keys";
 /// What may stand behind the record's name.
 const BESIDE_RECORD: [&str; 4] = ["", "-wal", "-shm", ".lock"];
-/// How long the pump may take to be reached and to answer: a slow advertiser, twice.
+/// How often the pump is tried: over BlueZ a connection fails while the one before it is being let go of.
+const TRIES: usize = 5;
+/// How long after one attempt the next is made.
+const TRIED_AGAIN: Duration = Duration::from_secs(2);
+/// How long the pump may take to be reached and to answer, in all.
 const TELLING_MAX: Duration = Duration::from_mins(1);
 
 /// Takes the remote in this directory out of use, and says what was done; its record is exported to `to`.
@@ -52,12 +59,22 @@ pub(crate) async fn decommission(data_dir: &Path, which: Which, to: &Path) -> an
 
 /// Tells the pump, and says whether it has heard.
 async fn told(prepared: &mut Prepared) -> String {
-    let why = match timeout(TELLING_MAX, prepared.end_pairing()).await {
+    let why = match timeout(TELLING_MAX, tell(prepared)).await {
         Ok(Ok(())) => return "The pump has taken this remote's key back.".to_owned(),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it took too long".to_owned(),
     };
     format!("The pump could not be told: {why}. The clinic takes this remote's key back at the pump.")
+}
+
+async fn tell(prepared: &mut Prepared) -> Result<(), NoSession> {
+    for _ in 1..TRIES {
+        if prepared.end_pairing().await.is_ok() {
+            return Ok(());
+        }
+        sleep(TRIED_AGAIN).await;
+    }
+    prepared.end_pairing().await
 }
 
 /// Wipes record and keys. Gives the names of what is left.
