@@ -6,7 +6,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use pump_core::{
-    screen::{Face, LinkHealth, Offer, Screen, Wait},
+    audit::tally::{DayCounts, NoDose},
+    screen::{Day, DayView, Face, LinkHealth, Offer, Reading, Screen, Wait},
     therapy::reason::Reason,
 };
 use pump_protocol::{
@@ -37,13 +38,31 @@ fn wait(seconds: u64) -> Screen {
     }))
 }
 
+fn day(day: i64) -> Day {
+    let why = [Reason::Lockout, Reason::Allotment, Reason::OutOfReach, Reason::LowReservoir];
+    let refused = why.into_iter().map(NoDose::Here).zip([7, 3, 2, 1]).collect();
+    let counts =
+        DayCounts { attempts: 21, given: 4, in_part: 2, refused, not_settled: 1, assumed: 1, ..DayCounts::default() };
+    Day { day, counts }
+}
+
+/// The two that say the most.
+fn history() -> Screen {
+    screen(Face::History { days: (0..14).map(|ago| day(NOW.day() - ago)).collect(), loading: false })
+}
+
+fn one_day() -> Screen {
+    let view = DayView { day: day(NOW.day()), earlier: Some(NOW.day() - 1), later: None };
+    screen(Face::Reading(Reading::Day(Some(Box::new(view)))))
+}
+
 fn frames(criterion: &mut Criterion) {
     let mut display = Headless::install(Panel::FIVE_INCH).expect("a thread without a platform");
     let mut window = Window::new(|_| ()).expect("a window");
     window.fit(Panel::FIVE_INCH);
     window.show().expect("a window that shows");
 
-    for (name, shown) in [("ready", ready()), ("wait", wait(1450))] {
+    for (name, shown) in [("history", history()), ("day", one_day()), ("ready", ready()), ("wait", wait(1450))] {
         window.apply(&shown);
         display.render();
         criterion.bench_function(&format!("full redraw, {name}"), |bencher| {
