@@ -8,10 +8,10 @@ use pump_core::{
     annunciation::AlarmCondition, audit::event::Event, remote::Kept, screen::Face, therapy::reason::Reason,
 };
 use pump_protocol::{
-    message::Command,
+    message::{AuditHead, Command, Nonce, Role},
     quantity::{Dose, Millis, Volume},
 };
-use pump_tests::{Disk, World};
+use pump_tests::{Disk, OURS, World};
 use simulated_pump::{Pump, Setup};
 
 use crate::words::{commits, give_one, is_ready, mins, secs, until_it_is_in, wait_of};
@@ -68,6 +68,23 @@ fn an_empty_record_finds_our_own_doses_in_the_pump_and_says_that_it_lost_them() 
     // proves R-REQ-23
     assert_eq!((world.started(), commits(&world)), (2, 2), "under an id of its own");
     assert_eq!(world.recorded(unknown), 1);
+}
+
+#[test]
+fn two_empty_records_contradict_each_other_in_nothing() {
+    let mut world = World::with(Setup::demonstration());
+    world.disk = Disk::Refuses;
+    world.put_back(Kept::default(), 0);
+    world.pump.session_opened(OURS);
+    let audit_head = AuditHead { count: 0, hash: [9; 32] };
+    world.pump.handle(OURS, Role::Patient, &Command::Hello { audit_head }, Nonce::default());
+    world.pass(secs(5));
+    world.disk = Disk::Works;
+    world.pass(secs(10));
+    assert!(world.transmitted(|sent| matches!(sent, Command::Hello { audit_head } if audit_head.count == 0)) > 0);
+    assert!(world.recorded(|event| matches!(event, Event::Started)) > 0);
+    // proves R-REC-05
+    assert_eq!(world.recorded(|event| matches!(event, Event::RecordWentBack { .. })), 0);
 }
 
 #[test]

@@ -181,6 +181,26 @@ fn a_bolus_stopped_before_its_first_drop_is_not_given_and_known_to_the_record() 
 }
 
 #[test]
+fn a_bolus_that_ended_before_its_first_drop_unheard_is_not_given_and_known_to_the_record() {
+    let mut world = World::ready();
+    world.disk = Disk::Hesitates;
+    world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
+    world.hold_dose();
+    world.disk_catches_up();
+    world.disk = Disk::Works;
+    world.disk_catches_up();
+    assert_eq!(world.started(), 1, "COMMIT left at this very moment");
+    world.pump.stop();
+    world.pass(secs(5));
+
+    assert_eq!(world.delivered().get(&1), Some(&Delivered::exactly(Dose::ZERO)));
+    // proves R-REQ-17
+    assert_eq!(world.recorded(|event| matches!(event, Event::NotGiven { .. })), 1);
+    assert_eq!(world.recorded(|event| matches!(event, Event::DoseUnknownToRecord { .. })), 0, "it was asked for here");
+    assert_eq!(world.face(), Face::NotGiven(NotGiven::StoppedInTime));
+}
+
+#[test]
 fn a_stop_on_the_not_sure_page_is_sent_as_soon_as_there_is_a_link() {
     let mut world = World::ready();
     world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);

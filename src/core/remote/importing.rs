@@ -22,7 +22,7 @@ use crate::{
     audit::event::{Event, LinkLoss},
     ledger::settle::{bolus_ended, settle_by_silence_of_history},
     therapy::{
-        account::{CountedDose, DOSES_MAX, DoseSource, Since},
+        account::{CountedDose, DoseSource, Since},
         change::{self, Change},
     },
 };
@@ -125,13 +125,9 @@ impl Remote {
             }
             // keeps R-REC-19
             HistoryEvent::Refilled { volume, .. } => self.refilled(volume, now),
-            HistoryEvent::Reprogrammed { hash, .. } => {
-                let known = self.kept.prescription.as_ref().is_some_and(|known| known.hash() == hash);
-                if let Some(talk) = self.conversation.as_mut().filter(|_| !known) {
-                    talk.report_due();
-                }
+            // A new prescription is announced, and every report names the one in force.
+            HistoryEvent::Reprogrammed { .. } | HistoryEvent::Stopped | HistoryEvent::Started | HistoryEvent::Reset => {
             }
-            HistoryEvent::Stopped | HistoryEvent::Started | HistoryEvent::Reset => {}
         }
     }
 
@@ -185,11 +181,9 @@ impl Remote {
         request.state.bolus()
     }
 
-    /// Without room, what no limit reaches any more makes some: a history may reach further back than any limit.
+    /// What no limit reaches any more makes room: a history may reach further back than any limit.
     fn count_entry(&mut self, source: DoseSource, dose: Dose, entry: &HistoryEntry, now: Now) {
-        if self.kept.account.len() >= DOSES_MAX {
-            self.prune_account(now);
-        }
+        self.prune_account(now);
         let since = self.since(entry.at, None);
         self.kept.account.count(CountedDose { source, dose, since, lasts: self.bolus_lasts() });
     }
