@@ -27,10 +27,10 @@ pub mod systemd;
 pub mod touch;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     future::Future,
     io::{self, Read as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use pump_protocol::clock::Uptime;
@@ -54,6 +54,17 @@ pub fn file_digest(path: &Path) -> io::Result<[u8; 32]> {
             len => digest.update(&piece[..len]),
         }
     }
+}
+
+/// The paths of what is in a directory, by name; nothing, if it isn't there.
+pub fn paths_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// The most fragments that wait in either direction: one frame at the smallest link, and a little.

@@ -12,7 +12,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, TryLockError},
@@ -30,6 +30,7 @@ use tokio::sync::mpsc;
 
 use super::recorder::EXPORTS;
 use crate::adapters::{
+    paths_in,
     sqlite::{ExportError, OpenError, ReadError, View, verify_export, write_export},
     stick::{Folder, Slot, StickError, digest_of},
 };
@@ -172,14 +173,8 @@ fn name_of(genesis: &Genesis) -> String {
 
 /// The exports that nobody has taken away, oldest first.
 fn waiting(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
-    let mut exports: Vec<PathBuf> =
-        paths?.into_iter().filter(|path| path.extension() == Some(OsStr::new(EXPORT))).collect();
-    exports.sort();
+    let mut exports = paths_in(dir)?;
+    exports.retain(|path| path.extension() == Some(OsStr::new(EXPORT)));
     Ok(exports)
 }
 

@@ -157,7 +157,8 @@ impl Bench {
     pub(crate) fn decommission(&self) -> anyhow::Result<Program> {
         let (data_dir, to) = (self.at("remote"), self.at("exported"));
         fs::create_dir_all(&to)?;
-        let [data_dir, to] = [&data_dir, &to].map(|path| path.to_str().unwrap_or_default());
+        let data_dir = data_dir.to_str().context("a plain path")?;
+        let to = to.to_str().context("a plain path")?;
         let adapter = &self.stack.adapters[0];
         let arguments = ["--bluetooth", adapter, "--data-dir", data_dir, "--decommission", to];
         Program::start("remote", REMOTE, arguments, &self.transcript)

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let arch = arguments.next().unwrap_or_default();
     let files: Vec<PathBuf> = arguments.by_ref().take(8).map(PathBuf::from).collect();
     let Ok([kernel, initramfs, root, data, implant, sticks, light, dir]) = <[PathBuf; 8]>::try_from(files) else {
-        eprintln!("handheld ARCH KERNEL INITRAMFS ROOT DATA IMPLANT STICK LIGHT DIR");
+        eprintln!("handheld ARCH KERNEL INITRAMFS ROOT DATA IMPLANT STICKS LIGHT DIR [WORD…]");
         println!("0 passed, 1 failed");
         return ExitCode::FAILURE;
     };

@@ -19,6 +19,17 @@ fn next_pump(in_use: Millis) -> Pump {
     pump
 }
 
+/// A world that is NOT SURE of a dose for five hours, with nobody in front of the remote.
+fn long_not_sure() -> World {
+    let mut world = World::ready();
+    world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
+    world.hold_dose();
+    world.walk_away();
+    world.doze(Millis::from_hours(5), secs(30));
+    assert!(is_not_sure(&world));
+    world
+}
+
 #[test]
 fn another_pump_brings_no_fresh_allotment_and_a_full_lockout() {
     for in_use in [Millis::ZERO, Millis::from_hours(40)] {
@@ -59,12 +70,7 @@ fn the_doses_of_others_are_not_mistaken_for_those_of_the_next_pump() {
 
 #[test]
 fn what_was_not_sure_is_assumed_given_and_counts_from_then() {
-    let mut world = World::ready();
-    world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
-    world.hold_dose();
-    world.walk_away();
-    world.doze(Millis::from_hours(5), secs(30));
-    assert!(is_not_sure(&world));
+    let mut world = long_not_sure();
     world.pair_with(next_pump(Millis::from_hours(40)));
     // proves R-REQ-26
     assert_eq!(world.face(), Face::AssumedGiven { dose: DOSE });
@@ -81,12 +87,7 @@ fn what_was_not_sure_is_assumed_given_and_counts_from_then() {
 
 #[test]
 fn a_remote_that_is_taken_out_of_use_waits_for_no_answer() {
-    let mut world = World::ready();
-    world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
-    world.hold_dose();
-    world.walk_away();
-    world.doze(Millis::from_hours(5), secs(30));
-    assert!(is_not_sure(&world));
+    let mut world = long_not_sure();
     world.say(Input::Decommission);
     // proves R-REQ-28
     assert_eq!(world.face(), Face::AssumedGiven { dose: DOSE });

@@ -25,7 +25,7 @@ use pump_protocol::message::AuditHead;
 use thiserror::Error;
 
 use super::{ExportError, ReadError, View, export::write_part, file, rows};
-use crate::adapters::file_digest;
+use crate::adapters::{file_digest, paths_in};
 
 /// No younger line is pruned, in days: events must be kept for 30 (OPCA R6.6.0), and no limit reaches back further than seven.
 pub const AGE_MIN_DAYS: i64 = 30;
@@ -146,9 +146,5 @@ impl Exported {
 
 /// How many bytes the exports beside a record take; nothing if there are none.
 pub fn exports_len(dir: &Path) -> io::Result<u64> {
-    let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        entries => entries?,
-    };
-    entries.map(|entry| Ok(entry?.metadata()?.len())).sum()
+    paths_in(dir)?.into_iter().map(|path| Ok(fs::symlink_metadata(path)?.len())).sum()
 }

@@ -9,7 +9,7 @@ use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use pump_remote::{
-    adapters::{secret_file, stick::Slot},
+    adapters::{paths_in, secret_file, stick::Slot},
     shell::{link::NoSession, recorder::EXPORTS},
 };
 use tokio::{
@@ -83,27 +83,15 @@ fn wipe(data_dir: &Path) -> io::Result<Vec<String>> {
         secret_file::wipe(&data_dir.join(format!("{RECORD}{ending}")))?;
     }
     for dir in [EXPORTS, KEYS].map(|name| data_dir.join(name)) {
-        for name in names(&dir)? {
-            secret_file::wipe(&dir.join(name))?;
+        for path in paths_in(&dir)? {
+            secret_file::wipe(&path)?;
         }
         match fs::remove_dir(&dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
     }
-    let mut left = names(data_dir)?;
-    left.retain(|name| name != INSTANCE_LOCK);
-    Ok(left)
-}
-
-/// What is in a directory, by name; nothing, if it isn't there.
-fn names(dir: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut names: Vec<String> =
-        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect::<io::Result<_>>()?;
-    names.sort();
-    Ok(names)
+    let names =
+        paths_in(data_dir)?.into_iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    Ok(names.filter(|name| name != INSTANCE_LOCK).collect())
 }

@@ -432,6 +432,19 @@ pub enum NothingBecause {
     StoppedInTime,
 }
 
+impl NothingBecause {
+    /// All of them, in the order in which a request can meet them.
+    pub const ALL: [Self; 7] = [
+        Self::Expired,
+        Self::Interrupted,
+        Self::TooLate,
+        Self::DoseDiffered,
+        Self::NeverRan,
+        Self::Refused,
+        Self::StoppedInTime,
+    ];
+}
+
 /// Why a person's clock can't be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WallDoubt {

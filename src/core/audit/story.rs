@@ -16,6 +16,7 @@ use super::{
     Record,
     event::{self, Event, Happened, Moment},
 };
+use crate::ledger::Outcome;
 
 /// The most stretches of ids that are listed: what is missing between them was lost, which happens seldom.
 const STRETCHES_MAX: usize = 16;
@@ -110,7 +111,7 @@ impl Story {
             self.committed = true;
         } else if matches!(event, Event::CommitWithheld { .. }) {
             self.committed = false;
-        } else if is_outcome(event) {
+        } else if Outcome::told_by(event).is_some() {
             self.outcome = Some(event.to_string());
         }
     }
@@ -137,19 +138,6 @@ impl Ids {
             self.more = true;
         }
     }
-}
-
-/// Whether nothing more can become of the request behind it.
-const fn is_outcome(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::Delivered { .. }
-            | Event::DeliveredInPart { .. }
-            | Event::Denied { .. }
-            | Event::Rejected { .. }
-            | Event::NotGiven { .. }
-            | Event::AssumedGiven { .. }
-    )
 }
 
 impl fmt::Display for AfterPress {

@@ -237,6 +237,21 @@ impl Outcome {
         }
     }
 
+    /// How a request ended, if this event tells of its end: [`Outcome::event`] back again.
+    pub const fn told_by(event: &Event) -> Option<Self> {
+        match *event {
+            Event::Delivered { bolus, .. } => Some(Self::Delivered { bolus }),
+            Event::DeliveredInPart { bolus, delivered, end, .. } => {
+                Some(Self::DeliveredInPart { bolus, delivered, end })
+            }
+            Event::Denied { denial, .. } => Some(Self::Denied(denial)),
+            Event::Rejected { denial, .. } => Some(Self::Rejected(denial)),
+            Event::NotGiven { why, .. } => Some(Self::NotGiven(why)),
+            Event::AssumedGiven { .. } => Some(Self::AssumedGiven),
+            _ => None,
+        }
+    }
+
     /// Whether the pump has given nothing, and never will.
     pub const fn is_nothing(&self) -> bool {
         matches!(self, Self::Denied(_) | Self::Rejected(_) | Self::NotGiven(_))

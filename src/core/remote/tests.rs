@@ -80,31 +80,50 @@ fn a_link_that_comes_up_twice_lost_the_first() {
     assert_eq!(second, ["session_lost"]);
 }
 
+const DOSE: Dose = Dose::from_micrograms(50);
+const PRESCRIPTION: PrescriptionHash = PrescriptionHash([0; 32]);
+const LATEST_START: PumpTime = PumpTime::new(1, Millis::ZERO);
+
+fn grant() -> Grant {
+    Grant { nonce: Nonce([5; 16]), deadline: now_at(hours(1)).uptime.after(hours(1)), latest_start: LATEST_START }
+}
+
+fn requested(id: u64) -> Event {
+    Event::Requested { id: RequestId(id), dose: DOSE, prescription: PRESCRIPTION }
+}
+
+fn intended(id: u64) -> Event {
+    Event::CommitIntended { id: RequestId(id), latest_start: LATEST_START }
+}
+
+/// A remote whose request 9 is here, with this event on its way to the record.
+fn storing(event: &Event, state: State) -> Remote {
+    let now = now_at(hours(1));
+    let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
+    drain(&mut remote);
+    remote.handle(Input::Stored(AuditHead { count: 5, hash: [1; 32] }), now);
+    let pressed = Moment { boot: now.boot, uptime: now.uptime, ..Moment::default() };
+    remote.kept.request = Some(Request { state, ..Request::new(RequestId(9), DOSE, PRESCRIPTION, pressed) });
+    remote.note(event.clone(), now);
+    remote.handle(Input::Tick, now);
+    assert_eq!(drain(&mut remote).0, [event.kind()]);
+    remote
+}
+
 #[test]
 fn a_request_waits_for_its_own_record_and_no_other() {
     let now = now_at(hours(1));
-    let (dose, hash) = (Dose::from_micrograms(50), PrescriptionHash([0; 32]));
-    let start = PumpTime::new(1, Millis::ZERO);
-    let grant = Grant { nonce: Nonce([5; 16]), deadline: now.uptime.after(hours(1)), latest_start: start };
     let created = |durable| State::Created { durable, asked: None };
-    let requested = |id| Event::Requested { id: RequestId(id), dose, prescription: hash };
-    let intended = |id| Event::CommitIntended { id: RequestId(id), latest_start: start };
+    let granted = || State::Granted(grant());
     for (event, before, after) in [
         (requested(9), created(false), created(true)),
         (requested(7), created(false), created(false)),
-        (intended(9), State::Granted(grant), State::CommitIntent { grant, sent: false }),
-        (intended(7), State::Granted(grant), State::Granted(grant)),
+        (intended(9), granted(), State::CommitIntent { grant: grant(), sent: false }),
+        (intended(7), granted(), granted()),
         (intended(9), created(false), created(false)),
-        (requested(9), State::Granted(grant), State::Granted(grant)),
+        (requested(9), granted(), granted()),
     ] {
-        let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
-        drain(&mut remote);
-        remote.handle(Input::Stored(AuditHead { count: 5, hash: [1; 32] }), now);
-        let pressed = Moment { boot: now.boot, uptime: now.uptime, ..Moment::default() };
-        remote.kept.request = Some(Request { state: before, ..Request::new(RequestId(9), dose, hash, pressed) });
-        remote.note(event.clone(), now);
-        remote.handle(Input::Tick, now);
-        assert_eq!(drain(&mut remote).0, [event.kind()]);
+        let mut remote = storing(&event, before);
         remote.handle(Input::Stored(AuditHead { count: 6, hash: [2; 32] }), now);
         // proves R-REQ-01
         assert_eq!(remote.request().map(|request| request.state.clone()), Some(after), "{event:?}");
@@ -114,68 +133,44 @@ fn a_request_waits_for_its_own_record_and_no_other() {
 #[test]
 fn what_was_not_stored_takes_back_its_own_request_and_no_other() {
     let now = now_at(hours(1));
-    let (dose, hash) = (Dose::from_micrograms(50), PrescriptionHash([0; 32]));
-    let latest_start = PumpTime::new(1, Millis::ZERO);
-    let grant = Grant { nonce: Nonce([5; 16]), deadline: now.uptime.after(hours(1)), latest_start };
     let created = |asked| State::Created { durable: false, asked };
     let taken_back = |id, state| {
-        let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
-        drain(&mut remote);
-        remote.handle(Input::Stored(AuditHead { count: 5, hash: [1; 32] }), now);
-        let pressed = Moment { boot: now.boot, uptime: now.uptime, ..Moment::default() };
-        remote.kept.request = Some(Request { state, ..Request::new(RequestId(9), dose, hash, pressed) });
-        remote.note(Event::Requested { id: RequestId(id), dose, prescription: hash }, now);
-        remote.handle(Input::Tick, now);
-        drain(&mut remote);
+        let mut remote = storing(&requested(id), state);
         remote.handle(Input::NotStored, now);
         matches!(remote.request().map(|request| &request.state), Some(State::Withdrawing { .. }))
     };
-    assert!(taken_back(9, created(None)) && taken_back(9, State::Granted(grant)));
-    assert!(!taken_back(7, created(None)) && !taken_back(7, State::Granted(grant)));
+    assert!(taken_back(9, created(None)) && taken_back(9, State::Granted(grant())));
+    assert!(!taken_back(7, created(None)) && !taken_back(7, State::Granted(grant())));
     assert!(!taken_back(9, created(Some(now.uptime))), "PREPARE has left: its answer is waited for");
 }
 
 #[test]
 fn an_intent_whose_record_was_refused_is_withheld_on_record() {
-    let now = now_at(hours(1));
-    let (dose, hash) = (Dose::from_micrograms(50), PrescriptionHash([0; 32]));
-    let latest_start = PumpTime::new(1, Millis::ZERO);
-    let grant = Grant { nonce: Nonce([5; 16]), deadline: now.uptime.after(hours(1)), latest_start };
-    let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
-    drain(&mut remote);
-    remote.handle(Input::Stored(AuditHead { count: 5, hash: [1; 32] }), now);
-    let pressed = Moment { boot: now.boot, uptime: now.uptime, ..Moment::default() };
-    remote.kept.request =
-        Some(Request { state: State::Granted(grant), ..Request::new(RequestId(9), dose, hash, pressed) });
-    remote.note(Event::CommitIntended { id: RequestId(9), latest_start }, now);
-    remote.handle(Input::Tick, now);
-    drain(&mut remote);
-    remote.handle(Input::NotStored, now);
+    let mut remote = storing(&intended(9), State::Granted(grant()));
+    remote.handle(Input::NotStored, now_at(hours(1)));
     remote.handle(Input::Tick, now_at(hours(1).saturating_add(Millis::from_secs(6))));
     let kinds = drain(&mut remote).0;
     assert!(kinds.starts_with(&["commit_intended", "commit_withheld"]), "{kinds:?}");
 }
 
-#[test]
-fn only_the_reservoir_page_reads_levels() {
+/// How often each visit of these pages has something read.
+fn read_by<const N: usize>(visits: [Visit; N], what: fn(&Output) -> bool) -> [usize; N] {
     let now = now_at(hours(1));
     let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
-    let mut read_at = |page| {
+    visits.map(|page| {
         remote.handle(Input::Intent(Intent::Visit(page)), now);
-        std::iter::from_fn(|| remote.poll_output()).filter(|output| matches!(output, Output::ReadLevels)).count()
-    };
+        std::iter::from_fn(|| remote.poll_output()).filter(what).count()
+    })
+}
+
+#[test]
+fn only_the_reservoir_page_reads_levels() {
     let visits = [Visit::Caregiver, Visit::Reservoir, Visit::History, Visit::Reservoir, Visit::Patient];
-    assert_eq!(visits.map(&mut read_at), [0, 1, 0, 1, 0]);
+    assert_eq!(read_by(visits, |output| matches!(output, Output::ReadLevels)), [0, 1, 0, 1, 0]);
 }
 
 #[test]
 fn only_the_history_page_reads_days_and_each_visit_reads_them_anew() {
-    let now = now_at(hours(1));
-    let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
-    let mut read_at = |page| {
-        remote.handle(Input::Intent(Intent::Visit(page)), now);
-        std::iter::from_fn(|| remote.poll_output()).filter(|output| matches!(output, Output::ReadDays)).count()
-    };
     let visits = [Visit::Caregiver, Visit::History, Visit::Alarms, Visit::History, Visit::Patient];
-    assert_eq!(visits.map(&mut read_at), [0, 1, 0, 1, 0]);
+    assert_eq!(read_by(visits, |output| matches!(output, Output::ReadDays)), [0, 1, 0, 1, 0]);
 }

@@ -34,16 +34,6 @@ const SOME_TIME: Uptime = Uptime::from_millis(0);
 const SOME_GRANT: Grant =
     Grant { nonce: Nonce([0; 16]), deadline: SOME_TIME, latest_start: PumpTime::new(0, Millis::ZERO) };
 
-const EVERY_REASON: [NothingBecause; 7] = [
-    NothingBecause::Expired,
-    NothingBecause::Interrupted,
-    NothingBecause::TooLate,
-    NothingBecause::DoseDiffered,
-    NothingBecause::NeverRan,
-    NothingBecause::Refused,
-    NothingBecause::StoppedInTime,
-];
-
 /// One state that the machine can be in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Possible {
@@ -333,7 +323,7 @@ pub(super) fn every_state() -> Vec<Possible> {
         State::Uncertain(Verdict::Started(UNNAMED)),
         State::Uncertain(Verdict::Forgotten),
     ];
-    let reasons = EVERY_REASON.into_iter().flat_map(|why| {
+    let reasons = NothingBecause::ALL.into_iter().flat_map(|why| {
         [
             State::Withdrawing { why, confirmed: false },
             State::Withdrawing { why, confirmed: true },

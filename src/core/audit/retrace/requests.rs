@@ -21,7 +21,7 @@ impl Retrace {
         if !known && !lost_track {
             let unasked = matches!(event, Event::CommitIntended { .. });
             self.differ(if unasked { What::CommitUnasked } else { What::NotOpen }, Some(event));
-            if matches!(self.open, Open::Request(_)) || outcome(event).is_some() {
+            if matches!(self.open, Open::Request(_)) || Outcome::told_by(event).is_some() {
                 return;
             }
         }
@@ -45,7 +45,7 @@ impl Retrace {
             _ => {}
         }
         self.open = Open::Request(followed);
-        if let Some(outcome) = outcome(event) {
+        if let Some(outcome) = Outcome::told_by(event) {
             self.end(outcome);
         }
         if self.possible.is_empty() {
@@ -129,7 +129,8 @@ impl Retrace {
 
     /// Why no step leads to this line.
     fn why_not(&self, event: &Event) -> What {
-        let spoken = outcome(event).is_some() || matches!(event, Event::Accepted { .. } | Event::FateHeard { .. });
+        let spoken =
+            Outcome::told_by(event).is_some() || matches!(event, Event::Accepted { .. } | Event::FateHeard { .. });
         match event {
             _ if spoken && self.session == Some(false) => What::NoSession,
             Event::Delivered { .. } | Event::DeliveredInPart { .. } => What::GivenUnheard,
@@ -137,20 +138,5 @@ impl Retrace {
             Event::AssumedGiven { .. } => What::AssumedUnproved,
             _ => What::OutOfPlace,
         }
-    }
-}
-
-/// How the request ended, if the line says so.
-const fn outcome(event: &Event) -> Option<Outcome> {
-    match *event {
-        Event::Delivered { bolus, .. } => Some(Outcome::Delivered { bolus }),
-        Event::DeliveredInPart { bolus, delivered, end, .. } => {
-            Some(Outcome::DeliveredInPart { bolus, delivered, end })
-        }
-        Event::Denied { denial, .. } => Some(Outcome::Denied(denial)),
-        Event::Rejected { denial, .. } => Some(Outcome::Rejected(denial)),
-        Event::NotGiven { why, .. } => Some(Outcome::NotGiven(why)),
-        Event::AssumedGiven { .. } => Some(Outcome::AssumedGiven),
-        _ => None,
     }
 }

@@ -84,18 +84,7 @@ fn each_cause_is_named() {
         [Doubt::LinkLost, Doubt::NoAnswer, Doubt::Restarted, Doubt::SilentInDelivery]
             .map(|why| Event::Uncertain { id: ID, why }),
     );
-    different(
-        [
-            NothingBecause::Expired,
-            NothingBecause::Interrupted,
-            NothingBecause::TooLate,
-            NothingBecause::DoseDiffered,
-            NothingBecause::NeverRan,
-            NothingBecause::Refused,
-            NothingBecause::StoppedInTime,
-        ]
-        .map(|why| Event::NotGiven { id: ID, why }),
-    );
+    different(NothingBecause::ALL.map(|why| Event::NotGiven { id: ID, why }));
     different(
         [WallDoubt::NotSet, WallDoubt::WentBack, WallDoubt::DiffersFromPump].map(|why| Event::WallDoubted { why }),
     );
