@@ -13,10 +13,10 @@ use std::{
 };
 
 use slint::{
-    PhysicalSize, PlatformError, Rgb8Pixel,
+    PhysicalSize, PlatformError,
     platform::{
         Platform, PointerEventButton, SetPlatformError, WindowAdapter, WindowEvent,
-        software_renderer::{MinimalSoftwareWindow, RepaintBufferType},
+        software_renderer::{MinimalSoftwareWindow, PremultipliedRgbaColor, RepaintBufferType},
     },
 };
 
@@ -27,8 +27,11 @@ pub struct Headless {
     window: Rc<MinimalSoftwareWindow>,
     clock: Rc<Cell<Duration>>,
     panel: Panel,
-    pixels: Vec<Rgb8Pixel>,
+    pixels: Vec<Pixel>,
 }
+
+/// Four bytes, and blended as the handheld's display blends them.
+pub type Pixel = PremultipliedRgbaColor;
 
 /// What a finger does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +76,7 @@ impl Headless {
     /// Changes the display.
     pub fn resize(&mut self, panel: Panel) {
         self.panel = panel;
-        self.pixels = vec![Rgb8Pixel::default(); panel.width as usize * panel.height as usize];
+        self.pixels = vec![Pixel::default(); panel.width as usize * panel.height as usize];
         self.window.set_size(PhysicalSize::new(panel.width, panel.height));
     }
 
@@ -108,7 +111,7 @@ impl Headless {
     }
 
     /// The last frame, row by row.
-    pub fn pixels(&self) -> &[Rgb8Pixel] {
+    pub fn pixels(&self) -> &[Pixel] {
         &self.pixels
     }
 
@@ -135,11 +138,15 @@ impl Headless {
     }
 }
 
+const fn rgb(pixel: Pixel) -> [u8; 3] {
+    [pixel.red, pixel.green, pixel.blue]
+}
+
 /// One frame, to be kept.
 #[derive(Clone, Debug)]
 pub struct Frame {
     panel: Panel,
-    pixels: Vec<Rgb8Pixel>,
+    pixels: Vec<Pixel>,
 }
 
 impl Frame {
@@ -148,7 +155,7 @@ impl Frame {
         let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), self.panel.width, self.panel.height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
-        let bytes: Vec<u8> = self.pixels.iter().flat_map(|pixel| [pixel.r, pixel.g, pixel.b]).collect();
+        let bytes: Vec<u8> = self.pixels.iter().copied().flat_map(rgb).collect();
         encoder.write_header()?.write_image_data(&bytes)?;
         Ok(())
     }
@@ -233,7 +240,7 @@ mod tests {
             }
             let in_parts = display.pixels().to_vec();
             display.draw_all();
-            let differ = in_parts.iter().zip(display.pixels()).filter(|(a, b)| a != b).count();
+            let differ = in_parts.iter().zip(display.pixels()).filter(|(a, b)| rgb(**a) != rgb(**b)).count();
             assert_eq!(differ, 0, "turn {turn}: pixels that stood since an earlier page");
         }
     }
