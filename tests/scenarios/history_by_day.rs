@@ -56,3 +56,14 @@ fn a_day_is_read_from_the_record_when_nothing_is_known_of_it() {
     let Face::History { days, .. } = world.face() else { unreachable!("{:?}", world.face()) };
     assert!(days.is_empty(), "asked anew, for more may have happened");
 }
+
+#[test]
+fn the_clinics_code_tells_of_this_pump_this_record_and_its_days() {
+    let mut world = World::ready();
+    world.visit(Visit::Clinic);
+    world.say(Input::Days(vec![day(20_778, 3)]));
+    let Face::Reading(Reading::Clinic(Some(told))) = world.face() else { unreachable!("{:?}", world.face()) };
+    assert_eq!(Some(&told.pump), world.kept().pump.as_ref());
+    // proves R-REC-10
+    assert_eq!((told.head.count, told.days), (world.record().len() as u64, vec![day(20_778, 3)]));
+}

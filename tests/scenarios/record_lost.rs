@@ -71,6 +71,24 @@ fn an_empty_record_finds_our_own_doses_in_the_pump_and_says_that_it_lost_them() 
 }
 
 #[test]
+fn the_next_id_lies_above_the_highest_that_the_pump_has_seen() {
+    let mut world = World::ready();
+    for _ in 0..3 {
+        give_one(&mut world);
+        world.doze(mins(125), secs(20));
+    }
+    world.put_back(Kept::default(), 0);
+    world.doze(mins(5), secs(1));
+    world.hold_dose();
+    let ids = world.sent.iter().filter_map(|sent| match sent {
+        Command::Prepare { id, .. } => Some(id.0),
+        _ => None,
+    });
+    // proves R-REQ-23
+    assert_eq!(ids.collect::<Vec<_>>(), [1, 2, 3, 4]);
+}
+
+#[test]
 fn two_empty_records_contradict_each_other_in_nothing() {
     let mut world = World::with(Setup::demonstration());
     world.disk = Disk::Refuses;

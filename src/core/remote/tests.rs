@@ -2,16 +2,17 @@
 
 use pump_protocol::{
     clock::PumpTime,
-    message::{AuditHead, Command, KeyFingerprint, Nonce, RequestId},
+    history::{BolusId, Delivered, HistorySeq},
+    message::{AuditHead, BolusRef, Command, KeyFingerprint, Nonce, RequestId},
     prescription::PrescriptionHash,
     quantity::{Dose, Millis},
 };
 
-use super::{Beginning, Input, Kept, Output, Remote};
+use super::{Beginning, Input, Kept, Output, Remote, SILENCE_IN_DELIVERY_MAX, request_deadline};
 use crate::{
     audit::event::{Event, Moment},
     fixtures::{hours, now_at},
-    ledger::{Grant, Request, State},
+    ledger::{Grant, PRESS_EXPIRES, Progress, Request, State, Verdict},
     screen::{Intent, Visit},
 };
 
@@ -101,13 +102,46 @@ fn storing(event: &Event, state: State) -> Remote {
     let now = now_at(hours(1));
     let mut remote = Remote::restore(beginning(3, Kept::default(), None), now);
     drain(&mut remote);
+    assert!(!remote.all_stored(), "its start");
     remote.handle(Input::Stored(AuditHead { count: 5, hash: [1; 32] }), now);
+    assert!(remote.all_stored());
     let pressed = Moment { boot: now.boot, uptime: now.uptime, ..Moment::default() };
     remote.kept.request = Some(Request { state, ..Request::new(RequestId(9), DOSE, PRESCRIPTION, pressed) });
     remote.note(event.clone(), now);
     remote.handle(Input::Tick, now);
     assert_eq!(drain(&mut remote).0, [event.kind()]);
     remote
+}
+
+/// No other clock ends a request while nobody answers.
+#[test]
+fn every_state_that_time_ends_says_when() {
+    let now = now_at(hours(1));
+    let deadline = |state, pressed| {
+        let pressed = Moment { boot: now.boot, uptime: pressed, ..Moment::default() };
+        request_deadline(&Request { state, ..Request::new(RequestId(9), DOSE, PRESCRIPTION, pressed) })
+    };
+    let press_expires = now.uptime.after(PRESS_EXPIRES);
+    let sooner = Grant { deadline: now.uptime.after(Millis::from_secs(5)), ..grant() };
+    let progress = Progress {
+        bolus: BolusRef { bolus: BolusId(1), history_seq: HistorySeq(1), start: LATEST_START, dose: DOSE },
+        delivered: Delivered::exactly(Dose::ZERO),
+        remaining: Millis::from_mins(4),
+        heard: now.uptime,
+    };
+    for (state, until) in [
+        (State::Created { durable: true, asked: None }, Some(press_expires)),
+        (State::Created { durable: true, asked: Some(now.uptime) }, None),
+        (State::Granted(grant()), Some(press_expires)),
+        (State::Granted(sooner), Some(sooner.deadline)),
+        (State::CommitIntent { grant: sooner, sent: false }, Some(sooner.deadline)),
+        (State::CommitIntent { grant: sooner, sent: true }, None),
+        (State::Delivering(progress), Some(now.uptime.after(SILENCE_IN_DELIVERY_MAX))),
+        (State::Uncertain(Verdict::Unknown), None),
+    ] {
+        // proves R-REQ-03
+        assert_eq!(deadline(state.clone(), now.uptime), until, "{state:?}");
+    }
 }
 
 #[test]

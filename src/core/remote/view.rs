@@ -132,8 +132,7 @@ impl Remote {
     fn denied_for(&self, now: Now) -> Option<(Reason, Millis)> {
         let (denial, heard) = self.denied?;
         let left = denial.retry_after.saturating_sub(shortened(now.uptime.since(heard)));
-        let lasts = left > Millis::ZERO && denial.reasons.contains(DenyReason::WindowLimit);
-        lasts.then_some((Reason::WindowLimit, left))
+        denial.reasons.contains(DenyReason::WindowLimit).then_some((Reason::WindowLimit, left))
     }
 
     /// When the display changes by time alone.
