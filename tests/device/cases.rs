@@ -3,6 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{Seek as _, SeekFrom, Write as _},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -17,9 +18,9 @@ use crate::{
 };
 
 /// A page that comes up by itself, in an emulated machine.
-const PAGE_MAX: Duration = Duration::from_mins(8);
+pub(crate) const PAGE_MAX: Duration = Duration::from_mins(8);
 /// Anything that is done within the machine.
-const SOON: Duration = Duration::from_mins(4);
+pub(crate) const SOON: Duration = Duration::from_mins(4);
 /// The dose goes in for so many minutes: long enough for a restart and a power cut on the way.
 const DOSE_MIN: u64 = 2;
 /// How long the page stands, in seconds of the machine.
@@ -40,7 +41,7 @@ const BONDED: &str = "/var/lib/bluetooth/00:AA:01:00:00:42/C0:DE:00:00:00:01";
 pub(crate) struct Story {
     parts: Parts,
     display: Display,
-    machine: Option<Machine>,
+    pub(crate) machine: Option<Machine>,
     passed: u32,
     failed: u32,
     broken: bool,
@@ -61,6 +62,8 @@ impl Story {
             wanted.len() < all
         };
         let (short, radio) = (asked("--short"), asked("--radio"));
+        // Another life, told by whether the root is a card with slots.
+        asked("--update");
         Self { parts, display, machine: None, passed: 0, failed: 0, broken: false, wanted, short, radio }
     }
 
@@ -92,10 +95,14 @@ impl Story {
         self.leads("killed again and again: the fault page, and back when it is started", Self::limit);
         self.long("a clock chip that says 1970: the pages come, the doubted time is hidden", Self::old_clock);
         self.long("a corrupted data partition: the fault page", Self::corrupted);
+        self.counts()
+    }
+
+    pub(crate) const fn counts(&self) -> (u32, u32) {
         (self.passed, self.failed)
     }
 
-    fn case(&mut self, name: &str, case: fn(&mut Self) -> anyhow::Result<()>) {
+    pub(crate) fn case(&mut self, name: &str, case: fn(&mut Self) -> anyhow::Result<()>) {
         if self.wanted.is_empty() || self.wanted.iter().any(|word| name.contains(word)) {
             self.judge(name, case);
         }
@@ -140,7 +147,7 @@ impl Story {
     }
 
     /// A case without which the next ones mean nothing.
-    fn leads(&mut self, name: &str, case: fn(&mut Self) -> anyhow::Result<()>) {
+    pub(crate) fn leads(&mut self, name: &str, case: fn(&mut Self) -> anyhow::Result<()>) {
         let failed = self.failed;
         self.judge(name, case);
         self.broken |= self.failed > failed;
@@ -157,22 +164,26 @@ impl Story {
         }
     }
 
-    fn machine(&mut self) -> anyhow::Result<(&Display, &mut Machine)> {
+    pub(crate) fn sticks(&self) -> PathBuf {
+        self.parts.sticks.clone()
+    }
+
+    pub(crate) fn machine(&mut self) -> anyhow::Result<(&Display, &mut Machine)> {
         Ok((&self.display, self.machine.as_mut().context("no machine runs")?))
     }
 
-    fn boot(&mut self, clock: &str) -> anyhow::Result<()> {
+    pub(crate) fn boot(&mut self, clock: &str) -> anyhow::Result<()> {
         self.machine = None;
         self.machine = Some(Machine::boot(&self.parts, clock)?);
         Ok(())
     }
 
-    fn shows(&mut self, wanted: &[&'static str], within: Duration) -> anyhow::Result<&'static str> {
+    pub(crate) fn shows(&mut self, wanted: &[&'static str], within: Duration) -> anyhow::Result<&'static str> {
         let (display, machine) = self.machine()?;
         display.shows(machine, wanted, within)
     }
 
-    fn keep(&mut self, name: &str) -> anyhow::Result<()> {
+    pub(crate) fn keep(&mut self, name: &str) -> anyhow::Result<()> {
         self.display.keep(self.machine.as_mut().context("no machine runs")?, name)
     }
 
@@ -199,13 +210,13 @@ impl Story {
     }
 
     /// How many lines of the record have these words.
-    fn recorded(&mut self, words: &str) -> anyhow::Result<u32> {
+    pub(crate) fn recorded(&mut self, words: &str) -> anyhow::Result<u32> {
         let (_, machine) = self.machine()?;
         let count = machine.says(&format!("{LINES} >/run/bench/lines && grep -c '{words}' /run/bench/lines; true"))?;
         count.parse().with_context(|| format!("the record can't be read: {count}"))
     }
 
-    fn unpaired(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn unpaired(&mut self) -> anyhow::Result<()> {
         self.boot("base=utc")?;
         self.shows(&["not paired"], PAGE_MAX)?;
         self.keep("not-paired")?;
@@ -221,7 +232,7 @@ impl Story {
         Ok(())
     }
 
-    fn paired(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn paired(&mut self) -> anyhow::Result<()> {
         let (display, machine) = self.machine()?;
         let secret = machine.says("sed -n 's/^Implant card secret: //p' /run/bench/said | tail -n 1")?;
         tap(machine, PROCEED)?;
@@ -248,7 +259,7 @@ impl Story {
         self.keep("paired")
     }
 
-    fn ready(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn ready(&mut self) -> anyhow::Result<()> {
         self.pump(&format!("program duration={DOSE_MIN} lockout=60 allotment=48 limit=4000"), "in force")?;
         let (_, machine) = self.machine()?;
         tap(machine, PROCEED)?;

@@ -35,6 +35,18 @@ pub(crate) struct Parts {
     /// Tells of a light behind the display, where there is one.
     pub(crate) light: Option<PathBuf>,
     pub(crate) dir: PathBuf,
+    /// Says what the kernel is told, where the root is a card with slots.
+    pub(crate) choose: Option<PathBuf>,
+}
+
+impl Parts {
+    /// What the boot script tells the kernel; nothing without slots.
+    fn chosen(&self) -> anyhow::Result<String> {
+        let Some(choose) = &self.choose else { return Ok(String::new()) };
+        let said = Command::new(choose).arg(&self.root).output().context("the slot can't be chosen")?;
+        ensure!(said.status.success(), "no slot is chosen: {}", String::from_utf8_lossy(&said.stderr));
+        Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
+    }
 }
 
 /// A machine that runs.
@@ -53,7 +65,7 @@ impl Machine {
                 fs::remove_file(old)?;
             }
         }
-        let arm = parts.arch == "arm64";
+        let (arm, chosen) = (parts.arch == "arm64", parts.chosen()?);
         let console = if arm { "ttyAMA0" } else { "ttyS0" };
         let mut command = Command::new(if arm { "qemu-system-aarch64" } else { "qemu-system-x86_64" });
         if arm {
@@ -67,13 +79,15 @@ impl Machine {
             // The machine's time goes by its instructions, two nanoseconds each, and never ahead of ours: on a busy host everything
             // is slower alike, and no timeout in the machine strikes because others work here, too.
             .args(["-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on"])
+            // Whoever starts it anew is asked which slot.
+            .arg("-no-reboot")
             .args(["-net", "none", "-rtc", &format!("{clock},clock=vm")])
             .arg("-kernel")
             .arg(&parts.kernel)
             .arg("-initrd")
             .arg(&parts.initramfs)
             // The kernel takes ACPI's word for the light, where there is any.
-            .args(["-append", &format!("console={console} acpi_backlight=video quiet panic=-1 random.trust_cpu=on systemd.volatile=state systemd.getty_auto=no vt.global_cursor_default=0")])
+            .args(["-append", &format!("console={console} acpi_backlight=video quiet panic=-1 random.trust_cpu=on systemd.volatile=state systemd.getty_auto=no vt.global_cursor_default=0 {chosen}")])
             .args(["-device", &format!("virtio-gpu-pci,addr=0x2,xres={width},yres={height}")])
             .args(["-device", "virtio-tablet-pci", "-device", "virtio-keyboard-pci", "-device", "virtio-serial-pci"])
             .args(["-device", "qemu-xhci"])
@@ -87,9 +101,11 @@ impl Machine {
         if let Some(light) = &parts.light {
             command.arg("-acpitable").arg(format!("file={}", light.display()));
         }
-        for (name, file, more) in
-            [("root", &parts.root, ",readonly=on"), ("data", &parts.data, ""), ("implant", &parts.implant, "")]
-        {
+        for (name, file, more) in [
+            ("root", &parts.root, if parts.choose.is_some() { "" } else { ",readonly=on" }),
+            ("data", &parts.data, ""),
+            ("implant", &parts.implant, ""),
+        ] {
             command.arg("-drive");
             command.arg(format!("if=none,id={name},format=raw,cache=writeback{more},file={}", file.display()));
             command.args(["-device", &format!("virtio-blk-pci,drive={name},serial={name}")]);
@@ -219,9 +235,14 @@ impl Machine {
     /// Shuts down in good order.
     pub(crate) fn shut_down(mut self) -> anyhow::Result<()> {
         self.says("systemctl poweroff")?;
+        self.ends(ANSWER_MAX)
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn ends(mut self, within: Duration) -> anyhow::Result<()> {
         let begun = Instant::now();
         while self.qemu.try_wait()?.is_none() {
-            ensure!(begun.elapsed() < ANSWER_MAX, "the machine doesn't shut down");
+            ensure!(begun.elapsed() < within, "the machine doesn't shut down");
             sleep(Duration::from_millis(100));
         }
         Ok(())
