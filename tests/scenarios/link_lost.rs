@@ -6,10 +6,10 @@
 
 use pump_core::{
     audit::event::{Doubt, Event},
-    screen::{Face, NotGiven},
+    screen::{Face, LinkHealth, NotGiven},
     therapy::reason::Reason,
 };
-use pump_protocol::message::Command;
+use pump_protocol::{message::Command, quantity::Millis};
 use pump_tests::{CommandKind, Disk, Effect, Point, World};
 
 use crate::words::{
@@ -39,6 +39,19 @@ fn a_link_lost_at_prepare_leaves_nothing_given_and_nothing_open() {
 }
 
 #[test]
+fn a_lost_link_is_looked_for_for_five_seconds_and_then_said_to_be_out_of_reach() {
+    let mut world = World::ready();
+    assert_eq!(world.screen().link, LinkHealth::Near);
+    world.walk_away();
+    assert_eq!(world.screen().link, LinkHealth::Looking);
+    world.pass(Millis::new(4_999));
+    assert_eq!(world.screen().link, LinkHealth::Looking);
+    world.pass(Millis::new(1));
+    // proves R-LNK-16
+    assert_eq!(world.screen().link, LinkHealth::OutOfReach);
+}
+
+#[test]
 fn after_a_lost_link_everything_is_read_again_before_anything_is_asked_for() {
     let mut world = World::ready();
     world.disk = Disk::Hesitates;
@@ -57,7 +70,7 @@ fn after_a_lost_link_everything_is_read_again_before_anything_is_asked_for() {
 #[test]
 fn a_link_lost_after_the_grant_withholds_commit() {
     let mut world = World::ready();
-    world.latency = pump_protocol::quantity::Millis::new(200);
+    world.latency = Millis::new(200);
     world.hold_dose();
     world.disk = Disk::Hesitates;
     world.pass(secs(1));

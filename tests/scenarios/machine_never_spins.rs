@@ -4,11 +4,15 @@
 //! Step: time passes, and nobody touches anything.
 //! Post: it wants to be woken a bounded number of times, each in the future (the world checks both at every turn).
 
-use pump_core::{audit::event::Event, screen::Visit};
+use pump_core::{
+    audit::event::Event,
+    screen::{Screen, Visit},
+};
 use pump_protocol::{
-    clock::WallTime,
+    clock::{Now, WallTime},
     history::HistorySeq,
     message::{Denial, HistoryPage, Reply},
+    quantity::Millis,
     wire::Bounded,
 };
 use pump_tests::{CommandKind, Disk, Effect, Point, World, id};
@@ -81,4 +85,51 @@ fn a_denial_without_a_reason_is_no_answer() {
     world.hold_dose();
     world.pass(secs(5));
     crate::words::was_not_given(&world, 1);
+}
+
+/// Whether the page would change by time alone before the machine wants to be woken. The clock may be a second late.
+fn changes_unasked(world: &World) -> Option<Millis> {
+    let now = world.now();
+    let at = |past: Millis| {
+        let wall = now.wall.map(|wall| wall.after(past));
+        Screen {
+            clock: world.screen().clock,
+            ..world.remote.screen(Now { uptime: now.uptime.after(past), wall, ..now })
+        }
+    };
+    let (wanted, _) = world.remote.poll_timeout(now)?;
+    let looked_at = (0..wanted.since(now.uptime).get()).step_by(100).map(Millis::new);
+    looked_at.take_while(|past| past.get() < 70_000).find(|past| at(*past) != at(Millis::ZERO))
+}
+
+#[test]
+fn no_page_changes_before_the_machine_wanted_to_be_woken() {
+    let mut world = World::ready();
+    let watch = |world: &mut World, span: Millis| {
+        let end = world.now().uptime.after(span);
+        while world.now().uptime < end {
+            assert_eq!(
+                changes_unasked(world),
+                None,
+                "{:?} wakes for {:?}",
+                world.screen(),
+                world.remote.poll_timeout(world.now())
+            );
+            world.pass(Millis::new(700));
+        }
+    };
+    watch(&mut world, secs(30));
+    world.walk_away();
+    watch(&mut world, mins(3));
+    world.come_back();
+    world.hold_dose();
+    watch(&mut world, mins(1));
+    world.walk_away();
+    watch(&mut world, mins(4));
+    world.come_back();
+    world.seen();
+    watch(&mut world, mins(2));
+    // Not a caregiver's page, whose minutes follow with the next report.
+    world.visit(Visit::Alarms);
+    watch(&mut world, mins(1));
 }
