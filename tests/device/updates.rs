@@ -58,8 +58,9 @@ impl Story {
         ] {
             let (said, taken) = machine.run(&format!("rauc install {BUNDLES}/{bundle}.raucb >/run/bench/rauc 2>&1"))?;
             ensure!(!taken, "{bundle} was taken: {said}");
-            let said = machine.says(&format!("cat /run/bench/rauc; grep -q '{why}' /run/bench/rauc"))?;
-            println!("      {bundle}: {}", said.lines().rfind(|line| !line.is_empty()).unwrap_or_default());
+            let said =
+                machine.says(&format!("cat /run/bench/rauc; grep -q '^LastError.*\\({why}\\)' /run/bench/rauc"))?;
+            println!("      {bundle}: {}", said.lines().find(|line| line.starts_with("LastError")).unwrap_or_default());
         }
         let after = machine.says("sha256sum /dev/vda3; fw_printenv")?;
         // proves R-DEV-15

@@ -9,7 +9,10 @@ use pump_core::{
     annunciation::AlarmCondition,
     screen::{Caregiver, DeliveryView, Face, Visit},
 };
-use pump_protocol::quantity::{Millis, Volume};
+use pump_protocol::{
+    clock::WallTime,
+    quantity::{Millis, Volume},
+};
 use pump_tests::World;
 
 use crate::words::{DOSE, alarms, give_one, mins, secs};
@@ -75,4 +78,28 @@ fn the_refill_dates_come_nearer_while_the_pump_is_out_of_reach() {
     world.doze(Millis::from_hours(10 * 24), mins(60));
     // proves R-CAR-05
     assert_eq!(days(&world), (every_dose - 10, basal_alone - 10, 10 * 24 * 60));
+}
+
+#[test]
+fn the_times_on_the_page_are_the_minute_of_the_dose_and_midnights_of_the_calendar_here() {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    let mut world = World::ready();
+    world.hold_dose();
+    let held = world.now().wall.expect("set");
+    world.pass(mins(10));
+    world.seen();
+    world.visit(Visit::Caregiver);
+    let view = looked_at(&world);
+    let at = view.last_dose.and_then(|dose| dose.at).expect("a clock");
+    assert_eq!(at.unix_ms % 60_000, 0);
+    assert!((-60_000..=1_000).contains(&(at.unix_ms - held.unix_ms)), "{at:?}, held at {held:?}");
+    let reservoir = view.reservoir.expect("heard");
+    let now = world.now().wall.expect("set");
+    let local = |wall: WallTime| wall.unix_ms + i64::from(wall.utc_offset_min) * 60_000;
+    for refill in [reservoir.every_dose, reservoir.basal_alone] {
+        let on = local(refill.on.expect("a clock"));
+        assert_eq!(on % DAY_MS, 0, "a midnight here");
+        // proves R-CAR-05
+        assert!((0..=1).contains(&(on / DAY_MS - local(now) / DAY_MS - i64::from(refill.days_left))), "{refill:?}");
+    }
 }
