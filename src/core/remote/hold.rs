@@ -193,4 +193,26 @@ mod tests {
         assert_eq!(play(&[stop(0), stop(200), stop(400)]), []);
         assert_eq!(play(&[stop(0), stop(200), stop(400), stop(500)]), [Felt::Complete(Control::Stop)]);
     }
+
+    #[test]
+    fn a_hold_is_shown_while_its_finger_tells_levels_and_something_can_come_of_it() {
+        let begun = Uptime::from_millis(1_000);
+        let pressed = || {
+            let mut tracker = HoldTracker::default();
+            tracker.feel(DOSE.0, DOSE.1, Level::Pressed, begun);
+            tracker
+        };
+        let (last, silent) = (begun.after(LEVEL_GAP_MAX), begun.after(LEVEL_GAP_MAX).after(Millis::new(1)));
+        let mut tracker = pressed();
+        let hold = Hold { control: Control::Dose, since: begun, needed: DOSE_HOLD };
+        assert_eq!((tracker.shown(begun), tracker.shown(last), tracker.shown(silent)), (Some(hold), Some(hold), None));
+        assert_eq!(tracker.expires(), Some(silent));
+        tracker.pass_time(last);
+        assert_eq!(tracker.shown(last), Some(hold), "the longest gap that is none");
+        tracker.pass_time(silent);
+        assert_eq!((tracker.shown(last), tracker.expires()), (None, None), "broken, whatever it tells later");
+        let mut tracker = pressed();
+        tracker.spoil();
+        assert_eq!((tracker.shown(begun), tracker.expires()), (None, None), "nothing can come of it");
+    }
 }
