@@ -3,7 +3,6 @@
 use std::{
     fs::{File, OpenOptions},
     io::{Seek as _, SeekFrom, Write as _},
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -39,7 +38,7 @@ const BOND: &str = "[General]\\nName=Pump\\nAddressType=public\\nSupportedTechno
 const BONDED: &str = "/var/lib/bluetooth/00:AA:01:00:00:42/C0:DE:00:00:00:01";
 
 pub(crate) struct Story {
-    parts: Parts,
+    pub(crate) parts: Parts,
     display: Display,
     pub(crate) machine: Option<Machine>,
     passed: u32,
@@ -62,8 +61,6 @@ impl Story {
             wanted.len() < all
         };
         let (short, radio) = (asked("--short"), asked("--radio"));
-        // Another life, told by whether the root is a card with slots.
-        asked("--update");
         Self { parts, display, machine: None, passed: 0, failed: 0, broken: false, wanted, short, radio }
     }
 
@@ -164,10 +161,6 @@ impl Story {
         }
     }
 
-    pub(crate) fn sticks(&self) -> PathBuf {
-        self.parts.sticks.clone()
-    }
-
     pub(crate) fn machine(&mut self) -> anyhow::Result<(&Display, &mut Machine)> {
         Ok((&self.display, self.machine.as_mut().context("no machine runs")?))
     }
@@ -207,6 +200,12 @@ impl Story {
              tail -c +$before /run/bench/said",
         )?;
         Ok(told.lines().filter_map(|line| line.split_once("  bolus ")).map(|(_, bolus)| bolus.to_owned()).collect())
+    }
+
+    /// Each line of the record is as it was written.
+    pub(crate) fn verified(&mut self) -> anyhow::Result<()> {
+        let (_, machine) = self.machine()?;
+        machine.says("audit-tool verify /var/lib/pump-remote/record.db").map(drop)
     }
 
     /// How many lines of the record have these words.
@@ -331,8 +330,7 @@ impl Story {
         let (asked, given) = (self.recorded("a full hold asked for")?, self.recorded("GIVEN: 50 mcg")?);
         ensure!((asked, given) == (1, 1), "{asked} asked for and {given} given, in the record");
         self.one_bolus()?;
-        let (_, machine) = self.machine()?;
-        machine.says("audit-tool verify /var/lib/pump-remote/record.db").map(drop)
+        self.verified()
     }
 
     /// The pump gave one bolus, whole, for the request that the record calls given, by the number that the record knows.
@@ -701,8 +699,7 @@ impl Story {
         let asked = self.recorded("a full hold asked for")?;
         ensure!(asked == 1, "{asked} holds asked for a dose");
         self.one_bolus()?;
-        let (_, machine) = self.machine()?;
-        machine.says("audit-tool verify /var/lib/pump-remote/record.db").map(drop)
+        self.verified()
     }
 
     fn sandbox(&mut self) -> anyhow::Result<()> {
