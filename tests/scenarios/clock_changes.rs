@@ -72,6 +72,35 @@ fn a_clock_that_somebody_set_is_recorded_with_how_far_it_went() {
 }
 
 #[test]
+fn what_two_crystals_part_by_is_no_step() {
+    for (by_ms, steps) in [(2_000, 0), (2_001, 1), (-2_000, 0), (-2_001, 1)] {
+        let mut world = World::ready();
+        world.move_wall(by_ms, None);
+        assert_eq!(world.recorded(|event| matches!(event, Event::ClockStepped { .. })), steps, "{by_ms}");
+    }
+}
+
+#[test]
+fn a_clock_is_believed_up_to_its_bounds() {
+    for (by_ms, doubt) in [(5_400_000, None), (5_400_001, Some(WallDoubt::DiffersFromPump))] {
+        for by_ms in [by_ms, -by_ms] {
+            let mut world = World::ready();
+            world.move_wall(by_ms, None);
+            assert_eq!(world.screen().clock.err(), doubt, "{by_ms} from the pump's calendar");
+        }
+    }
+    // Before the pump has spoken: what it may have gone back by since it was last believed.
+    for (back_ms, doubt) in [(120_000, None), (120_001, Some(WallDoubt::WentBack))] {
+        let mut world = World::ready();
+        world.walk_away();
+        let seen = world.kept().wall_seen_ms.zip(world.now().wall);
+        world.set_wall(seen.map(|(unix_ms, wall)| WallTime { unix_ms: unix_ms - back_ms, ..wall }));
+        world.reboot(Millis::ZERO);
+        assert_eq!(world.screen().clock.err(), doubt, "{back_ms} back");
+    }
+}
+
+#[test]
 fn a_battery_pull_that_stops_or_sets_back_the_clock_opens_nothing() {
     for (set_back_ms, doubt) in [(None, WallDoubt::NotSet), (Some(24 * 3_600_000), WallDoubt::WentBack)] {
         let mut world = World::ready();

@@ -7,18 +7,21 @@
 use pump_core::{
     annunciation::AlarmCondition,
     audit::event::{Event, LinkLoss},
-    remote::{DARK_AFTER, Input},
+    remote::{DARK_AFTER, Input, Output},
     screen::{Control, Face, Intent, Night, Source},
 };
-use pump_protocol::{message::Command, quantity::Millis};
+use pump_protocol::{message::Command, prescription::PatientCode, quantity::Millis};
 use pump_tests::{CommandKind, Effect, Point, World};
 
-use crate::words::{give_one, is_ready, mins, prepares, reprogram, secs};
+use crate::words::{give_one, is_ready, mins, prepares, reprogram, secs, setup_with, wait_of};
 
 /// READY, on a remote whose display goes dark.
 fn lit() -> World {
-    let mut world = World::ready();
-    world.dark_after = Some(DARK_AFTER);
+    lit_for(DARK_AFTER, World::ready())
+}
+
+fn lit_for(dark_after: Millis, mut world: World) -> World {
+    world.dark_after = Some(dark_after);
     world.crash();
     world.pass(secs(2));
     assert!(is_ready(&world) && !world.screen().dark);
@@ -100,6 +103,45 @@ fn the_end_of_a_wait_is_met_with_a_link() {
 }
 
 #[test]
+fn a_wait_that_lasts_less_than_a_minute_is_worth_no_rest() {
+    // From the last touch to the rest: until it is dark, and while the last report is new.
+    let to_rest = DARK_AFTER.saturating_add(secs(5));
+    for (left, rests) in [(secs(61), true), (secs(59), false)] {
+        let mut world = lit();
+        give_one(&mut world);
+        world.pass(wait_of(&world).remaining.saturating_sub(mins(4)));
+        touched(&mut world);
+        world.pass(secs(3));
+        while wait_of(&world).remaining > to_rest.saturating_add(left) {
+            world.pass(Millis::new(100));
+        }
+        touched(&mut world);
+        world.pass(to_rest);
+        assert_eq!((world.screen().dark, world.rests), (true, rests), "{left} are left");
+    }
+}
+
+#[test]
+fn a_code_that_is_entered_keeps_it_lit() {
+    let mut world = World::with(setup_with(|programmed| programmed.patient_code = Some(PatientCode(427))));
+    world.pass(secs(2));
+    let mut world = lit_for(secs(10), world);
+    world.hold_dose();
+    world.pass(secs(25));
+    assert!(matches!(world.face(), Face::EnterCode { .. }) && !world.screen().dark, "{:?}", world.face());
+}
+
+#[test]
+fn a_link_that_was_on_its_way_when_the_rest_began_may_stay() {
+    let reaches = |world: &World| {
+        let mut remote = world.remote.clone();
+        remote.handle(Input::LinkUp, world.now());
+        std::iter::from_fn(|| remote.poll_output()).filter(|output| matches!(output, Output::Reach)).count()
+    };
+    assert_eq!((reaches(&dark()), reaches(&lit())), (1, 0));
+}
+
+#[test]
 fn what_must_be_seen_is_lit_and_has_its_link() {
     let mut world = lit();
     world.hold_dose();
@@ -141,12 +183,13 @@ fn an_alarm_that_nobody_has_seen_is_lit_and_one_that_was_seen_rests() {
 fn a_pump_out_of_reach_is_looked_for_a_minute_in_each_quarter_of_an_hour() {
     let mut world = dark();
     world.walk_away();
-    let mut sought = 0;
-    for _ in 0..120 {
-        world.pass(mins(1));
+    let (mut sought, mut rested) = (0, world.rested);
+    for _ in 0..7_200 {
+        world.pass(secs(1));
         sought += u32::from(!world.rests);
     }
-    assert!((7..=16).contains(&sought), "looked for in {sought} of 120 minutes");
+    rested = world.rested - rested;
+    assert_eq!((sought, rested), (7 * 60, 7), "seconds and times in two hours");
     world.come_back();
     touched(&mut world);
     world.pass(secs(5));

@@ -119,6 +119,30 @@ fn a_code_that_nobody_finishes_lapses_after_thirty_seconds() {
 }
 
 #[test]
+fn a_wrong_code_begins_the_thirty_seconds_anew() {
+    let mut world = held();
+    world.pass(secs(20));
+    code(&mut world, WRONG);
+    world.pass(secs(29));
+    assert!(matches!(world.face(), Face::EnterCode { wrong: true, .. }), "{:?}", world.face());
+    world.pass(secs(1));
+    // proves R-ASK-11, R-ASK-16
+    assert!(is_ready(&world), "{:?}", world.face());
+}
+
+#[test]
+fn a_lock_is_gone_with_the_code_that_the_clinic_asks_for_no_more() {
+    let mut world = held();
+    (0..5).for_each(|_| code(&mut world, WRONG));
+    assert_eq!(wait_of(&world).reasons, [Reason::CodeLocked]);
+    reprogram(&mut world, |programmed| programmed.patient_code = None);
+    world.pass(mins(1));
+    world.seen();
+    world.pass(secs(5));
+    assert!(is_ready(&world), "{:?}", world.face());
+}
+
+#[test]
 fn what_ends_ready_ends_the_entry_too_and_the_right_code_asks_for_nothing_then() {
     let ends: [fn(&mut World); 4] = [
         World::walk_away,

@@ -65,3 +65,12 @@ fn a_dose_of_another_pump_takes_no_place_of_an_earlier_one() {
         assert_eq!(world.kept().account.len(), 1 + replaced, "both pumps' first bolus has the same number");
     }
 }
+
+#[test]
+fn what_is_the_remotes_own_stays_with_it() {
+    let (wrong_codes, wall_seen_ms, configuration) = (3, Some(1_000), Some([7; 32]));
+    let world = World::ready();
+    let kept = Kept { wrong_codes, wall_seen_ms, configuration, ..world.kept().clone() };
+    let kept = kept.for_another_pump(world.now()).0;
+    assert_eq!((kept.wrong_codes, kept.wall_seen_ms, kept.configuration), (wrong_codes, wall_seen_ms, configuration));
+}

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! # Promises
-//! - What must be seen is never dark: an open request, an alarm that nobody has acknowledged, a finger, a code, a self-test,
-//!   a practice.
+//! - What must be seen is never dark: an open request, an alarm that nobody has acknowledged, a code, a self-test, a practice; nor is
+//!   it under a finger, of which each level is a touch.
 //! - A rest ends by itself; a touch ends it at once, and the pump is asked anew before a dose is offered. That touch itself asks for
 //!   nothing: nobody saw what it would have asked for.
 //! - A clock stands in place of the dark while the battery is charged, and never while an alarm stands. Everything else is as in the dark.
@@ -81,7 +81,7 @@ impl Light {
 impl Remote {
     /// Whether the display is dark.
     pub(super) fn dark(&self, now: Uptime) -> bool {
-        self.light.goes_dark_at().is_some_and(|at| at <= now) && !self.must_be_seen(now)
+        self.light.goes_dark_at().is_some_and(|at| at <= now) && !self.must_be_seen()
     }
 
     // keeps R-DSP-19
@@ -94,8 +94,7 @@ impl Remote {
     // keeps R-ASK-21
     /// A press that begins with the touch that woke the display.
     pub(super) fn spoil_waking_touch(&mut self, now: Uptime) {
-        let woke = self.light.woken.is_some_and(|woken| now.since(woken) <= WAKING);
-        if woke && self.hold.pressed_since(now) == Some(now) {
+        if self.light.woken.is_some_and(|woken| now.since(woken) <= WAKING) {
             self.hold.spoil();
         }
     }
@@ -105,7 +104,7 @@ impl Remote {
         if self.light.dark_after.is_none() {
             return;
         }
-        let must = self.must_be_seen(now.uptime);
+        let must = self.must_be_seen();
         if must || self.light.seen {
             self.light.idle_since = now.uptime;
         }
@@ -136,7 +135,7 @@ impl Remote {
     pub(super) fn light_timeout(&self, now: Uptime) -> Option<Uptime> {
         let dark_at = self.light.goes_dark_at()?;
         if !self.dark(now) {
-            return Some(dark_at).filter(|at| *at > now);
+            return Some(dark_at);
         }
         let due = match &self.conversation {
             Some(talk) => talk.report_asked().map(|asked| asked.after(LINGER)),
@@ -146,13 +145,12 @@ impl Remote {
     }
 
     /// What has to be seen, or heard and answered with a look.
-    fn must_be_seen(&self, now: Uptime) -> bool {
+    fn must_be_seen(&self) -> bool {
         self.alarm_unseen()
             || self.tests_itself()
             || self.practising.is_some()
             || self.kept.request.is_some()
             || self.code.is_some()
-            || self.hold.shown(now).is_some()
     }
 
     /// Whether an alarm stands that nobody has acknowledged.

@@ -187,6 +187,22 @@ mod tests {
     }
 
     #[test]
+    fn silence_breaks_a_press_from_the_first_millisecond_that_is_too_many() {
+        let gap = usize::try_from(LEVEL_GAP_MAX.get()).unwrap();
+        let every = |ms| (0..=4_000).step_by(ms).map(|ms| (ms, DOSE.0, DOSE.1, Level::Pressed)).collect::<Vec<_>>();
+        assert_eq!(play(&every(gap)), [Felt::Complete(Control::Dose)]);
+        assert_eq!(play(&every(gap + 1)), []);
+        // Another finger begins anew where this one is gone, and breaks the press where it isn't.
+        let button =
+            |from: u64| (from..from + 2_000).step_by(100).map(|ms| (ms, Control::Dose, Source::Button, Level::Pressed));
+        let behind = |silence| {
+            play(&[(0, DOSE.0, DOSE.1, Level::Pressed)].into_iter().chain(button(silence)).collect::<Vec<_>>())
+        };
+        assert_eq!(behind(LEVEL_GAP_MAX.get()), []);
+        assert_eq!(behind(LEVEL_GAP_MAX.get() + 1), [Felt::Complete(Control::Dose)]);
+    }
+
+    #[test]
     fn stop_needs_half_a_second() {
         let stop = |ms| (ms, Control::Stop, Source::Touchscreen, Level::Pressed);
         // proves R-ASK-15

@@ -106,14 +106,6 @@ impl Possible {
         }
     }
 
-    /// The session has ended: PREPARE won't be answered any more.
-    pub(super) fn session_lost(self) -> Self {
-        match self.state() {
-            Some(State::Created { asked: Some(_), .. }) => Self::taken_back(NothingBecause::Interrupted),
-            _ => self,
-        }
-    }
-
     /// Where one quiet step leads from here. `session`: one may be open.
     fn quiet_steps(&self, followed: Option<&Followed>, session: bool) -> Vec<Self> {
         let mut steps = Vec::new();
@@ -136,13 +128,11 @@ impl Possible {
                 steps.extend([NothingBecause::TooLate, NothingBecause::Interrupted].map(Self::taken_back));
             }
             State::Granted(grant) if followed.durable => steps.push(to(State::CommitIntent { grant, sent: false })),
-            State::CommitIntent { grant, sent: false } if session => {
-                steps.push(to(State::CommitIntent { grant, sent: true }));
-            }
+            State::CommitIntent { grant, sent: false } => steps.push(to(State::CommitIntent { grant, sent: true })),
             // What was never committed can't have started: a pump that says so is worth a difference.
             State::Uncertain(_) if session && followed.committed => steps.push(to(state.clone().started(UNNAMED))),
             State::Granted(_)
-            | State::CommitIntent { .. }
+            | State::CommitIntent { sent: true, .. }
             | State::Delivering(_)
             | State::Withdrawing { .. }
             | State::Uncertain(_) => {}

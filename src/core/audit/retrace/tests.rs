@@ -77,6 +77,22 @@ const fn stopped(micrograms: u32) -> Fate {
     Fate::Stopped { bolus: BOLUS, delivered, end: BolusEnd::Cancelled }
 }
 
+fn line(seq: u64, event: Event, ends_batch: bool) -> Record {
+    Record {
+        seq,
+        kind: Text::new(event.kind()).unwrap(),
+        request: event.request().map(|id| id.0),
+        wall_ms: None,
+        utc_offset_min: 0,
+        kept_digest: ends_batch.then_some([0; 32]),
+        body: encode(&Happened { at: at(NOON), event }).try_into().unwrap(),
+    }
+}
+
+fn unreadable(line: Record) -> Record {
+    Record { body: vec![0xFF; 3].try_into().unwrap(), ..line }
+}
+
 /// Follows these batches, and what is found in them.
 fn follow(batches: &[&[Event]]) -> Retrace {
     let mut retrace = Retrace::new();
@@ -237,12 +253,16 @@ fn a_commit_that_may_have_left_is_not_passed_over() {
 fn nothing_is_asked_before_the_press_is_durable() {
     let retrace = follow(&[&[Event::Started, OPENED, requested(4), intended(4)]]);
     assert_eq!(found(&retrace), [(4, What::OutOfPlace)]);
+    let retrace = follow(&[&[Event::Started, OPENED, requested(4)], &[intended(4), accepted(4)]]);
+    assert_eq!(found(&retrace), [(5, What::OutOfPlace)], "nor is it committed before the intent is");
 }
 
 #[test]
 fn what_was_never_committed_is_not_believed_to_have_run() {
     let withdrawn = [Event::Started, OPENED, requested(4), LOST, OPENED];
     assert_eq!(first_behind(&withdrawn, given(4)), Some(What::GivenUnheard));
+    let asked_for = [Event::Started, OPENED, requested(4), told(4, Fate::NeverRan)];
+    assert_eq!(first_behind(&asked_for, given(4)), Some(What::GivenUnheard));
 }
 
 #[test]
@@ -256,15 +276,6 @@ fn one_fault_is_told_once_and_what_follows_is_followed_again() {
 
 #[test]
 fn a_request_that_began_before_the_lines_is_no_difference() {
-    let line = |seq, event: Event, ends_batch: bool| Record {
-        seq,
-        kind: Text::new(event.kind()).unwrap(),
-        request: event.request().map(|id| id.0),
-        wall_ms: None,
-        utc_offset_min: 0,
-        kept_digest: ends_batch.then_some([0; 32]),
-        body: encode(&Happened { at: at(NOON), event }).try_into().unwrap(),
-    };
     let mut retrace = Retrace::new();
     let events = [given(7), Event::OutcomeSeen, Event::CodeWrong { in_a_row: 4 }, requested(8), intended(8)];
     for (seq, event) in (500..).zip(events) {
@@ -277,7 +288,7 @@ fn a_request_that_began_before_the_lines_is_no_difference() {
 
     retrace.follow(&Record { kind: Text::new("started").unwrap(), ..line(506, Event::Closed, true) });
     retrace.follow(&Record { request: Some(8), ..line(507, Event::Closed, true) });
-    retrace.follow(&Record { body: vec![0xFF; 3].try_into().unwrap(), ..line(508, Event::Closed, true) });
+    retrace.follow(&unreadable(line(508, Event::Closed, true)));
     assert_eq!(found(&retrace)[1..], [(506, What::Mislabelled), (507, What::Mislabelled), (508, What::Unreadable)]);
 }
 
@@ -297,6 +308,17 @@ fn lines_that_a_failing_disk_lost_are_no_difference() {
     assert_eq!(retrace.compare(&kept), [], "what is open isn't known");
     let behind = follow(&[&[Event::Started, Event::RecordsLost { count: 1 }], &[OPENED], &[requested(2)], &[given(2)]]);
     assert_eq!(found(&behind), [(5, What::GivenUnheard)]);
+}
+
+#[test]
+fn a_batch_that_tells_of_lost_lines_ends_with_its_last_line_though_nobody_can_read_it() {
+    let mut retrace = Retrace::new();
+    retrace.follow(&line(1, Event::RecordsLost { count: 1 }, false));
+    retrace.follow(&unreadable(line(2, Event::Closed, true)));
+    for (seq, event) in (3..).zip([OPENED, requested(2), given(2)]) {
+        retrace.follow(&line(seq, event, true));
+    }
+    assert_eq!(found(&retrace), [(2, What::Unreadable), (5, What::GivenUnheard)]);
 }
 
 #[test]
@@ -395,6 +417,7 @@ fn differs(retrace: &Retrace, remembered: &Remembered<'_>) -> Vec<What> {
 #[test]
 fn the_open_question_is_the_one_that_the_machine_remembers() {
     let retrace = follow_each(&[Event::Started, OPENED, requested(4), intended(4), accepted(4)]);
+    assert_eq!(retrace.open_request(), Some(id(4)));
     let ours = DoseSource::Ours { id: id(4) };
     let counted = account(&[(ours, DOSE)]);
     let progress =
@@ -419,6 +442,52 @@ fn the_open_question_is_the_one_that_the_machine_remembers() {
     assert_eq!(differs(&retrace, &Remembered { request: Some(&request), shown, ..base }), [What::KeptOutcome]);
     let low = Remembered { request: Some(&request), last_id: id(3), ..base };
     assert_eq!(differs(&retrace, &low), [What::KeptNumber { kept: id(3), last: id(4) }]);
+}
+
+#[test]
+fn the_open_question_stands_where_the_lines_have_led() {
+    let begun = [Event::Started, OPENED, requested(4), intended(4)];
+    let running = [&begun[..], &[accepted(4)]].concat();
+    let lost = [LOST, not_sure(4, Doubt::LinkLost)];
+    let doubted: Vec<&[Event]> = begun.iter().map(core::slice::from_ref).chain([&lost[..]]).collect();
+    let silent = [&running[..], &[not_sure(4, Doubt::SilentInDelivery)]].concat();
+    let other = BolusRef { bolus: BolusId(9), ..BOLUS };
+    let delivering = |bolus| {
+        let delivered = Delivered::exactly(Dose::from_micrograms(20));
+        State::Delivering(Progress { bolus, delivered, remaining: Millis::from_secs(9), heard: Uptime::default() })
+    };
+    let not_sure = State::Uncertain;
+    let cases = [
+        (follow_each(&running), delivering(BOLUS), true),
+        (follow_each(&running), delivering(other), false),
+        (follow_each(&silent), not_sure(Verdict::Started(BOLUS)), true),
+        (follow_each(&silent), not_sure(Verdict::Started(other)), false),
+        (follow(&doubted), not_sure(Verdict::Unknown), true),
+        (follow(&doubted), not_sure(Verdict::Started(BOLUS)), false),
+        // The pump's history can name it as soon as there is a session.
+        (follow(&[&doubted[..], &[&[OPENED]]].concat()), not_sure(Verdict::Started(BOLUS)), true),
+    ];
+    let counted = account(&[(DoseSource::Ours { id: id(4) }, DOSE)]);
+    for (number, (retrace, state, stands)) in cases.into_iter().enumerate() {
+        let mut request = Request::new(id(4), DOSE, PRESCRIPTION, at(NOON));
+        request.state = state;
+        let kept = Remembered { request: Some(&request), last_id: id(4), ..remembered(&counted) };
+        let differs = differs(&retrace, &kept);
+        assert_eq!(differs, if stands { vec![] } else { vec![What::KeptStanding { id: id(4) }] }, "{number}");
+    }
+}
+
+#[test]
+fn what_is_counted_and_what_differs_is_said_in_words() {
+    let counts = Counts { asked: 3, begun_before: 1, given: 2, assumed: 1, ..Counts::default() };
+    assert_eq!(counts.to_string(), "4 requests followed, 1 begun before the lines at hand, 2 given, 1 assumed given");
+    for (of, named) in [
+        (DoseSource::Ours { id: id(4) }, "#4"),
+        (DoseSource::OtherRemote { bolus: BolusId(5) }, "another remote, bolus 5"),
+        (DoseSource::NotDemanded { bolus: BolusId(6) }, "the clinic or of nobody, bolus 6"),
+    ] {
+        assert!(What::DoseMissing { of }.to_string().contains(named), "{named}");
+    }
 }
 
 #[test]

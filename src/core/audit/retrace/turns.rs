@@ -23,7 +23,6 @@ impl Retrace {
             Event::SessionLost { .. } => {
                 self.take_quiet_steps();
                 self.session = Some(false);
-                self.change_each(|possible| Some(possible.session_lost()));
             }
             _ => self.take_quiet_steps(),
         }
