@@ -7,6 +7,7 @@
 //! # Promises
 //! - No dose is called missing that the machine may have forgotten: ages are judged too old here, never too young.
 
+use core::cmp::Ordering;
 use std::collections::VecDeque;
 
 use pump_protocol::{
@@ -56,16 +57,16 @@ impl Doses {
 
     /// A line knows the pump's clock.
     pub(super) fn heard(&mut self, at: PumpTime) {
-        self.pump_now = match self.pump_now {
-            Some(known) if known.epoch == at.epoch => Some(later(known, at)),
-            Some(known) if known.epoch > at.epoch => Some(known),
-            Some(_) => {
+        let known = self.pump_now.unwrap_or(at);
+        self.pump_now = Some(match known.epoch.cmp(&at.epoch) {
+            Ordering::Equal => later(known, at),
+            Ordering::Greater => known,
+            Ordering::Less => {
                 // Another pump's, or a reset whose line isn't at hand: no age is known.
                 self.must_count = Account::default();
-                Some(at)
+                at
             }
-            None => Some(at),
-        };
+        });
     }
 
     /// The pump lost its clock.

@@ -29,7 +29,7 @@ const UNNAMED: BolusRef = BolusRef {
     start: PumpTime::new(u32::MAX, Millis::ZERO),
     dose: Dose::ZERO,
 };
-/// No step depends on when it was, nor on a grant's secret.
+/// No step depends on when it was, nor on what a grant says.
 const SOME_TIME: Uptime = Uptime::from_millis(0);
 const SOME_GRANT: Grant =
     Grant { nonce: Nonce([0; 16]), deadline: SOME_TIME, latest_start: PumpTime::new(0, Millis::ZERO) };
@@ -150,8 +150,8 @@ impl Possible {
         let heard = session != Some(false);
         let one = |state| vec![Self::open(state, self.shown)];
         match (event, state) {
-            (Event::CommitIntended { latest_start, .. }, State::Created { asked: Some(_), .. }) if heard => {
-                one(State::Granted(Grant { latest_start: *latest_start, ..SOME_GRANT }))
+            (Event::CommitIntended { .. }, State::Created { asked: Some(_), .. }) if heard => {
+                one(State::Granted(SOME_GRANT))
             }
             (Event::DoseDiffered { shown, echoed, .. }, State::Created { asked: Some(_), .. })
                 if heard && shown != echoed && followed.asked_for(*shown) =>

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     ledger::{Outcome, Progress, Request, State, Verdict},
-    therapy::account::{Account, CountedDose, DoseSource, Since},
+    therapy::account::{Account, CountedDose, DOSES_MAX, DoseSource, Since},
 };
 
 const DOSE: Dose = Dose::from_micrograms(50);
@@ -135,7 +135,15 @@ fn what_the_machine_writes_leaves_no_difference() {
         end: BolusEnd::Cancelled,
     };
     let differed = Event::DoseDiffered { id: id(1), shown: DOSE, echoed: Dose::from_micrograms(51) };
-    let after_commit: [&[&[Event]]; 12] = [
+    let more = Dose::from_micrograms(51);
+    let echoed = Event::DoseDiffered { id: id(1), shown: DOSE, echoed: more };
+    let as_echoed = BolusRef { dose: more, ..BOLUS };
+    let after_commit: [&[&[Event]]; 14] = [
+        &[&[accepted(1)], &[stop(true)], &[not_given(1, StoppedInTime)]],
+        &[
+            &[Event::Accepted { id: id(1), bolus: as_echoed }, echoed],
+            &[Event::Delivered { id: id(1), bolus: as_echoed }],
+        ],
         &[&[accepted(1)], &[given(1)], &[Event::OutcomeSeen], &[requested(2)]],
         &[&[accepted(1)], &[stop(true)], &[told(1, stopped(20)), in_part.clone()]],
         &[&[accepted(1)], &[not_sure(1, Doubt::SilentInDelivery)], &[told(1, progress)], &[given(1)]],
@@ -192,6 +200,14 @@ fn a_line_that_follows_from_none_before_it_is_named() {
     let never = not_given(4, NothingBecause::NeverRan);
     let forgotten = [&running[..], &[told(4, Fate::Done { bolus: BOLUS })]].concat();
     let other = BolusRef { bolus: BolusId(9), ..BOLUS };
+    let in_part = Event::DeliveredInPart {
+        id: id(4),
+        bolus: other,
+        delivered: Delivered::exactly(Dose::from_micrograms(20)),
+        end: BolusEnd::Cancelled,
+    };
+    let more = Dose::from_micrograms(51);
+    let differed = |shown, echoed| Event::DoseDiffered { id: id(4), shown, echoed };
     let cases = [
         (&pressed[..2], intended(4), What::CommitUnasked),
         (&pressed[..2], accepted(4), What::NotOpen),
@@ -220,6 +236,12 @@ fn a_line_that_follows_from_none_before_it_is_named() {
         (&ended, requested(4), What::NumberNotNew { last: id(4) }),
         (&ended, requested(3), What::NumberNotNew { last: id(4) }),
         (&ended, Event::CodeWrong { in_a_row: 2 }, What::CodesMiscounted { before: 0 }),
+        (&pressed, differed(DOSE, DOSE), What::OutOfPlace),
+        (&pressed, differed(more, DOSE), What::OutOfPlace),
+        (&running, differed(DOSE, DOSE), What::OutOfPlace),
+        (&running, differed(more, DOSE), What::OutOfPlace),
+        (&running, differed(DOSE, more), What::OutOfPlace),
+        (&running, in_part, What::GivenUnheard),
     ];
     for (before, event, what) in cases {
         // proves R-REC-18
@@ -234,7 +256,17 @@ fn the_pump_speaks_in_a_session_only() {
         assert_eq!(first_behind(&away, event), Some(What::NoSession));
     }
     let withdrawn = [Event::Started, requested(4)];
-    assert_eq!(first_behind(&withdrawn, Event::Denied { id: id(4), denial: denial() }), Some(What::NoSession));
+    let denied = Event::Denied { id: id(4), denial: denial() };
+    assert_eq!(first_behind(&withdrawn, denied.clone()), Some(What::NoSession));
+    let asked = [Event::Started, OPENED, requested(4), LOST];
+    assert_eq!(first_behind(&asked, denied), Some(What::NoSession));
+    assert_eq!(first_behind(&asked, intended(4)), Some(What::OutOfPlace));
+    let echoed = Dose::from_micrograms(51);
+    assert_eq!(first_behind(&asked, Event::DoseDiffered { id: id(4), shown: DOSE, echoed }), Some(What::OutOfPlace));
+    for answer in [accepted(4), Event::Rejected { id: id(4), denial: denial() }] {
+        let retrace = follow(&[&asked[..3], &[intended(4)], &[LOST, answer]]);
+        assert_eq!(found(&retrace).first(), Some(&(6, What::NoSession)));
+    }
 }
 
 #[test]
@@ -267,6 +299,8 @@ fn what_was_never_committed_is_not_believed_to_have_run() {
 
 #[test]
 fn one_fault_is_told_once_and_what_follows_is_followed_again() {
+    let open = follow_each(&[Event::Started, OPENED, requested(4), intended(5)]);
+    assert_eq!((found(&open), open.open_request()), (vec![(4, What::CommitUnasked)], Some(id(4))));
     let events =
         [Event::Started, OPENED, intended(1), accepted(1), given(1), requested(2), intended(2), accepted(2), given(2)];
     let retrace = follow_each(&events);
@@ -347,6 +381,7 @@ fn differences_are_held_up_to_a_limit_and_counted_beyond() {
     let strays = vec![given(1); DIFFERENCES_MAX + 10];
     let retrace = follow_each(&strays);
     assert_eq!((retrace.differences().count(), retrace.more()), (DIFFERENCES_MAX, 10));
+    assert_eq!(retrace.counts(), Counts::default(), "an outcome alone is no request");
     let first = retrace.differences().next().unwrap().to_string();
     assert_eq!(first, "record 1: #1: GIVEN: 50 mcg: no request of this number is open");
 }
@@ -416,7 +451,8 @@ fn differs(retrace: &Retrace, remembered: &Remembered<'_>) -> Vec<What> {
 
 #[test]
 fn the_open_question_is_the_one_that_the_machine_remembers() {
-    let retrace = follow_each(&[Event::Started, OPENED, requested(4), intended(4), accepted(4)]);
+    let running = [Event::Started, OPENED, requested(4), intended(4), accepted(4)];
+    let retrace = follow_each(&running);
     assert_eq!(retrace.open_request(), Some(id(4)));
     let ours = DoseSource::Ours { id: id(4) };
     let counted = account(&[(ours, DOSE)]);
@@ -433,7 +469,9 @@ fn the_open_question_is_the_one_that_the_machine_remembers() {
         [What::KeptRequest { id: id(4), field: "dose" }]
     );
     let stop = What::KeptRequest { id: id(4), field: "wish to stop it" };
-    assert_eq!(with(&Request { stop_asked: true, ..request.clone() }), [stop]);
+    assert_eq!(with(&Request { stop_asked: true, ..request.clone() }), [stop.clone()]);
+    let stopping = follow_each(&[&running[..], &[Event::StopAsked { id: id(4), reachable: true }]].concat());
+    assert_eq!(differs(&stopping, &Remembered { request: Some(&request), ..base }), [stop]);
     let uncertain = State::Uncertain(Verdict::Unknown);
     assert_eq!(with(&Request { state: uncertain, ..request.clone() }), [What::KeptStanding { id: id(4) }]);
     let other = Request { id: id(5), ..request.clone() };
@@ -558,6 +596,8 @@ fn the_doses_that_must_count_do_and_no_others() {
     assert_eq!(after(&[(ours, DOSE), (clinics, half)], NOON), []);
     assert_eq!(after(&[(ours, DOSE)], NOON), [], "that nothing of it went in is no line");
     assert_eq!(after(&[], NOON), [What::DoseMissing { of: ours }]);
+    let reached = NOON.after(Millis::from_hours(7 * 24 - 2));
+    assert_eq!(after(&[], reached), [What::DoseMissing { of: ours }], "its reach begins with its last moment");
     assert_eq!(after(&[], NOON.after(Millis::from_hours(8 * 24))), [], "no limit reaches it any more");
     assert_eq!(after(&[(ours, half)], NOON), [What::DoseAmount { of: ours, kept: half, lines: DOSE }]);
     let strange = DoseSource::OtherRemote { bolus: BolusId(1) };
@@ -570,6 +610,41 @@ fn the_doses_that_must_count_do_and_no_others() {
     let shown = Some(Outcome::NotGiven(NothingBecause::StoppedInTime));
     let kept = Remembered { last_id: id(4), shown, ..remembered(&account) };
     assert_eq!(differs(&retrace, &kept), [What::DoseUntold { of: ours }]);
+}
+
+#[test]
+fn a_dose_counts_from_its_commit_as_what_the_pump_says_it_is_and_when_it_is_assumed() {
+    let ours = DoseSource::Ours { id: id(4) };
+    let begun = [Event::Started, OPENED, requested(4), intended(4)];
+    let none = account(&[]);
+    let mut request = Request::new(id(4), DOSE, PRESCRIPTION, at(NOON));
+    request.state = State::Uncertain(Verdict::Unknown);
+    let base = Remembered { last_id: id(4), ..remembered(&none) };
+    let open = Remembered { request: Some(&request), ..base };
+    assert_eq!(differs(&follow_each(&begun), &open), [What::DoseMissing { of: ours }]);
+
+    let bolus = BolusRef { dose: Dose::from_micrograms(51), ..BOLUS };
+    let running = follow_each(&[&begun[..], &[Event::Accepted { id: id(4), bolus }]].concat());
+    let progress =
+        Progress { bolus, delivered: Delivered::default(), remaining: Millis::ZERO, heard: Uptime::default() };
+    request.state = State::Delivering(progress);
+    let more = account(&[(ours, bolus.dose)]);
+    assert_eq!(differs(&running, &Remembered { request: Some(&request), account: &more, ..base }), []);
+
+    let given_up = [Event::AssumedGiven { id: id(4) }, Event::Decommissioned];
+    let counted = account(&[(ours, DOSE)]);
+    let shown = Some(Outcome::AssumedGiven);
+    let kept = Remembered { account: &counted, shown, ..base };
+    assert_eq!(differs(&follow(&[&begun[..3], &given_up]), &kept), []);
+}
+
+#[test]
+fn of_a_pruned_record_the_outcome_that_it_tells_is_known() {
+    let mut retrace = Retrace::new();
+    retrace.follow(&line(500, given(7), true));
+    let (none, shown) = (account(&[]), Some(Outcome::AssumedGiven));
+    let kept = Remembered { shown, last_id: id(7), pump_seen: None, ..remembered(&none) };
+    assert_eq!(differs(&retrace, &kept), [What::KeptOutcome]);
 }
 
 #[test]
@@ -604,4 +679,66 @@ fn a_pump_that_lost_its_clock_ages_no_dose_too_fast() {
     };
     assert_eq!(seen(reset.after(Millis::from_hours(24))), [What::DoseMissing { of: ours }]);
     assert_eq!(seen(reset.after(Millis::from_hours(7 * 24))), []);
+}
+
+#[test]
+fn of_a_pruned_record_the_doses_of_its_own_requests_are_known() {
+    let mut retrace = Retrace::new();
+    for (seq, event) in (500..).zip([Event::Started, OPENED, requested(8)]) {
+        retrace.follow(&line(seq, event, true));
+    }
+    let mut request = Request::new(id(8), DOSE, PRESCRIPTION, at(NOON));
+    request.state = State::Created { durable: true, asked: None };
+    let (before, own) = (DoseSource::Ours { id: id(7) }, DoseSource::Ours { id: id(8) });
+    let others = DoseSource::OtherRemote { bolus: BolusId(1) };
+    let account = account(&[(before, DOSE), (own, DOSE), (others, DOSE)]);
+    let kept = Remembered { request: Some(&request), last_id: id(8), ..remembered(&account) };
+    assert_eq!(differs(&retrace, &kept), [What::DoseUntold { of: own }], "of the others the lines are gone");
+}
+
+#[test]
+fn a_pruned_record_can_begin_with_a_dose_that_differed() {
+    let mut retrace = Retrace::new();
+    let echoed = Event::DoseDiffered { id: id(7), shown: DOSE, echoed: Dose::from_micrograms(51) };
+    for (seq, event) in (500..).zip([echoed, given(7)]) {
+        retrace.follow(&line(seq, event, true));
+    }
+    assert_eq!((found(&retrace), retrace.counts().given), (vec![], 1));
+}
+
+#[test]
+fn a_clock_of_another_epoch_makes_no_dose_older_or_younger() {
+    let heard = |at: &[PumpTime]| {
+        let mut doses = Doses::from_the_beginning();
+        doses.heard(NOON);
+        doses.count_ours(id(4), Some(DOSE), Some(NOON));
+        at.iter().for_each(|at| doses.heard(*at));
+        doses
+    };
+    let missing = |doses: &Doses, seen| doses.compare(&Account::default(), Some(seen)).len();
+    let (before, behind) = (PumpTime::new(0, Millis::from_hours(99)), PumpTime::new(2, Millis::ZERO));
+    assert_eq!(missing(&heard(&[]), NOON), 1);
+    assert_eq!(missing(&heard(&[before]), NOON), 1, "an old word");
+    let mut unexplained = heard(&[behind]);
+    assert_eq!(missing(&unexplained, behind), 0, "of a clock that was never heard of no age is known");
+    unexplained.count_ours(id(5), Some(DOSE), None);
+    assert_eq!(missing(&unexplained, behind), 1, "it is known from there on");
+}
+
+#[test]
+fn no_more_doses_are_held_than_the_machine_holds_several_times() {
+    let (most, mut doses) = (4 * DOSES_MAX, Doses::from_the_beginning());
+    doses.heard(NOON);
+    let told = |bolus: usize| DoseSource::NotDemanded { bolus: BolusId(u32::try_from(bolus).unwrap()) };
+    (0..most).for_each(|bolus| doses.count_told(told(bolus), DOSE));
+    let first = account(&[(told(0), DOSE)]);
+    assert_eq!(doses.compare(&first, Some(NOON)), []);
+    doses.count_told(told(most), DOSE);
+    assert_eq!(doses.compare(&first, Some(NOON)), [What::DoseUntold { of: told(0) }]);
+
+    let mut doses = Doses::from_the_beginning();
+    doses.heard(NOON);
+    (0..DOSES_MAX as u64).for_each(|number| doses.count_ours(id(number), Some(DOSE), None));
+    let missing = doses.compare(&Account::default(), Some(NOON)).len();
+    assert_eq!(missing, DOSES_MAX / 2, "an account that is half full still has room for what others were given");
 }
