@@ -81,12 +81,28 @@ fn what_two_crystals_part_by_is_no_step() {
 }
 
 #[test]
+fn a_clock_that_is_moved_little_by_little_has_stepped_within_an_hour_and_not_over_days() {
+    for (every, steps) in [(mins(1), 1), (mins(61), 0)] {
+        let mut world = World::ready();
+        for _ in 0..5 {
+            world.pass(every);
+            world.move_wall(500, None);
+        }
+        // proves R-CLK-09
+        assert_eq!(world.recorded(|event| matches!(event, Event::ClockStepped { .. })), steps, "{every}");
+    }
+}
+
+#[test]
 fn a_clock_is_believed_up_to_its_bounds() {
     for (by_ms, doubt) in [(5_400_000, None), (5_400_001, Some(WallDoubt::DiffersFromPump))] {
         for by_ms in [by_ms, -by_ms] {
             let mut world = World::ready();
             world.move_wall(by_ms, None);
             assert_eq!(world.screen().clock.err(), doubt, "{by_ms} from the pump's calendar");
+            let lines = world.record().iter().filter(|line| matches!(line.event, Event::WallDoubted { .. }));
+            let told: Vec<_> = lines.map(|line| line.at.wall).collect();
+            assert_eq!(told, if doubt.is_some() { vec![None] } else { vec![] }, "no line has a time in doubt");
         }
     }
     // Before the pump has spoken: what it may have gone back by since it was last believed.

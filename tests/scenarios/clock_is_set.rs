@@ -234,6 +234,28 @@ fn a_clock_that_a_person_sets_back_is_believed() {
     assert_eq!(doubted, 0, "it did not go back by itself");
 }
 
+/// It has gone back by itself; nobody knows better.
+#[test]
+fn what_nobody_has_set_is_forgiven_nothing() {
+    let gone_back = || {
+        let mut world = World::ready();
+        world.in_reach = false;
+        world.set_wall(world.now().wall.map(|wall| WallTime { unix_ms: wall.unix_ms - DAY_MS, ..wall }));
+        world.reboot(secs(60));
+        assert_eq!(world.screen().clock, Err(WallDoubt::WentBack));
+        world
+    };
+    let mut unasked = gone_back();
+    unasked.say(Input::ClockSet { done: true });
+    assert_eq!(unasked.screen().clock, Err(WallDoubt::WentBack));
+    let mut not_done = gone_back();
+    not_done.sets_clock = Some(false);
+    not_done.visit(Visit::SetTime);
+    say(&mut not_done, Intent::SetClock);
+    // proves R-CLK-11
+    assert_eq!((told(&not_done), not_done.screen().clock), ((0, 1, 0), Err(WallDoubt::WentBack)));
+}
+
 #[test]
 fn without_any_clock_it_begins_where_time_was_last_seen() {
     let mut world = World::ready();
@@ -256,12 +278,20 @@ fn without_any_clock_it_begins_where_time_was_last_seen() {
 #[test]
 fn a_time_far_from_the_pumps_is_called_so_before_it_is_set() {
     let mut world = World::ready();
+    world.pass(Millis::new(60_000 - world.pump.civil().of_day().get() % 60_000));
     world.visit(Visit::SetTime);
     assert!(!view(&world).far);
     step(&mut world, TimePart::Hour, true);
     assert!(!view(&world).far, "an hour of daylight saving");
     step(&mut world, TimePart::Hour, true);
     // proves R-CLK-10, R-CLK-11
+    assert!(view(&world).far);
+    step(&mut world, TimePart::Hour, false);
+    for minutes in 1..=31 {
+        step(&mut world, TimePart::Minute, true);
+        let apart = view(&world).draft.apart(world.pump.civil());
+        assert_eq!(view(&world).far, apart > mins(90), "{minutes}: {apart} apart");
+    }
     assert!(view(&world).far);
 }
 
@@ -274,12 +304,16 @@ fn both_clocks_go_on_from_minute_to_minute_while_the_page_stands() {
     world.cut_link();
     world.pass(mins(2));
     world.visit(Visit::SetTime);
+    let mut early = 0;
     for _ in 0..300 {
         world.pass(secs(1));
         let left = |time: CivilTime| 60_000 - time.of_day().get() % 60_000;
         let soonest = left(world.pump.civil()).min(left(civil(&world).expect("a clock")));
         let (wanted, why) = world.remote.poll_timeout(world.now()).expect("a minute");
         // A second late at most.
-        assert!(wanted.since(world.now().uptime) <= Millis::new(soonest + 1_000), "{soonest} ms: {why}");
+        let wanted = wanted.since(world.now().uptime);
+        assert!(wanted <= Millis::new(soonest + 1_000), "{soonest} ms: {why}");
+        early += u32::from(wanted < Millis::new(soonest));
     }
+    assert!(early <= 10, "{early} times for nothing in five minutes of two clocks");
 }

@@ -53,6 +53,15 @@ fn a_calendar_that_the_clinic_moves_is_recorded_and_changes_no_wait() {
 }
 
 #[test]
+fn what_two_crystals_part_by_is_no_setting_of_the_calendar() {
+    for (by_ms, set) in [(2_000, 0), (2_001, 1), (-2_000, 0), (-2_001, 1)] {
+        let mut world = World::ready();
+        set_pump(&mut world, by_ms);
+        assert_eq!(world.recorded(|event| matches!(event, Event::PumpClockSet { .. })), set, "{by_ms}");
+    }
+}
+
+#[test]
 fn an_hour_of_daylight_saving_on_one_side_alone_is_no_doubt() {
     let mut world = World::ready();
     give_one(&mut world);

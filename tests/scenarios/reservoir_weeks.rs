@@ -32,6 +32,9 @@ fn a_day_has_two_readings_on_record_however_often_the_pump_is_asked() {
     let mut world = World::ready();
     give_one(&mut world);
     assert_eq!(read(&world), 1, "the first report since the start");
+    let mut half_a_day = World::ready();
+    half_a_day.pass(Millis::from_hours(12));
+    assert_eq!(read(&half_a_day), 2, "and one 12 h behind it");
     let days = 3;
     world.doze(Millis::from_hours(24 * days), mins(5));
     let readings = read(&world);

@@ -79,6 +79,8 @@ fn a_start_offers_nothing_until_everything_is_measured() {
     assert_eq!(world.reasons(), [Reason::SelfTestRunning]);
     world.hold_dose();
     assert_eq!(prepares(&world), 0);
+    world.say(Input::Intent(Intent::TestSelf));
+    assert_eq!(world.wanted, [1, 0], "one test at a time");
     measure(&mut world, &[]);
     assert!(is_ready(&world), "{:?}", world.face());
     // proves R-DEV-13, R-REC-01
@@ -97,6 +99,27 @@ fn a_test_that_nobody_measures_ends_after_seventy_seconds_and_has_failed() {
     world.visit(Visit::Patient);
     // proves R-ANS-16, R-DEV-05
     assert_eq!(world.reasons(), [Reason::SelfTestFailed, Reason::ToneFailed]);
+}
+
+#[test]
+fn what_a_start_finds_takes_no_page_away() {
+    let mut read = starting(Asking::Nobody);
+    read.visit(Visit::Caregiver);
+    measure(&mut read, &[broken(Device::Battery)]);
+    assert!(page(&read).is_none() && recorded(&read, Check::Battery) == Some(Finding::Failed), "{:?}", read.face());
+
+    let mut told = World::ready();
+    told.disk = Disk::Hesitates;
+    told.hold_dose();
+    told.pass(secs(31));
+    told.disk = Disk::Works;
+    told.disk_catches_up();
+    told.pass(secs(5));
+    told.self_test = Some(Asking::Nobody);
+    told.crash();
+    measure(&mut told, &[broken(Device::Battery)]);
+    told.pass(secs(7));
+    assert!(matches!(told.face(), Face::NotGiven(_)), "{:?}", told.face());
 }
 
 #[test]

@@ -51,6 +51,25 @@ fn an_outcome_that_nobody_reads_is_told_again_every_quarter_of_an_hour() {
 }
 
 #[test]
+fn a_remote_in_the_dark_wakes_to_tell_it_again() {
+    let mut world = unread(Some(DARK_AFTER));
+    world.pass(mins(3));
+    assert!(world.screen().dark);
+    let mut at = Vec::new();
+    while at.len() < 3 {
+        let (before, now) = (told(&world), world.now());
+        let wanted = world.remote.poll_timeout(now).map_or(mins(60), |(at, _)| at.since(now.uptime));
+        world.pass(wanted);
+        if told(&world) > before {
+            at.push(world.now().uptime);
+        }
+    }
+    let between: Vec<_> = at.windows(2).map(|pair| pair[1].since(pair[0])).collect();
+    // proves R-ALM-07
+    assert_eq!(between, [mins(15); 2], "to the millisecond");
+}
+
+#[test]
 fn a_restart_begins_anew_and_what_passes_by_itself_is_not_told_again() {
     let mut world = unread(None);
     world.pass(mins(16));

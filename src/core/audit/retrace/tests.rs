@@ -576,6 +576,36 @@ fn the_rest_that_lines_tell_of_is_compared() {
 }
 
 #[test]
+fn the_rest_follows_each_line_that_tells_of_it() {
+    let serial: Text<16> = Text::new("SIM-000042").unwrap();
+    let bound = Event::PumpBound { serial: serial.clone() };
+    let imported = Event::HistoryImported { head: HistorySeq(40) };
+    let gap = Event::HistoryGap { from: HistorySeq(21), until: HistorySeq(30) };
+    let replaced = Event::PumpReplaced { from: Text::default(), doses: 0 };
+    let wrong = |in_a_row| Event::CodeWrong { in_a_row };
+    let none = Account::default();
+    let new = remembered(&none);
+    let found = |events: &[Event], kept: Remembered<'_>| differs(&follow_each(events), &kept);
+    assert_eq!(found(&[], Remembered { pump: Some(&serial), ..new }), [What::KeptPump]);
+    assert_eq!(found(&[], Remembered { stopped: true, ..new }), [What::KeptStopped]);
+    assert_eq!(found(&[Event::DeliveryStopped, Event::DeliveryStarted], new), []);
+    let before = [bound, imported.clone(), Event::DeliveryStopped, replaced];
+    assert_eq!(found(&before, new), []);
+    assert_eq!(found(&before, Remembered { stopped: true, ..new }), [What::KeptStopped]);
+    let read = |head| Remembered { history_read: HistorySeq(head), ..new };
+    assert_eq!(found(&[imported.clone(), gap.clone()], read(20)), []);
+    assert_eq!(found(&[imported, gap], read(19)), [What::KeptHistory]);
+    // A right code has no line of its own: what it asked for has, or that it came too late.
+    assert_eq!(found(&[wrong(1), Event::AttemptUnconfirmed], new), []);
+    assert_eq!(found(&[wrong(1), Event::AttemptUnconfirmed, wrong(1)], Remembered { wrong_codes: 1, ..new }), []);
+    assert_eq!(found(&[wrong(1), Event::AttemptUnconfirmed, wrong(2)], Remembered { wrong_codes: 2, ..new }), []);
+    let lines = What::KeptCodes { kept: 3, lines: 1 };
+    assert_eq!(found(&[wrong(1), Event::AttemptUnconfirmed], Remembered { wrong_codes: 3, ..new }), [lines]);
+    let lines = What::KeptCodes { kept: 0, lines: 1 };
+    assert_eq!(found(&[wrong(1)], new), [lines]);
+}
+
+#[test]
 fn the_doses_that_must_count_do_and_no_others() {
     let (ours, clinics) = (DoseSource::Ours { id: id(4) }, DoseSource::NotDemanded { bolus: BolusId(8) });
     let half = Dose::from_micrograms(25);
