@@ -4,7 +4,7 @@
 //! Step: one side counts what the other doesn't.
 //! Post: the stricter one is shown; the difference is announced and recorded once.
 
-use pump_core::{annunciation::AlarmCondition, audit::event::Event, screen::Notice};
+use pump_core::{annunciation::AlarmCondition, audit::event::Event, screen::Notice, therapy::reason::Reason};
 use pump_protocol::{
     message::Reply,
     quantity::{Dose, Millis},
@@ -56,6 +56,32 @@ fn a_pump_that_says_shorter_is_not_believed() {
     let after = wait_of(&world);
     // proves R-LIM-01, R-LIM-02
     assert!(after.remaining >= before.saturating_sub(secs(32)) && after.offer.left == 3, "{after:?}");
+    assert!(!after.pump_says, "{after:?}");
+}
+
+#[test]
+fn a_pump_that_counts_fewer_doses_is_not_said_to_ask_for_the_wait() {
+    let mut world = World::ready();
+    for _ in 0..4 {
+        crate::words::give_one(&mut world);
+        world.doze(mins(118), secs(20));
+    }
+    let mut report = world.pump.report();
+    report.time = report.time.after(secs(30));
+    report.allotment.used = 0;
+    assert_eq!(report.lockout_remaining, Millis::ZERO);
+    world.fault(CommandKind::Other, Point::AfterReceipt, Effect::Answer(Box::new(Reply::Report(Box::new(report)))));
+    for _ in 0..31 {
+        if announced(&world) == 0 {
+            world.pass(secs(1));
+        }
+    }
+    let wait = wait_of(&world);
+    // proves R-LIM-02
+    assert_eq!(
+        (announced(&world), wait.reasons.as_slice(), wait.pump_says),
+        (1, [Reason::Allotment].as_slice(), false)
+    );
 }
 
 #[test]

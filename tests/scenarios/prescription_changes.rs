@@ -16,7 +16,7 @@ use pump_protocol::{
 };
 use pump_tests::{CommandKind, Disk, Effect, Fault, Point, World};
 
-use crate::words::{DOSE, commits, give_one, prepares, reprogram, secs, wait_of};
+use crate::words::{DOSE, commits, give_one, prepares, reprogram, secs, setup_with, wait_of};
 
 const SIXTY: Dose = Dose::from_micrograms(60);
 
@@ -121,4 +121,15 @@ fn a_prescription_that_contradicts_itself_is_refused_until_the_clinic_programmes
     assert_eq!(world.recorded(|event| matches!(event, Event::PrescriptionContradicts { .. })), 1);
     world.seen();
     assert!(matches!(world.face(), Face::Ready(offer) if offer.allotment == 3), "{:?}", world.face());
+}
+
+#[test]
+fn a_prescription_that_has_not_been_read_yet_contradicts_nothing() {
+    let mut world = World::with(setup_with(|_| ()));
+    world.latency = secs(1);
+    for _ in 0..20 {
+        world.pass(Millis::new(500));
+        assert!(!world.reasons().contains(&Reason::PrescriptionContradicts), "{:?}", world.face());
+    }
+    assert!(crate::words::is_ready(&world), "{:?}", world.face());
 }

@@ -174,8 +174,7 @@ impl Remote {
         };
         let heard = asked.and_then(|asked| minute(now.uptime.since(asked)));
         let link = (self.link_health(now) == LinkHealth::Looking).then(|| self.link_since.after(CHECKING_MAX));
-        let later = |at: &Uptime| *at > now.uptime;
-        [shown, heard, clock, link].into_iter().flatten().filter(later).min()
+        [shown, heard, clock, link].into_iter().flatten().min()
     }
 
     // keeps R-ANS-01

@@ -591,6 +591,8 @@ fn the_rest_follows_each_line_that_tells_of_it() {
     assert_eq!(found(&[Event::DeliveryStopped, Event::DeliveryStarted], new), []);
     let before = [bound, imported.clone(), Event::DeliveryStopped, replaced];
     assert_eq!(found(&before, new), []);
+    let strange = account(&[(DoseSource::Ours { id: id(1) }, DOSE)]);
+    assert_eq!(found(&before, Remembered { account: &strange, ..new }), [], "of the doses before nothing is known");
     assert_eq!(found(&before, Remembered { stopped: true, ..new }), [What::KeptStopped]);
     let read = |head| Remembered { history_read: HistorySeq(head), ..new };
     assert_eq!(found(&[imported.clone(), gap.clone()], read(20)), []);
