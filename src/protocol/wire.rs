@@ -14,9 +14,6 @@ use thiserror::Error;
 /// The version of every message and durable form in this crate. A change of any byte makes a new one.
 pub const VERSION: u8 = 2;
 
-/// The longest encoded value, in bytes: bounds what a hostile peer can make us hold.
-pub const ENCODED_LEN_MAX: usize = 64 * 1024;
-
 /// Why bytes are no value. Nothing was taken from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum Malformed {

@@ -8,8 +8,11 @@ use pump_protocol::{
     prescription::{Prescription, Programmed},
     report::PumpReport,
     session::{PumpPins, RemotePins},
-    wire::{ENCODED_LEN_MAX, Wire, decode, encode},
+    wire::{Wire, decode, encode},
 };
+
+/// No value is longer, in bytes: what a hostile peer can make us hold.
+const ENCODED_LEN_MAX: usize = 64 * 1024;
 
 /// What a message may be taken for; the fragments are another matter.
 const FORMS: [fn(&[u8]); 11] = [

@@ -469,7 +469,7 @@ fn the_open_question_is_the_one_that_the_machine_remembers() {
         [What::KeptRequest { id: id(4), field: "dose" }]
     );
     let stop = What::KeptRequest { id: id(4), field: "wish to stop it" };
-    assert_eq!(with(&Request { stop_asked: true, ..request.clone() }), [stop.clone()]);
+    assert_eq!(with(&Request { stop_asked: true, ..request.clone() }), [stop]);
     let stopping = follow_each(&[&running[..], &[Event::StopAsked { id: id(4), reachable: true }]].concat());
     assert_eq!(differs(&stopping, &Remembered { request: Some(&request), ..base }), [stop]);
     let uncertain = State::Uncertain(Verdict::Unknown);
@@ -744,7 +744,9 @@ fn a_clock_of_another_epoch_makes_no_dose_older_or_younger() {
         let mut doses = Doses::from_the_beginning();
         doses.heard(NOON);
         doses.count_ours(id(4), Some(DOSE), Some(NOON));
-        at.iter().for_each(|at| doses.heard(*at));
+        for at in at {
+            doses.heard(*at);
+        }
         doses
     };
     let missing = |doses: &Doses, seen| doses.compare(&Account::default(), Some(seen)).len();
