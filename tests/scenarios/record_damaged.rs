@@ -5,6 +5,7 @@
 //! Post: no dose is offered, whatever the pump says; a hold leaves nothing.
 
 use pump_core::{
+    audit::event::Event,
     remote::{Beginning, Input, Kept, Remote},
     screen::Face,
     therapy::reason::Reason,
@@ -37,9 +38,13 @@ fn a_tail_that_does_not_verify_and_a_missing_bond_are_said_at_once() {
 #[test]
 fn a_background_check_that_fails_ends_all_offers() {
     let mut world = World::ready();
+    let told = |world: &World| world.recorded(|event| matches!(event, Event::RecordCheckFailed));
     world.say(Input::RecordChecked { good: true });
     assert!(crate::words::is_ready(&world));
+    assert_eq!(told(&world), 0);
     world.say(Input::RecordChecked { good: false });
+    world.say(Input::RecordChecked { good: false });
+    assert_eq!(told(&world), 1);
     // proves R-ANS-11
     assert_eq!(world.reasons(), [Reason::RecordDamaged]);
     world.hold_dose();

@@ -447,3 +447,13 @@ pub enum Control {
     /// Stops one: 0.5 s.
     Stop,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_called_what_documents_call_it() {
+        assert_eq!((Face::Checking.name(), Face::Alarms.name()), ("CHECKING", "ALARMS"));
+    }
+}
