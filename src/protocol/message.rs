@@ -594,3 +594,16 @@ impl fmt::Display for RequestId {
         write!(f, "#{}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_that_is_told_twice_holds() {
+        let twice = DenyReasons::default().with(DenyReason::Lockout).with(DenyReason::Lockout);
+        assert!(twice.contains(DenyReason::Lockout) && !twice.contains(DenyReason::Allotment));
+        let twice = StatusChanged::NONE.with(StatusChanged::HISTORY).with(StatusChanged::HISTORY);
+        assert!(twice.contains(StatusChanged::HISTORY) && !twice.contains(StatusChanged::PRESCRIPTION));
+    }
+}
