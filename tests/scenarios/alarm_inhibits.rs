@@ -52,8 +52,10 @@ fn every_alarm_of_the_list_keeps_a_dose_from_being_offered() {
 
 #[test]
 fn an_alert_that_is_no_alarm_is_shown_and_keeps_no_dose_away() {
-    let world = ready_then(Pump::eri);
+    let mut world = ready_then(Pump::eri);
     assert!(is_ready(&world), "{:?}", world.face());
     // proves R-ALM-01
     assert_eq!(alarms(&world), [AlarmCondition::Eri]);
+    world.hold_dose();
+    assert_eq!((prepares(&world), world.started()), (1, 1), "nor does the pump deny one");
 }
