@@ -398,6 +398,58 @@ mod tests {
     }
 
     #[test]
+    fn each_bound_has_a_last_value_that_agrees_and_a_first_that_does_not() {
+        type Change = fn(&mut Programmed);
+        const MILLI: Millis = Millis::new(1);
+        let wide = |window: Millis| WindowDoseLimit { amount: Dose::from_micrograms(2_000), window };
+        let check = |change: &dyn Fn(&mut Programmed)| {
+            let mut fields = programmed();
+            change(&mut fields);
+            Prescription::check(fields).is_ok()
+        };
+        let bounds: [(Change, Change); 9] = [
+            (|p| p.allotment = 48, |p| p.allotment = 49),
+            (|p| p.low_reservoir = Volume::from_microlitres(1_001), |p| p.low_reservoir = p.reserve),
+            (|p| p.low_reservoir = Volume::from_microlitres(19_999), |p| p.low_reservoir = p.capacity),
+            (|p| p.patient_code = Some(PatientCode(9_999)), |p| p.patient_code = Some(PatientCode(10_000))),
+            (
+                |p| p.bolus_duration = p.lockout_interval.saturating_sub(MILLI),
+                |p| p.bolus_duration = p.lockout_interval,
+            ),
+            (
+                |p| p.window_limit.amount = Dose::from_nanograms(154_000),
+                |p| p.window_limit.amount = Dose::from_nanograms(153_999),
+            ),
+            (
+                |p| (p.allotment, p.window_limit.amount) = (0, Dose::from_nanograms(104_000)),
+                |p| (p.allotment, p.window_limit.amount) = (1, Dose::from_nanograms(104_000)),
+            ),
+            (|p| p.basal = from_minutes([0, 1_439]), |p| p.basal = from_minutes([0, 1_440])),
+            (|p| p.basal = from_minutes([0, 1, 2]), |p| p.basal = from_minutes([0, 1, 1])),
+        ];
+        // proves R-PMP-23
+        for (number, (agrees, contradicts)) in bounds.into_iter().enumerate() {
+            assert_eq!((check(&agrees), check(&contradicts)), (true, false), "bound {number}");
+        }
+        assert!(!check(&|p| p.basal = from_minutes([1, 2])), "a day begins at midnight");
+        let around = |least: Millis, most: Millis| {
+            [(least.saturating_sub(MILLI), false), (least, true), (most, true), (most.saturating_add(MILLI), false)]
+        };
+        for (window, agrees) in around(Millis::from_hours(1), REACH_MAX) {
+            assert_eq!(check(&|p| p.window_limit = wide(window)), agrees, "a dose limit over {window}");
+        }
+        for (lockout, agrees) in around(LOCKOUT_MIN, REACH_MAX) {
+            let change = |p: &mut Programmed| (p.lockout_interval, p.bolus_duration) = (lockout, Millis::from_mins(1));
+            assert_eq!(check(&change), agrees, "a lockout of {lockout}");
+        }
+    }
+
+    fn from_minutes<const N: usize>(minutes: [u16; N]) -> Bounded<BasalSegment, BASAL_SEGMENTS_MAX> {
+        let rate = BasalRate::from_nanograms_per_hour(4_000);
+        Bounded::filled_from(minutes.map(|from_minute| BasalSegment { from_minute, rate }))
+    }
+
+    #[test]
     fn an_allotment_of_zero_is_valid_and_needs_no_dose() {
         let off = Programmed { allotment: 0, demand_dose: Dose::ZERO, ..programmed() };
         let prescription = Prescription::check(off).expect("switched off is not a contradiction");
