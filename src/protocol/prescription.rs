@@ -472,5 +472,27 @@ mod tests {
         assert_eq!(most(4), Dose::from_micrograms(24), "two at night, two beside them");
         assert_eq!(most(24), Dose::from_micrograms(104));
         assert_eq!(most(26), Dose::from_micrograms(120), "a whole day and the fullest two hours");
+
+        let most = |rates: [(u16, u32); 3], hours| {
+            let rate = BasalRate::from_nanograms_per_hour;
+            let segment = |(from, an_hour)| BasalSegment { from_minute: from * 60, rate: rate(an_hour * 1_000) };
+            let basal = Bounded::filled_from(rates.map(segment));
+            let prescription = Prescription::check(Programmed { basal, ..programmed() }).expect("agrees");
+            prescription.most_basal_in(Millis::from_hours(hours))
+        };
+        assert_eq!(
+            most([(0, 4), (20, 6), (22, 8)], 3),
+            Dose::from_micrograms(22),
+            "it ends at a border, and begins at none"
+        );
+        assert_eq!(most([(0, 8), (2, 4), (22, 6)], 4), Dose::from_micrograms(28), "over midnight");
+    }
+
+    #[test]
+    fn the_rate_is_the_one_of_the_segment_that_has_begun() {
+        let prescription = Prescription::check(programmed()).expect("agrees");
+        let rates =
+            [0, 22 * 60 - 1, 22 * 60, 24 * 60 - 1].map(|minute| prescription.basal_at(minute).nanograms_per_hour());
+        assert_eq!(rates, [4_000, 4_000, 8_000, 8_000]);
     }
 }
