@@ -178,6 +178,14 @@ mod tests {
     }
 
     #[test]
+    fn another_source_that_lifts_ends_no_press() {
+        let mut levels = held(0, 700);
+        levels.push((750, Control::Dose, Source::Button, Level::Released));
+        levels.extend(held(800, 1_500));
+        assert_eq!(play(&levels), [Felt::Complete(Control::Dose)]);
+    }
+
+    #[test]
     fn a_touchscreen_that_never_tells_a_lift_does_not_keep_the_button_out() {
         let mut levels = held(0, 700);
         let button = |ms| (ms, Control::Dose, Source::Button, Level::Pressed);

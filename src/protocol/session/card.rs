@@ -147,7 +147,7 @@ fn agrees(group: usize, digits: [u8; CARD_GROUP_LEN]) -> bool {
 /// once, so a wrong digit, or another beginning, never comes out the same; and no row gives the same for two different
 /// neighbours in either order.
 fn check_digit(group: usize, data: &[u8]) -> u8 {
-    let began = u8::try_from(group % 10).unwrap_or(0);
+    let began = u8::try_from(group).unwrap_or(0);
     data.iter().fold(began, |sum, digit| DAMM[usize::from(sum % 10)][usize::from(digit % 10)])
 }
 
