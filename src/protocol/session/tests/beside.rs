@@ -105,4 +105,30 @@ stories! {
         assert!(pair.pump.live_key().is_some());
         assert!(pair.reconnects());
     }
+
+    fn a_lost_link_takes_the_handshake_on_it_away<S>() {
+        for lost in [true, false] {
+            let mut pair = Pair::<S>::paired(47);
+            let pin = pair.remote_pins.confirmed.clone().expect("paired");
+            assert!(pair.reconnects_with(&pin));
+            let (deadline, _) = pair.pump.deadline().expect("nothing was said in it yet");
+            if lost {
+                pair.pump.link_lost(pair.now);
+                assert_eq!(pair.pump.deadline(), None);
+            }
+            assert!(!pair.pump.expire(deadline));
+            assert_eq!(pair.pump.expire(deadline.after(Millis::new(1))), !lost);
+        }
+    }
+
+    fn a_frame_that_no_link_carries_is_not_looked_into<S>() {
+        let frame = |len| [&[VERSION, Kind::Transport as u8], vec![0; len - 2].as_slice()].concat();
+        for (len, why) in [
+            (FRAME_LEN_MAX, SessionError::NotGenuine),
+            (FRAME_LEN_MAX + 1, SessionError::FrameLen { len: FRAME_LEN_MAX + 1 }),
+        ] {
+            let mut pair = Pair::<S>::paired(48);
+            assert_eq!(refused(pair.pump_hears(&frame(len), None)).why, why);
+        }
+    }
 }
