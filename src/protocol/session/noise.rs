@@ -264,6 +264,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_drawn_is_served_once_and_whole() {
+        let drawn = || Drawn(Some(Zeroizing::new([7; 32])));
+        let (mut once, mut out) = (drawn(), [0; 32]);
+        assert!(once.try_fill_bytes(&mut out).is_ok() && out == [7; 32]);
+        assert!(once.try_fill_bytes(&mut out).is_err(), "a key is never repeated");
+        assert!(drawn().try_fill_bytes(&mut out[..31]).is_err());
+    }
+
+    #[test]
     fn another_secret_or_an_altered_byte_fails_and_says_no_more() {
         let (mut remote, mut pump) = reconnecting([9; 32]);
         let hello = remote.write().expect("its turn");

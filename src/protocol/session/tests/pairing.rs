@@ -214,3 +214,16 @@ fn a_session_with_the_old_pump_says_nothing_about_a_new_one() {
     assert_eq!(replaced.clone().without_provisional(), replaced);
     assert_eq!(replaced.with_confirmation().confirmed, Some(pin(other_key(), 3)));
 }
+
+#[test]
+fn a_key_taken_back_is_gone_however_far_its_pairing_got_and_no_other_is() {
+    let paired = |key: StaticKey| PairedRemote { remote: key.public(), psk: Psk([1; 32]), role: Role::Patient };
+    let both = [paired(remote_key()), paired(other_key())];
+    let pins = both.iter().try_fold(PumpPins::default(), |pins, remote| pins.with_confirmed(remote)).expect("room");
+    let pins = PumpPins { provisional: Some(paired(remote_key())), ..pins };
+    let left = pins.without(remote_key().public().fingerprint());
+    // proves R-LNK-13
+    assert_eq!((left.confirmed.to_vec(), left.provisional), (vec![paired(other_key())], None));
+    let left = pins.without(other_key().public().fingerprint());
+    assert_eq!((left.confirmed.to_vec(), left.provisional), (vec![paired(remote_key())], Some(paired(remote_key()))));
+}
