@@ -194,7 +194,10 @@ mod tests {
         let comes_and_goes = [Face::NotAvailable { reasons: Vec::new() }, Face::Checking, Face::Ready(OFFER)];
         assert_eq!(play(&mut cues, &comes_and_goes, noon), [], "a link that comes and goes");
         assert_eq!(play(&mut cues, &[wait(), Face::Alarms, Face::Ready(OFFER)], noon).len(), 1, "another wait");
-        let off = Wishes { ready_cue: false, ..WISHES };
+        let (nobodys, off) = (Wishes::default(), Wishes { ready_cue: false, ..WISHES });
+        play(&mut cues, &[wait()], noon);
+        let cue = cues.heed(&screen(Face::Ready(OFFER), None, noon), nobodys, Uptime::default());
+        assert_eq!(cue.as_slice(), told, "of whoever wished for nothing, too");
         play(&mut cues, &[wait()], noon);
         assert_eq!(cues.heed(&screen(Face::Ready(OFFER), None, noon), off, Uptime::default()), None, "switched off");
         assert_eq!(play(&mut cues, &[Face::Ready(OFFER)], noon), [], "and not made up for later");

@@ -460,8 +460,11 @@ mod tests {
         pairing.handle(Input::Ended(Ok(serial.clone())), start());
         assert_eq!((pairing.view(), pairing.screen().link), (PairingView::Paired { serial }, LinkHealth::Near));
         assert!(!pairing.done());
+        pairing.say(Intent::Seen);
+        assert!(!pairing.done(), "what is done is done");
         pairing.say(Intent::Proceed);
         assert!(pairing.done());
+        assert_eq!(pairing.screen().face, Face::Checking, "the machine's first page");
     }
 
     #[test]

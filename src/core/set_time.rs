@@ -66,7 +66,7 @@ pub fn stepped(time: CivilTime, step: TimeStep) -> CivilTime {
     let after = CivilTime::from_millis(match step.part {
         TimePart::Day => before.millis() + by(DAY_MS),
         TimePart::Hour => midnight + (of_day + by(HOUR_MS)).rem_euclid(DAY_MS),
-        TimePart::Minute => midnight + hour + (of_day - hour + by(MINUTE_MS)).rem_euclid(HOUR_MS),
+        TimePart::Minute => midnight + hour + (of_day + by(MINUTE_MS)).rem_euclid(HOUR_MS),
     });
     if settable(after) { after } else { before }
 }
@@ -84,6 +84,14 @@ mod tests {
 
     fn step(part: TimePart, on: bool) -> TimeStep {
         TimeStep { part, on }
+    }
+
+    #[test]
+    fn the_first_and_the_last_minute_that_can_be_set_are_as_they_are_told() {
+        let day = |days: i64| days * 86_400_000;
+        assert_eq!(EARLIEST.millis(), NEVER_SET_BEFORE_MS + day(2));
+        assert_eq!(SET_BEFORE_MS, 4_102_444_800_000 + day(2), "two days after 2100 begins");
+        assert_eq!(LATEST.millis(), 4_102_444_800_000 - 60_000, "a minute before it does");
     }
 
     #[test]

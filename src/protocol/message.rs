@@ -603,6 +603,7 @@ mod tests {
     fn a_reason_that_is_told_twice_holds() {
         let twice = DenyReasons::default().with(DenyReason::Lockout).with(DenyReason::Lockout);
         assert!(twice.contains(DenyReason::Lockout) && !twice.contains(DenyReason::Allotment));
+        assert_eq!(format!("{twice:?}"), "{Lockout}");
         let twice = StatusChanged::NONE.with(StatusChanged::HISTORY).with(StatusChanged::HISTORY);
         assert!(twice.contains(StatusChanged::HISTORY) && !twice.contains(StatusChanged::PRESCRIPTION));
     }

@@ -432,6 +432,7 @@ mod tests {
             assert_eq!((check(&agrees), check(&contradicts)), (true, false), "bound {number}");
         }
         assert!(!check(&|p| p.basal = from_minutes([1, 2])), "a day begins at midnight");
+        assert_eq!(REACH_MAX, Millis::from_hours(168));
         let around = |least: Millis, most: Millis| {
             [(least.saturating_sub(MILLI), false), (least, true), (most, true), (most.saturating_add(MILLI), false)]
         };
@@ -454,6 +455,7 @@ mod tests {
         let off = Programmed { allotment: 0, demand_dose: Dose::ZERO, ..programmed() };
         let prescription = Prescription::check(off).expect("switched off is not a contradiction");
         assert!(!prescription.demand_doses_on());
+        assert!(Prescription::check(programmed()).expect("agrees").demand_doses_on());
     }
 
     #[test]
@@ -485,7 +487,9 @@ mod tests {
             Dose::from_micrograms(22),
             "it ends at a border, and begins at none"
         );
+        assert_eq!(most([(0, 4), (8, 8), (12, 2)], 5), Dose::from_micrograms(36), "at a border by day, too");
         assert_eq!(most([(0, 8), (2, 4), (22, 6)], 4), Dose::from_micrograms(28), "over midnight");
+        assert_eq!(most([(0, 8), (2, 4), (22, 6)], 6), Dose::from_micrograms(36), "over midnight and on");
     }
 
     #[test]

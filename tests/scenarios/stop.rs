@@ -221,9 +221,13 @@ fn the_emergency_page_has_stop_while_a_dose_could_run_and_only_then() {
     world.visit(Visit::Emergency);
     assert!(matches!(world.face(), Face::Emergency { stop: None, .. }), "{:?}", world.face());
     world.visit(Visit::Patient);
+    world.disk = Disk::Hesitates;
     world.hold_dose();
-    world.pass(secs(60));
     world.visit(Visit::Emergency);
+    assert!(matches!(world.face(), Face::Emergency { stop: None, .. }), "nothing has left: {:?}", world.face());
+    world.disk = Disk::Works;
+    world.disk_catches_up();
+    world.pass(secs(60));
     // proves R-DSP-13
     assert!(matches!(world.face(), Face::Emergency { stop: Some(Stop::Offered), .. }), "{:?}", world.face());
     world.hold_stop();

@@ -39,6 +39,16 @@ fn in_state(state: State) -> Request {
 }
 
 #[test]
+fn only_what_may_run_is_doubted() {
+    assert_eq!(State::CommitIntent { grant: GRANT, sent: true }.doubted(), Some(UNCERTAIN));
+    assert_eq!(State::Delivering(PROGRESS).doubted(), Some(STARTED));
+    assert_eq!(
+        [CREATED, State::Granted(GRANT), withdrawing(false), UNCERTAIN].map(|state| state.doubted()),
+        [const { None }; 4]
+    );
+}
+
+#[test]
 fn there_is_something_to_stop_once_commit_may_have_left() {
     let may_run = |state| in_state(state).may_run();
     assert!(!may_run(CREATED) && !may_run(State::Granted(GRANT)) && !may_run(withdrawing(false)));

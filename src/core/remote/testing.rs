@@ -94,8 +94,8 @@ impl Remote {
 
     /// What is played while somebody is asked whether it is heard, or felt. An alarm that is played anyway serves as well.
     pub(super) fn signals_asked_for(&self, alarms: Option<Signals>) -> Option<Signals> {
-        let asked = self.question().filter(|question| self.page == Visit::SelfTest && *question != Question::Seen);
-        let Some(question) = asked else { return alarms };
+        let asked = self.question().filter(|_| self.page == Visit::SelfTest);
+        let Some(question @ (Question::Heard | Question::Felt)) = asked else { return alarms };
         let silent = Signals {
             priority: Priority::Low,
             light: Light { colour: Colour::Cyan, flash: None },
@@ -104,10 +104,10 @@ impl Remote {
             audio_paused_until: None,
         };
         let mut signals = alarms.unwrap_or(silent);
-        match question {
-            Question::Heard => signals.sound = signals.sound.or(Some(&MEDIUM_BURST)),
-            Question::Felt => signals.vibration = signals.vibration.or(Some(&MEDIUM_VIBRATION)),
-            Question::Seen => {}
+        if question == Question::Heard {
+            signals.sound = signals.sound.or(Some(&MEDIUM_BURST));
+        } else {
+            signals.vibration = signals.vibration.or(Some(&MEDIUM_VIBRATION));
         }
         Some(signals)
     }

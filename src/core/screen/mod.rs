@@ -454,6 +454,14 @@ mod tests {
 
     #[test]
     fn a_page_is_called_what_documents_call_it() {
-        assert_eq!((Face::Checking.name(), Face::Alarms.name()), ("CHECKING", "ALARMS"));
+        for (face, name) in [
+            (Face::Checking, "CHECKING"),
+            (Face::Alarms, "ALARMS"),
+            (Face::Emergency { drug: None, stop: None }, "EMERGENCY"),
+            (Face::Pairing(PairingView::NotPaired), "PAIRING"),
+            (Face::Fault(Fault::Record { detail: String::new() }), "FAULT"),
+        ] {
+            assert_eq!(face.name(), name);
+        }
     }
 }

@@ -139,6 +139,74 @@ fn the_console_does_what_it_is_told_and_says_so() {
 }
 
 #[test]
+fn the_console_names_every_annunciation_and_each_end_of_a_bolus() {
+    let mut bench = bench();
+    for (line, named) in [
+        ("occlusion on", "catheter occlusion suspected"),
+        ("eri", "elective replacement indicator"),
+        ("eos", "end of service"),
+        ("memory", "memory error"),
+        ("stall", "motor stall"),
+    ] {
+        assert!(typed(&mut bench, line).contains(named), "{line}");
+    }
+    let mut bench = super::bench();
+    for (volume, named) in [("1.1", "low reservoir"), ("0.5", "empty reservoir")] {
+        typed(&mut bench, &format!("refill {volume} 2000"));
+        assert!(typed(&mut bench, "status").contains(named), "{volume}");
+    }
+    let mut bench = super::bench();
+    assert!(!typed(&mut bench, "occlusion off").contains("occlusion"));
+    assert_eq!(typed(&mut bench, "bolus 2 unknown"), "A bolus of 2 mcg is running, asked for by nobody known.");
+    assert!(typed(&mut bench, "status").contains("A bolus is running: 0 mcg of 2 mcg given, "));
+    typed(&mut bench, "stop");
+    typed(&mut bench, "start");
+    typed(&mut bench, "bolus 2");
+    typed(&mut bench, "stall");
+    typed(&mut bench, "unstall");
+    typed(&mut bench, "start");
+    typed(&mut bench, "reset");
+    let history = typed(&mut bench, "history 40");
+    for said in [
+        "bolus 1 of 2 mcg started, asked for by nobody known",
+        "bolus 1 ended, the pump was stopped: 0 mcg",
+        "bolus 2 of 2 mcg started, asked for by the clinician",
+        "bolus 2 ended, the motor stalled: 0 mcg",
+        "pump stopped",
+        "pump started",
+        "pump reset",
+    ] {
+        assert!(history.contains(said), "{said}: {history}");
+    }
+}
+
+#[test]
+fn the_console_imposes_each_reason_and_forgets_them_all() {
+    for reason in ["alarm", "bolus", "reservoir", "lockout", "allotment", "limit", "off", "changed", "grant"] {
+        let (mut bench, mut script) = (bench(), script(&["drop commit after"]));
+        let hash = bench.hash();
+        assert!(typed(&mut bench, &format!("deny {reason}")).contains("until calm"), "{reason}");
+        let waits = |bench: &mut Bench, script: &mut Script| {
+            let ConsoleAnswer::Say(said) = run(&mut bench.pump, script, "status") else { unreachable!("it is said") };
+            said.contains("Fault waiting")
+        };
+        assert!(waits(&mut bench, &mut script));
+        assert!(
+            matches!(ask(&mut bench, &mut script, &prepare(1, hash)).reply, Some(Reply::Denied { .. })),
+            "{reason}"
+        );
+        let calm = ConsoleAnswer::Say("No fault waits, and nothing is imposed.".to_owned());
+        assert_eq!(run(&mut bench.pump, &mut script, "calm"), calm);
+        assert!(!waits(&mut bench, &mut script));
+        assert!(
+            !matches!(ask(&mut bench, &mut script, &prepare(2, hash)).reply, Some(Reply::Denied { .. })),
+            "{reason}"
+        );
+    }
+    assert!(typed(&mut bench(), "deny hunger").starts_with("No reason \"hunger\"; there are alarm"));
+}
+
+#[test]
 fn the_console_answers_whatever_is_typed() {
     let mut bench = bench();
     for line in

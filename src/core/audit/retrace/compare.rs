@@ -102,7 +102,6 @@ fn stands(possible: &Possible, kept: &State) -> bool {
         (Some(State::Uncertain(Verdict::Started(bolus))), Some(State::Uncertain(Verdict::Started(kept)))) => {
             same(bolus, kept)
         }
-        (Some(state), Some(kept)) => state == kept,
-        _ => false,
+        (state, kept) => state == kept,
     }
 }

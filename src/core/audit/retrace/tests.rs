@@ -95,7 +95,8 @@ fn unreadable(line: Record) -> Record {
 
 /// Follows these batches, and what is found in them.
 fn follow(batches: &[&[Event]]) -> Retrace {
-    let mut retrace = Retrace::new();
+    let mut retrace = Retrace::default();
+    assert_eq!(retrace.open_request(), None);
     for batch in batches {
         for (index, event) in batch.iter().enumerate() {
             let happened = Happened { at: at(NOON), event: event.clone() };
@@ -519,6 +520,8 @@ fn the_open_question_stands_where_the_lines_have_led() {
 fn what_is_counted_and_what_differs_is_said_in_words() {
     let counts = Counts { asked: 3, begun_before: 1, given: 2, assumed: 1, ..Counts::default() };
     assert_eq!(counts.to_string(), "4 requests followed, 1 begun before the lines at hand, 2 given, 1 assumed given");
+    let standing = Difference { seq: 4, line: None, what: What::KeptPump };
+    assert!(standing.to_string().starts_with("record 4: "), "{standing}");
     for (of, named) in [
         (DoseSource::Ours { id: id(4) }, "#4"),
         (DoseSource::OtherRemote { bolus: BolusId(5) }, "another remote, bolus 5"),

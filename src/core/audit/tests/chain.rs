@@ -128,7 +128,10 @@ fn a_line_in_the_middle_of_a_batch_is_no_end() {
     assert_eq!((walk.walked(), walk.position()), (1, 1));
     let head = AuditHead { count: 1, hash: whole.lines[0].hash };
     let ending = Ending { head, kept_digest: None, newest_checkpoint: 0 };
-    assert_eq!(walk.finish(&ending), Err(Finding::KeptChanged { seq: 1 }));
+    assert_eq!(walk.clone().finish(&ending), Err(Finding::KeptChanged { seq: 1 }));
+    let other = AuditHead { count: 1, hash: [0; 32] };
+    assert_eq!(walk.clone().finish_part(other), Err(Finding::HeadDisagrees { seq: 1 }));
+    assert_eq!(walk.finish_part(head), Err(Finding::CheckpointMissing { seq: 1 }));
 }
 
 #[test]

@@ -74,6 +74,8 @@ fn every_outcome_is_counted_once_under_its_own_name() {
     let by_pump = NoDose::ByPump(Some(DenyReason::Lockout));
     // proves R-CAR-08
     assert_eq!(day.refused, [(by_pump, 2), (NoDose::Nothing(NothingBecause::Expired), 1)]);
+    let words = [by_pump, NoDose::ByPump(None), NoDose::Nothing(NothingBecause::Expired)].map(|why| why.to_string());
+    assert_eq!(words, ["lockout", "no reason named", "the press was too old before the pump could be asked"]);
     assert_eq!((day.refused(), day.not_sure()), (3, 2));
     assert_eq!(day.given + day.in_part + day.refused() + day.not_sure(), day.attempts);
 }

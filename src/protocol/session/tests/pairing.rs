@@ -216,6 +216,20 @@ fn a_session_with_the_old_pump_says_nothing_about_a_new_one() {
 }
 
 #[test]
+fn two_secrets_are_one_only_if_all_their_bytes_are() {
+    let psk = |bytes: &[(usize, u8)]| {
+        let mut psk = [5; 32];
+        for (at, byte) in bytes {
+            psk[*at] = *byte;
+        }
+        Psk(psk)
+    };
+    assert_eq!(psk(&[]), psk(&[(31, 5)]));
+    assert_ne!(psk(&[]), psk(&[(31, 4)]));
+    assert_ne!(psk(&[]), psk(&[(0, 4), (31, 4)]), "what differs twice doesn't cancel");
+}
+
+#[test]
 fn a_key_taken_back_is_gone_however_far_its_pairing_got_and_no_other_is() {
     let paired = |key: StaticKey| PairedRemote { remote: key.public(), psk: Psk([1; 32]), role: Role::Patient };
     let both = [paired(remote_key()), paired(other_key())];
