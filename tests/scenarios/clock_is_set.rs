@@ -45,6 +45,11 @@ fn minute(time: CivilTime) -> CivilTime {
     CivilTime::from_millis(time.millis().div_euclid(60_000) * 60_000)
 }
 
+/// In milliseconds.
+fn left_of_minute(time: CivilTime) -> u64 {
+    60_000 - time.of_day().get() % 60_000
+}
+
 /// What the record says of it, and of the jump that it made.
 fn told(world: &World) -> (usize, usize, usize) {
     let stepped = world.recorded(|event| matches!(event, Event::ClockStepped { .. }));
@@ -278,7 +283,7 @@ fn without_any_clock_it_begins_where_time_was_last_seen() {
 #[test]
 fn a_time_far_from_the_pumps_is_called_so_before_it_is_set() {
     let mut world = World::ready();
-    world.pass(Millis::new(60_000 - world.pump.civil().of_day().get() % 60_000));
+    world.pass(Millis::new(left_of_minute(world.pump.civil())));
     world.visit(Visit::SetTime);
     assert!(!view(&world).far);
     step(&mut world, TimePart::Hour, true);
@@ -307,8 +312,7 @@ fn both_clocks_go_on_from_minute_to_minute_while_the_page_stands() {
     let mut early = 0;
     for _ in 0..300 {
         world.pass(secs(1));
-        let left = |time: CivilTime| 60_000 - time.of_day().get() % 60_000;
-        let soonest = left(world.pump.civil()).min(left(civil(&world).expect("a clock")));
+        let soonest = left_of_minute(world.pump.civil()).min(left_of_minute(civil(&world).expect("a clock")));
         let (wanted, why) = world.remote.poll_timeout(world.now()).expect("a minute");
         // A second late at most.
         let wanted = wanted.since(world.now().uptime);

@@ -10,10 +10,10 @@ use pump_core::{
     remote::{DARK_AFTER, Input, Output},
     screen::{Control, Face, Intent, Night, Source},
 };
-use pump_protocol::{message::Command, prescription::PatientCode, quantity::Millis};
+use pump_protocol::{message::Command, quantity::Millis};
 use pump_tests::{CommandKind, Effect, Point, World};
 
-use crate::words::{give_one, is_ready, mins, prepares, reprogram, secs, setup_with, wait_of};
+use crate::words::{give_one, is_ready, mins, prepares, ready_for_a_code, reprogram, secs, wait_of};
 
 /// READY, on a remote whose display goes dark.
 fn lit() -> World {
@@ -123,9 +123,7 @@ fn a_wait_that_lasts_less_than_a_minute_is_worth_no_rest() {
 
 #[test]
 fn a_code_that_is_entered_keeps_it_lit() {
-    let mut world = World::with(setup_with(|programmed| programmed.patient_code = Some(PatientCode(427))));
-    world.pass(secs(2));
-    let mut world = lit_for(secs(10), world);
+    let mut world = lit_for(secs(10), ready_for_a_code());
     world.hold_dose();
     world.pass(secs(25));
     assert!(matches!(world.face(), Face::EnterCode { .. }) && !world.screen().dark, "{:?}", world.face());
@@ -183,13 +181,12 @@ fn an_alarm_that_nobody_has_seen_is_lit_and_one_that_was_seen_rests() {
 fn a_pump_out_of_reach_is_looked_for_a_minute_in_each_quarter_of_an_hour() {
     let mut world = dark();
     world.walk_away();
-    let (mut sought, mut rested) = (0, world.rested);
+    let (mut sought, before) = (0, world.rested);
     for _ in 0..7_200 {
         world.pass(secs(1));
         sought += u32::from(!world.rests);
     }
-    rested = world.rested - rested;
-    assert_eq!((sought, rested), (7 * 60, 7), "seconds and times in two hours");
+    assert_eq!((sought, world.rested - before), (7 * 60, 7), "seconds and times in two hours");
     world.come_back();
     touched(&mut world);
     world.pass(secs(5));

@@ -13,27 +13,19 @@ use pump_core::{
 use pump_protocol::{
     clock::{BootId, Now, Uptime},
     message::Command,
-    prescription::PatientCode,
     quantity::Dose,
 };
 use pump_tests::World;
 
 use crate::words::{
-    DOSE, code, commits, is_ready, mins, prepares, reprogram, secs, setup_with, until_it_is_in, wait_of,
+    DOSE, code, commits, is_ready, mins, prepares, ready_for_a_code, reprogram, secs, until_it_is_in, wait_of,
 };
 
 const RIGHT: [u8; 4] = [0, 4, 2, 7];
 const WRONG: [u8; 4] = [9, 9, 9, 9];
 
-fn ready() -> World {
-    let mut world = World::with(setup_with(|programmed| programmed.patient_code = Some(PatientCode(427))));
-    world.pass(secs(2));
-    assert!(is_ready(&world), "{:?}", world.face());
-    world
-}
-
 fn held() -> World {
-    let mut world = ready();
+    let mut world = ready_for_a_code();
     world.hold_dose();
     assert_eq!(world.face(), Face::EnterCode { dose: DOSE, entered: 0, wrong: false });
     world

@@ -15,8 +15,9 @@ use pump_protocol::{
     quantity::{Dose, Millis},
 };
 use pump_tests::{CommandKind, Disk, Effect, Fault, Point, World};
+use simulated_pump::Setup;
 
-use crate::words::{DOSE, commits, give_one, prepares, reprogram, secs, setup_with, wait_of};
+use crate::words::{DOSE, commits, give_one, prepares, reprogram, secs, wait_of};
 
 const SIXTY: Dose = Dose::from_micrograms(60);
 
@@ -125,7 +126,7 @@ fn a_prescription_that_contradicts_itself_is_refused_until_the_clinic_programmes
 
 #[test]
 fn a_prescription_that_has_not_been_read_yet_contradicts_nothing() {
-    let mut world = World::with(setup_with(|_| ()));
+    let mut world = World::with(Setup::demonstration());
     world.latency = secs(1);
     for _ in 0..20 {
         world.pass(Millis::new(500));

@@ -16,7 +16,7 @@ use pump_core::{
 use pump_protocol::quantity::Millis;
 use pump_tests::{Disk, World};
 
-use crate::words::{give_one, is_ready, prepares, secs};
+use crate::words::{expire_one, give_one, is_ready, prepares, secs};
 
 const DEVICES: [Device; 7] =
     [Device::Battery, Device::Sound, Device::Vibration, Device::Display, Device::Touch, Device::Link, Device::Watchdog];
@@ -109,11 +109,7 @@ fn what_a_start_finds_takes_no_page_away() {
     assert!(page(&read).is_none() && recorded(&read, Check::Battery) == Some(Finding::Failed), "{:?}", read.face());
 
     let mut told = World::ready();
-    told.disk = Disk::Hesitates;
-    told.hold_dose();
-    told.pass(secs(31));
-    told.disk = Disk::Works;
-    told.disk_catches_up();
+    expire_one(&mut told);
     told.pass(secs(5));
     told.self_test = Some(Asking::Nobody);
     told.crash();

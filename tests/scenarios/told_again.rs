@@ -4,14 +4,11 @@
 //! Step: nobody comes, in the light or in the dark; somebody reads it.
 //! Post: it is told again every 15 min, and no more once it was read; nothing else is told again.
 
-use pump_core::{
-    remote::DARK_AFTER,
-    screen::{Face, NotGiven},
-};
+use pump_core::{remote::DARK_AFTER, screen::Face};
 use pump_protocol::quantity::{Concentration, Millis, Volume};
-use pump_tests::{Disk, World};
+use pump_tests::World;
 
-use crate::words::{give_one, mins, secs};
+use crate::words::{expire_one, give_one, mins, secs};
 
 /// NOT GIVEN stands, and nobody has read it.
 fn unread(dark_after: Option<Millis>) -> World {
@@ -19,12 +16,7 @@ fn unread(dark_after: Option<Millis>) -> World {
     world.dark_after = dark_after;
     world.crash();
     world.pass(secs(3));
-    world.disk = Disk::Hesitates;
-    world.hold_dose();
-    world.pass(secs(31));
-    assert_eq!(world.face(), Face::NotGiven(NotGiven::Expired));
-    world.disk = Disk::Works;
-    world.disk_catches_up();
+    expire_one(&mut world);
     world
 }
 

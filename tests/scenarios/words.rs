@@ -4,15 +4,15 @@ use pump_core::{
     annunciation::AlarmCondition,
     audit::event::Event,
     remote::Input,
-    screen::{Face, Intent, Wait},
+    screen::{Face, Intent, NotGiven, Wait},
 };
 use pump_protocol::{
     history::Delivered,
     message::Command,
-    prescription::{Prescription, Programmed},
+    prescription::{PatientCode, Prescription, Programmed},
     quantity::{Dose, Millis},
 };
-use pump_tests::World;
+use pump_tests::{Disk, World};
 use simulated_pump::Setup;
 
 /// The demonstration pump's demand dose.
@@ -41,6 +41,24 @@ pub(crate) fn setup_with(change: impl FnOnce(&mut Programmed)) -> Setup {
     let mut programmed = setup.prescription.programmed().clone();
     change(&mut programmed);
     Setup { prescription: Prescription::check(programmed).expect("agrees"), ..setup }
+}
+
+/// READY under a prescription that asks for the code 0427.
+pub(crate) fn ready_for_a_code() -> World {
+    let mut world = World::with(setup_with(|programmed| programmed.patient_code = Some(PatientCode(427))));
+    world.pass(secs(2));
+    assert!(is_ready(&world), "{:?}", world.face());
+    world
+}
+
+/// A press that the disk held up until it was too old: NOT GIVEN stands, and nobody has read it.
+pub(crate) fn expire_one(world: &mut World) {
+    world.disk = Disk::Hesitates;
+    world.hold_dose();
+    world.pass(secs(31));
+    assert_eq!(world.face(), Face::NotGiven(NotGiven::Expired));
+    world.disk = Disk::Works;
+    world.disk_catches_up();
 }
 
 /// Long enough for the dose that was asked for to be in, and for its outcome to be told.

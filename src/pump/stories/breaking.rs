@@ -139,7 +139,7 @@ fn the_console_does_what_it_is_told_and_says_so() {
 }
 
 #[test]
-fn the_console_names_every_annunciation_and_each_end_of_a_bolus() {
+fn the_console_names_every_annunciation_and_what_became_of_a_bolus() {
     let mut bench = bench();
     for (line, named) in [
         ("occlusion on", "catheter occlusion suspected"),

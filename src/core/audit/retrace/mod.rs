@@ -208,16 +208,6 @@ impl Retrace {
         self.possible = after_quiet_steps(possible, followed, self.session != Some(false));
     }
 
-    fn change_each(&mut self, change: impl Fn(Possible) -> Option<Possible>) {
-        let mut changed = Vec::new();
-        for possible in core::mem::take(&mut self.possible).into_iter().filter_map(change) {
-            if !changed.contains(&possible) {
-                changed.push(possible);
-            }
-        }
-        self.possible = changed;
-    }
-
     /// Behind a difference: whatever is open can stand anywhere.
     fn reseed(&mut self) {
         self.shown_known = false;

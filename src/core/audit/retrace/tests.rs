@@ -22,6 +22,8 @@ use crate::{
 };
 
 const DOSE: Dose = Dose::from_micrograms(50);
+/// What no prescription here asks for.
+const MORE: Dose = Dose::from_micrograms(51);
 const PRESCRIPTION: PrescriptionHash = PrescriptionHash([3; 32]);
 const NOON: PumpTime = PumpTime::new(1, Millis::from_hours(12));
 const BOLUS: BolusRef = BolusRef { bolus: BolusId(3), history_seq: HistorySeq(7), start: NOON, dose: DOSE };
@@ -54,6 +56,15 @@ const fn accepted(number: u64) -> Event {
 
 const fn given(number: u64) -> Event {
     Event::Delivered { id: id(number), bolus: BOLUS }
+}
+
+const fn in_part(number: u64, bolus: BolusRef) -> Event {
+    let delivered = Delivered::exactly(Dose::from_micrograms(20));
+    Event::DeliveredInPart { id: id(number), bolus, delivered, end: BolusEnd::Cancelled }
+}
+
+const fn differed(number: u64, shown: Dose, echoed: Dose) -> Event {
+    Event::DoseDiffered { id: id(number), shown, echoed }
 }
 
 const fn not_given(number: u64, why: NothingBecause) -> Event {
@@ -129,20 +140,13 @@ fn what_the_machine_writes_leaves_no_difference() {
     let doubted: [Event; 2] = [LOST, not_sure(1, Doubt::LinkLost)];
     let stop = |reachable| Event::StopAsked { id: id(1), reachable };
     let progress = Fate::Delivering { bolus: BOLUS, delivered: Delivered::default(), remaining: Millis::ZERO };
-    let in_part = Event::DeliveredInPart {
-        id: id(1),
-        bolus: BOLUS,
-        delivered: Delivered::exactly(Dose::from_micrograms(20)),
-        end: BolusEnd::Cancelled,
-    };
-    let differed = Event::DoseDiffered { id: id(1), shown: DOSE, echoed: Dose::from_micrograms(51) };
-    let more = Dose::from_micrograms(51);
-    let echoed = Event::DoseDiffered { id: id(1), shown: DOSE, echoed: more };
-    let as_echoed = BolusRef { dose: more, ..BOLUS };
+    let in_part = in_part(1, BOLUS);
+    let differed = differed(1, DOSE, MORE);
+    let as_echoed = BolusRef { dose: MORE, ..BOLUS };
     let after_commit: [&[&[Event]]; 14] = [
         &[&[accepted(1)], &[stop(true)], &[not_given(1, StoppedInTime)]],
         &[
-            &[Event::Accepted { id: id(1), bolus: as_echoed }, echoed],
+            &[Event::Accepted { id: id(1), bolus: as_echoed }, differed.clone()],
             &[Event::Delivered { id: id(1), bolus: as_echoed }],
         ],
         &[&[accepted(1)], &[given(1)], &[Event::OutcomeSeen], &[requested(2)]],
@@ -201,14 +205,6 @@ fn a_line_that_follows_from_none_before_it_is_named() {
     let never = not_given(4, NothingBecause::NeverRan);
     let forgotten = [&running[..], &[told(4, Fate::Done { bolus: BOLUS })]].concat();
     let other = BolusRef { bolus: BolusId(9), ..BOLUS };
-    let in_part = Event::DeliveredInPart {
-        id: id(4),
-        bolus: other,
-        delivered: Delivered::exactly(Dose::from_micrograms(20)),
-        end: BolusEnd::Cancelled,
-    };
-    let more = Dose::from_micrograms(51);
-    let differed = |shown, echoed| Event::DoseDiffered { id: id(4), shown, echoed };
     let cases = [
         (&pressed[..2], intended(4), What::CommitUnasked),
         (&pressed[..2], accepted(4), What::NotOpen),
@@ -237,12 +233,12 @@ fn a_line_that_follows_from_none_before_it_is_named() {
         (&ended, requested(4), What::NumberNotNew { last: id(4) }),
         (&ended, requested(3), What::NumberNotNew { last: id(4) }),
         (&ended, Event::CodeWrong { in_a_row: 2 }, What::CodesMiscounted { before: 0 }),
-        (&pressed, differed(DOSE, DOSE), What::OutOfPlace),
-        (&pressed, differed(more, DOSE), What::OutOfPlace),
-        (&running, differed(DOSE, DOSE), What::OutOfPlace),
-        (&running, differed(more, DOSE), What::OutOfPlace),
-        (&running, differed(DOSE, more), What::OutOfPlace),
-        (&running, in_part, What::GivenUnheard),
+        (&pressed, differed(4, DOSE, DOSE), What::OutOfPlace),
+        (&pressed, differed(4, MORE, DOSE), What::OutOfPlace),
+        (&running, differed(4, DOSE, DOSE), What::OutOfPlace),
+        (&running, differed(4, MORE, DOSE), What::OutOfPlace),
+        (&running, differed(4, DOSE, MORE), What::OutOfPlace),
+        (&running, in_part(4, other), What::GivenUnheard),
     ];
     for (before, event, what) in cases {
         // proves R-REC-18
@@ -262,8 +258,7 @@ fn the_pump_speaks_in_a_session_only() {
     let asked = [Event::Started, OPENED, requested(4), LOST];
     assert_eq!(first_behind(&asked, denied), Some(What::NoSession));
     assert_eq!(first_behind(&asked, intended(4)), Some(What::OutOfPlace));
-    let echoed = Dose::from_micrograms(51);
-    assert_eq!(first_behind(&asked, Event::DoseDiffered { id: id(4), shown: DOSE, echoed }), Some(What::OutOfPlace));
+    assert_eq!(first_behind(&asked, differed(4, DOSE, MORE)), Some(What::OutOfPlace));
     for answer in [accepted(4), Event::Rejected { id: id(4), denial: denial() }] {
         let retrace = follow(&[&asked[..3], &[intended(4)], &[LOST, answer]]);
         assert_eq!(found(&retrace).first(), Some(&(6, What::NoSession)));
@@ -658,7 +653,7 @@ fn a_dose_counts_from_its_commit_as_what_the_pump_says_it_is_and_when_it_is_assu
     let open = Remembered { request: Some(&request), ..base };
     assert_eq!(differs(&follow_each(&begun), &open), [What::DoseMissing { of: ours }]);
 
-    let bolus = BolusRef { dose: Dose::from_micrograms(51), ..BOLUS };
+    let bolus = BolusRef { dose: MORE, ..BOLUS };
     let running = follow_each(&[&begun[..], &[Event::Accepted { id: id(4), bolus }]].concat());
     let progress =
         Progress { bolus, delivered: Delivered::default(), remaining: Millis::ZERO, heard: Uptime::default() };
@@ -734,8 +729,7 @@ fn of_a_pruned_record_the_doses_of_its_own_requests_are_known() {
 #[test]
 fn a_pruned_record_can_begin_with_a_dose_that_differed() {
     let mut retrace = Retrace::new();
-    let echoed = Event::DoseDiffered { id: id(7), shown: DOSE, echoed: Dose::from_micrograms(51) };
-    for (seq, event) in (500..).zip([echoed, given(7)]) {
+    for (seq, event) in (500..).zip([differed(7, DOSE, MORE), given(7)]) {
         retrace.follow(&line(seq, event, true));
     }
     assert_eq!((found(&retrace), retrace.counts().given), (vec![], 1));

@@ -14,19 +14,13 @@ use crate::{ledger::State, therapy::account::DoseSource};
 impl Retrace {
     pub(super) fn follow_the_rest(&mut self, event: &Event) {
         self.expect_no_ending(event);
-        match event {
-            Event::Started => return self.start(),
-            Event::SessionOpened { .. } => {
-                self.take_quiet_steps();
-                self.session = Some(true);
-            }
-            Event::SessionLost { .. } => {
-                self.take_quiet_steps();
-                self.session = Some(false);
-            }
-            _ => self.take_quiet_steps(),
+        if matches!(event, Event::Started) {
+            return self.start();
         }
+        self.take_quiet_steps();
         match event {
+            Event::SessionOpened { .. } => self.session = Some(true),
+            Event::SessionLost { .. } => self.session = Some(false),
             Event::OutcomeSeen => self.see_outcome(event),
             Event::PumpReplaced { .. } => self.doses = Doses::unknown(),
             Event::PumpReset { epoch } => self.doses.pump_reset(*epoch),
@@ -58,7 +52,12 @@ impl Retrace {
             }
         }
         self.shown_known = true;
-        self.change_each(|possible| Some(Possible { shown: None, ..possible }));
+        for possible in core::mem::take(&mut self.possible) {
+            let read = Possible { shown: None, ..possible };
+            if !self.possible.contains(&read) {
+                self.possible.push(read);
+            }
+        }
     }
 
     /// The pump's word has ended the request, and this line doesn't say so.
