@@ -2,7 +2,8 @@
 //!
 //! # Promises
 //! - A charge that jumps is believed only once three readings in a row agree on it.
-//! - While nothing is believed, the last belief is counted down by the time that has passed; it never gets longer.
+//! - While nothing is believed, the last belief is counted down by the time that has passed; it never gets longer. A charger
+//!   of which nobody has told for a while is taken to be out since its last word.
 //! - The rate can shorten what is left, and never make it longer than the configured hours allow: a dark display drains
 //!   little, and what counts is how long the battery lasts once somebody looks.
 
@@ -24,8 +25,8 @@ const CHARGING_KNOWN_FOR: Millis = Millis::from_mins(3);
 #[derive(Clone, Debug)]
 pub struct Belief {
     full: Millis,
-    /// The last reading that was believed, what is left by it, and since when.
-    believed: Option<(Reading, Option<Millis>, Uptime)>,
+    /// The last reading that was believed, how long it lasts without a charger, and since when.
+    believed: Option<(Reading, Millis, Uptime)>,
     /// A reading that is too far away, when it was made, and how many have agreed on it.
     odd: Option<(Reading, Uptime, u8)>,
 }
@@ -56,8 +57,13 @@ impl Belief {
 
     /// How long the battery lasts; the outer `None` if nothing was ever believed, the inner one while it is charged.
     pub fn left(&self, now: Uptime) -> Option<Option<Millis>> {
-        let (_, left, since) = self.believed?;
-        Some(left.map(|left| left.saturating_sub(now.since(since))))
+        let (_, lasts, since) = self.believed?;
+        Some(self.charging(now).is_none().then(|| lasts.saturating_sub(now.since(since))))
+    }
+
+    /// Whether anything was ever believed.
+    pub const fn is_any(&self) -> bool {
+        self.believed.is_some()
     }
 
     /// What is in the battery while it is charged, in percent; `None` if it isn't, or if that was last believed too long ago.
@@ -73,15 +79,12 @@ impl Belief {
     }
 }
 
-/// How long this charge lasts; `None` while it is charged.
-fn lasts(reading: Reading, full: Millis) -> Option<Millis> {
-    if reading.charging {
-        return None;
-    }
+/// How long this charge lasts without a charger.
+fn lasts(reading: Reading, full: Millis) -> Millis {
     let charge = u64::from(reading.charge);
     let bright = full.get().saturating_mul(charge) / 100_000;
     let by_rate = reading.draining.map_or(u64::MAX, |draining| charge * 3_600_000 / u64::from(draining.max(1)));
-    Some(Millis::new(bright.min(by_rate)))
+    Millis::new(bright.min(by_rate))
 }
 
 const fn apart(one: Reading, other: Reading) -> u32 {
@@ -159,6 +162,14 @@ mod tests {
         assert_eq!(belief.charging(at(45)), Some(83));
         assert!(belief.take(Err(Refused::Unread("gone".to_owned())), at(90)).is_err());
         assert_eq!((belief.charging(at(200)), belief.charging(at(225))), (Some(83), None));
+        assert_eq!(belief.left(at(200)), Some(None));
+        // proves R-ALM-12
+        assert_eq!(
+            belief.left(at(45 + 3_600)).flatten(),
+            Some(Millis::from_secs(8_352)),
+            "83 % of four hours, an hour later"
+        );
+        assert_eq!(belief.left(at(45 + 5 * 3_600)), Some(Some(Millis::ZERO)));
     }
 
     #[test]

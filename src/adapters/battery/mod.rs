@@ -2,7 +2,8 @@
 //!
 //! # Promises
 //! - A reading that can't be true is refused and said, and what was believed before is counted down.
-//! - A gauge that is configured and never says anything true is told as such; it is not taken for a machine on mains.
+//! - A gauge that is configured and never says anything true is told as such; it is not taken for a machine on mains. Nor is
+//!   a battery that was there and is gone.
 
 pub mod belief;
 pub mod max17048;
@@ -19,6 +20,9 @@ use crate::shell::config::BatteryConfig;
 
 /// How often it is asked: twenty times in the quarter of an hour before which it must be told low, and one wake-up.
 const ASKED_EVERY: Duration = Duration::from_secs(45);
+
+/// How often in a row there must be no battery, from the start, for this to be a machine without one: drivers may come late.
+const ABSENT_MAX: u32 = 3;
 
 /// A reading that can be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,9 +80,12 @@ fn ask_by(
 }
 
 // keeps R-DEV-08, R-ALM-12
-/// Tells the machine how long the battery lasts, or that it is charged, until nobody listens. Ends at once where there is no battery.
+/// Tells the machine how long the battery lasts, or that it is charged, until nobody listens. Ends soon where there is no battery.
 pub async fn watch(config: BatteryConfig, inputs: mpsc::Sender<Input>, uptime: impl Fn() -> Uptime) {
-    let asked = move || async move { tokio::task::spawn_blocking(move || ask(config)).await.ok().flatten() };
+    let asked = move || async move {
+        let asked = tokio::task::spawn_blocking(move || ask(config)).await;
+        asked.unwrap_or_else(|error| Some(Err(Refused::Unread(error.to_string()))))
+    };
     watch_by(Belief::new(config.full.get()), asked, inputs, uptime).await;
 }
 
@@ -89,13 +96,24 @@ async fn watch_by<F: Future<Output = Option<Result<Reading, Refused>>>>(
     uptime: impl Fn() -> Uptime,
 ) {
     let (mut told, mut told_charging) = (None, None);
-    let mut refused = None;
-    while let Some(reading) = asked().await {
-        let why = belief.take(reading, uptime()).err();
-        if let Some(why) = why.as_ref().filter(|_| why != refused) {
-            tracing::warn!(%why, "the battery's reading is not believed");
+    let (mut refused, mut absent) = (None, 0);
+    loop {
+        match asked().await {
+            None if !belief.is_any() => {
+                absent += 1;
+                if absent == ABSENT_MAX {
+                    return;
+                }
+            }
+            reading => {
+                let gone = || Err(Refused::Unread("there is no battery any more".to_owned()));
+                let why = belief.take(reading.unwrap_or_else(gone), uptime()).err();
+                if let Some(why) = why.as_ref().filter(|_| why != refused) {
+                    tracing::warn!(%why, "the battery's reading is not believed");
+                }
+                refused = why;
+            }
         }
-        refused = why;
         let left = belief.left(uptime());
         if let Some(left) = left.filter(|left| told != Some(*left)) {
             if inputs.send(Input::Battery { left }).await.is_err() {
@@ -119,10 +137,13 @@ async fn watch_by<F: Future<Output = Option<Result<Reading, Refused>>>>(
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, collections::VecDeque};
+    use std::{
+        cell::{Cell, RefCell},
+        collections::VecDeque,
+    };
 
     use pump_protocol::quantity::Millis;
-    use tokio::time::Instant;
+    use tokio::time::{Instant, timeout};
 
     use super::*;
 
@@ -147,53 +168,75 @@ mod tests {
         assert_eq!(ask_by(bus(None), |_| Ok(HALF), || None), None, "a machine on mains");
     }
 
-    /// What the machine is told of these readings, one every 45 s.
-    async fn told(readings: Vec<Result<Reading, Refused>>) -> Vec<Option<Millis>> {
-        let (inputs, mut heard) = mpsc::channel(64);
+    /// What the machine is told of these readings, one every 45 s, and in the minutes after them, without a battery.
+    async fn told(readings: Vec<Option<Result<Reading, Refused>>>, minutes: u64) -> Vec<Input> {
+        let (inputs, mut heard) = mpsc::channel(256);
         let begun = Instant::now();
         let uptime = || Uptime::from_millis(u64::try_from(begun.elapsed().as_millis()).unwrap());
+        let span = ASKED_EVERY * u32::try_from(readings.len()).unwrap();
         let readings = RefCell::new(VecDeque::from(readings));
-        let asked = || std::future::ready(readings.borrow_mut().pop_front());
-        watch_by(Belief::new(Millis::from_hours(4)), asked, inputs, uptime).await;
-        let mut told = Vec::new();
-        while let Ok(Input::Battery { left }) = heard.try_recv() {
-            told.push(left);
-        }
-        told
+        let asked = || std::future::ready(readings.borrow_mut().pop_front().flatten());
+        let watch = watch_by(Belief::new(Millis::from_hours(4)), asked, inputs, uptime);
+        let _ = timeout((span + Duration::from_secs(60 * minutes)).saturating_sub(Duration::from_secs(1)), watch).await;
+        std::iter::from_fn(|| heard.try_recv().ok()).collect()
+    }
+
+    /// The whole minutes that are left, as told; it is an error to be told of no end.
+    fn minutes(told: &[Input]) -> Vec<u64> {
+        let minutes = |input: &Input| match input {
+            Input::Battery { left } => left.expect("it empties").get() / 60_000,
+            other => panic!("{other:?}"),
+        };
+        told.iter().map(minutes).collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_machine_is_told_what_changes_and_never_more_for_nonsense() {
         let full = Reading { charge: 100_000, ..HALF };
-        let told = told(vec![
-            Ok(HALF),
-            Ok(HALF),
-            Ok(Reading { charge: 49_000, ..HALF }),
-            Err(Refused::Nonsense(Nonsense::Silence)),
-            Ok(full),
-            Err(unread()),
-        ])
-        .await;
-        let minutes: Vec<u64> = told.iter().map(|left| left.unwrap().get() / 60_000).collect();
+        let readings = vec![
+            Some(Ok(HALF)),
+            Some(Ok(HALF)),
+            Some(Ok(Reading { charge: 49_000, ..HALF })),
+            Some(Err(Refused::Nonsense(Nonsense::Silence))),
+            Some(Ok(full)),
+            Some(Err(unread())),
+        ];
+        let minutes = minutes(&told(readings, 0).await);
         // proves R-ALM-12
         assert!(minutes.is_sorted_by(|one, next| one >= next), "{minutes:?}");
         assert_eq!(minutes, [120, 117, 116, 116, 115], "each 45 s without a belief is 45 s less");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_battery_that_is_gone_is_counted_down_and_not_forgotten() {
+        let minutes = minutes(&told(vec![Some(Ok(HALF)), None], 130).await);
+        // proves R-ALM-12
+        assert_eq!((minutes.first(), minutes.last()), (Some(&120), Some(&0)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_battery_whose_driver_comes_late_is_found_and_a_machine_without_one_is_left_alone() {
+        let found = told(vec![None, None, Some(Ok(HALF))], 0).await;
+        assert!(
+            matches!(found[..], [Input::Battery { left: Some(left) }] if left == Millis::from_hours(2)),
+            "{found:?}"
+        );
+        let (inputs, _heard) = mpsc::channel(1);
+        let asked = Cell::new(0);
+        let none = || {
+            asked.set(asked.get() + 1);
+            std::future::ready(None)
+        };
+        watch_by(Belief::new(Millis::from_hours(4)), none, inputs, || Uptime::from_millis(0)).await;
+        assert_eq!(asked.get(), ABSENT_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_machine_is_told_when_it_is_charged_and_when_no_more() {
-        let (inputs, mut heard) = mpsc::channel(64);
-        let begun = Instant::now();
-        let uptime = || Uptime::from_millis(u64::try_from(begun.elapsed().as_millis()).unwrap());
-        let charged = |charge| Ok(Reading { charge, draining: None, charging: true });
-        let readings =
-            RefCell::new(VecDeque::from([Ok(HALF), charged(50_000), charged(50_900), charged(51_000), Ok(HALF)]));
-        let asked = || std::future::ready(readings.borrow_mut().pop_front());
-        watch_by(Belief::new(Millis::from_hours(4)), asked, inputs, uptime).await;
-        let mut told = Vec::new();
-        while let Ok(input) = heard.try_recv() {
-            told.extend(if let Input::Charging(charge) = input { Some(charge) } else { None });
-        }
+        let charged = |charge| Some(Ok(Reading { charge, draining: None, charging: true }));
+        let readings = vec![Some(Ok(HALF)), charged(50_000), charged(50_900), charged(51_000), Some(Ok(HALF))];
+        let charge = |input: &Input| if let Input::Charging(charge) = input { Some(*charge) } else { None };
+        let told: Vec<_> = told(readings, 0).await.iter().filter_map(charge).collect();
         // proves R-DSP-19
         assert_eq!(told, [Some(50), Some(51), None]);
     }
@@ -201,6 +244,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_gauge_that_never_says_anything_true_is_not_taken_for_mains() {
         // proves R-DEV-08
-        assert_eq!(told(vec![Err(unread()), Err(Refused::Nonsense(Nonsense::Silence))]).await, []);
+        let readings = vec![Some(Err(unread())), Some(Err(Refused::Nonsense(Nonsense::Silence)))];
+        assert_eq!(told(readings, 0).await, []);
     }
 }
