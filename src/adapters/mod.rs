@@ -34,6 +34,7 @@ use std::{
 };
 
 use pump_protocol::clock::Uptime;
+use rustix::fs::{Advice, fadvise};
 use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::{mpsc, watch},
@@ -54,6 +55,11 @@ pub fn file_digest(path: &Path) -> io::Result<[u8; 32]> {
             len => digest.update(&piece[..len]),
         }
     }
+}
+
+/// Lets memory forget what it holds of a file whose bytes are durable: who reads it next reads the disk.
+pub fn forget_cached(file: &File) -> io::Result<()> {
+    Ok(fadvise(file, 0, None, Advice::DontNeed)?)
 }
 
 /// The paths of what is in a directory, by name; nothing, if it isn't there.

@@ -19,11 +19,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{Advice, fadvise};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::file_digest;
+use super::{file_digest, forget_cached};
 
 /// Names the directory where sticks are mounted, in the environment of a service beside which something mounts them.
 pub const NAMED_BY: &str = "PUMP_REMOTE_STICK";
@@ -144,8 +143,7 @@ impl Folder {
         read_back: impl FnOnce(&Path) -> Result<[u8; 32], StickError>,
     ) -> Result<(), StickError> {
         part.file.sync_all()?;
-        // So that it is not read back from memory.
-        fadvise(&part.file, 0, None, Advice::DontNeed).map_err(io::Error::from)?;
+        forget_cached(&part.file)?;
         let written: [u8; 32] = part.digest.clone().finalize().into();
         if read_back(&part.path)? != written {
             return Err(StickError::NotReadBack);

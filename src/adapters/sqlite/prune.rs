@@ -25,14 +25,14 @@ use pump_protocol::message::AuditHead;
 use thiserror::Error;
 
 use super::{ExportError, ReadError, View, export::write_part, file, rows};
-use crate::adapters::{file_digest, paths_in};
+use crate::adapters::{file_digest, forget_cached, paths_in};
 
 /// No younger line is pruned, in days: events must be kept for 30 (OPCA R6.6.0), and no limit reaches back further than seven.
 pub const AGE_MIN_DAYS: i64 = 30;
 /// So many of the newest lines stay whatever the clock says: 30 days at 50 events an hour. A wall clock set forward by years
 /// makes everything look old.
 pub const LINES_KEPT_MIN: u64 = 36_000;
-/// The most lines of one cut in a running remote: two weeks' worth, which the writer is kept from for well under a second.
+/// The most lines of one cut in a running remote: two weeks' worth, during which the writer waits well under a second.
 pub const CUT_LINES_MAX: u64 = 16_384;
 
 /// Two days' calendars differ by this much at most, wherever their owners are.
@@ -101,6 +101,7 @@ pub async fn export_cut(view: View, cut: &Cut, key: &SigningKey, out: &Path) -> 
     let written = begun.map_err(ExportError::from)?;
     let (verified, digest) = write_part(view, cut.to.head, key, &mut BufWriter::new(&written)).await?;
     written.sync_all().map_err(ExportError::from)?;
+    forget_cached(&written).map_err(ExportError::from)?;
     drop(written);
     if file_digest(&new).map_err(ExportError::from)? != digest {
         return Err(PruneError::NotReadBack);

@@ -94,3 +94,12 @@ fn the_oldest_lines_are_exported_and_pruned_under_kills() {
     let pruned = Work { presses: 0, prune: true };
     killed_at_every_call(Beginning::Long, pruned, NOTHING_MORE, 40);
 }
+
+#[test]
+fn an_export_is_read_back_from_the_disk_and_not_from_memory() {
+    let calls = calls(Beginning::Long, Work { presses: 0, prune: true });
+    let of_export: Vec<_> = calls.iter().filter(|call| call.file.contains(".new")).map(|call| call.name).collect();
+    let first = |name: &str| of_export.iter().position(|call| *call == name).expect(name);
+    // proves R-REC-08
+    assert!(first("fsync") < first("fadvise64") && first("fadvise64") < first("read"), "{of_export:?}");
+}

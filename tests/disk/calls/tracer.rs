@@ -66,6 +66,7 @@ const CALLS: &[(c_long, &str, Named, bool)] = &[
     (libc::SYS_fdatasync, "fdatasync", Descriptor(0), true),
     (libc::SYS_sync_file_range, "sync_file_range", Descriptor(0), true),
     (libc::SYS_syncfs, "syncfs", Descriptor(0), true),
+    (libc::SYS_fadvise64, "fadvise64", Descriptor(0), false),
     (libc::SYS_ftruncate, "ftruncate", Descriptor(0), true),
     (libc::SYS_fallocate, "fallocate", Descriptor(0), true),
     (libc::SYS_fchmod, "fchmod", Descriptor(0), true),
