@@ -169,8 +169,10 @@ impl Pump {
     // PREPARE.
 
     fn prepare(&mut self, asked: Asked, nonce: Nonce) -> Reply {
+        // A key that was taken back and paired anew has used no id yet; what ran under it did run.
+        let ran = self.doses.of_request(asked.key, asked.id).is_some();
         let is_new = self.known(asked.key).is_some_and(|known| known.is_new(asked.id));
-        if is_new { self.prepare_new(asked, nonce) } else { self.prepare_again(asked) }
+        if is_new && !ran { self.prepare_new(asked, nonce) } else { self.prepare_again(asked) }
     }
 
     fn prepare_new(&mut self, asked: Asked, nonce: Nonce) -> Reply {

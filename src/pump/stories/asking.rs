@@ -4,8 +4,8 @@ use pump_protocol::{
     clock::{CivilTime, PumpTime},
     history::{BolusEnd, Delivered, HistorySeq},
     message::{
-        AuditHead, Command, DenyReason, Fate, GRANT_LIFE_MAX, Nonce, RefusedReason, Reply, RequestId, Role,
-        StatusChanged,
+        AuditHead, Command, DenyReason, Fate, GRANT_LIFE_MAX, KeyFingerprint, Nonce, RefusedReason, Reply, RequestId,
+        Role, StatusChanged,
     },
     quantity::{Concentration, Dose, Millis, Volume},
 };
@@ -393,4 +393,37 @@ fn a_ninth_key_gets_no_session_until_one_is_revoked() {
     assert!(!bench.pump.session_opened(key(9)));
     bench.pump.revoke(key(3));
     assert!(bench.pump.session_opened(key(9)));
+}
+
+#[test]
+fn an_id_that_ran_is_never_granted_again_though_its_key_was_taken_back_and_paired_anew() {
+    let mut bench = bench();
+    let bolus = bench.dose(7);
+    bench.pass(Millis::from_hours(3));
+    bench.pump.revoke(PATIENT);
+    // Eight others push its record out, and one of them makes room.
+    for other in (0..8).map(|number| KeyFingerprint([100 + number; 8])) {
+        assert!(bench.pump.session_opened(other));
+        bench.pump.revoke(other);
+    }
+    assert!(bench.pump.session_opened(PATIENT));
+    let hello = bench.hello(PATIENT);
+    assert_eq!(hello.last_id, RequestId(0), "the key is as good as new");
+    let reply = bench.prepare(PATIENT, 7);
+    // proves R-PMP-04
+    assert!(matches!(reply, Reply::Fate { fate: Fate::Done { bolus: told }, .. } if told == bolus), "{reply:?}");
+}
+
+#[test]
+fn a_grant_that_its_keys_watermark_has_passed_runs_no_more() {
+    let mut bench = bench();
+    let nonce = bench.grant(PATIENT, 20);
+    // Those that were refused meanwhile push the oldest out, and the watermark rises over it.
+    for id in 21..60 {
+        bench.prepare(PATIENT, id);
+    }
+    let reply = bench.commit(PATIENT, 20, nonce);
+    // proves R-PMP-05
+    assert!(!matches!(reply, Reply::Accepted { .. }), "{reply:?}");
+    assert_eq!(bench.started(PATIENT, 20), 0);
 }
