@@ -265,6 +265,29 @@ fn the_data_partition_is_the_one_that_is_mounted() {
     }
 }
 
+/// A full disk ends all doses, so pruning must begin before the disk is full: record, exports and journal at their largest fit.
+#[test]
+fn the_data_partition_has_room_for_all_that_may_grow_on_it() {
+    let shifted = |file: &str, before: &str| -> u64 {
+        let text = text(file);
+        let rest = text.split(before).nth(1).unwrap_or_else(|| panic!("{file} says nothing of {before}"));
+        let mut numbers = rest.split(|sign: char| !sign.is_ascii_digit()).filter(|digits| !digits.is_empty());
+        let mut next = || -> u64 { numbers.next().and_then(|digits| digits.parse().ok()).expect("a number") };
+        let (count, bits) = (next(), next());
+        (count << bits) >> 20
+    };
+    let record = shifted("src/adapters/sqlite/store.rs", "const SIZE_MAX_BYTES: u64 =");
+    let exports =
+        shifted("src/shell/recorder.rs", "OF_A_CARD: Self = Self { prune_above_bytes: 1536 << 20, exports_bytes_max:");
+    let journal = text("systemd/image/journald.conf");
+    let journal = journal.lines().find_map(|line| line.strip_prefix("SystemMaxUse=")?.strip_suffix('M'));
+    let journal: u64 = journal.and_then(|journal| journal.parse().ok()).expect("a bound of the journal");
+    let data: u64 = value(BOARD, "PUMP_REMOTE_DATA_SIZE_MB").parse().expect("a number");
+    // ext4 keeps a twentieth back for root; keys, bonds, the simulated pump and the record's log take little.
+    let room = data - data / 20 - 16;
+    assert!(record + exports + journal <= room, "{record} + {exports} + {journal} MiB in {room}");
+}
+
 #[test]
 fn u_boot_and_the_system_keep_the_attempts_in_the_same_place() {
     let (config, system) = (text(&format!("{U_BOOT}/pump-remote.cfg")), text(&format!("{U_BOOT}/fw_env.config")));

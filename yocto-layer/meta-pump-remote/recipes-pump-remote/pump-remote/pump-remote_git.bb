@@ -47,7 +47,7 @@ GROUPADD_PARAM:${PN} = "--system gpio; --system i2c; --system pump-remote; --sys
 USERADD_PARAM:${PN} = "--system --no-create-home --home-dir ${localstatedir}/lib/pump-remote --shell ${sbindir}/nologin \
     --gid pump-remote --comment 'Patient remote' pump-remote"
 
-SYSTEMD_SERVICE:${PN} = "pump-remote.service pump-remote-audit.timer pump-remote-good.path pump-remote-back.timer"
+SYSTEMD_SERVICE:${PN} = "pump-remote.service pump-remote-audit.timer pump-remote-good.path pump-remote-back.timer pump-remote-keep.service"
 
 do_install:append() {
     sh ${S}/systemd/install ${D} --image
