@@ -140,11 +140,15 @@ impl Clock {
     fn wall(&self, extra_ms: u64) -> Option<WallTime> {
         let kernel = clock_gettime(ClockId::Realtime);
         let unix_ms = kernel.tv_sec.saturating_mul(1000).saturating_add(kernel.tv_nsec / 1_000_000);
-        let unix_ms = unix_ms.saturating_add_unsigned(extra_ms);
-        let moment = Timestamp::from_millisecond(unix_ms).ok().filter(|_| unix_ms >= NEVER_SET_BEFORE_MS)?;
-        let offset_s = self.0.zone.to_offset(moment).seconds();
-        Some(WallTime { unix_ms, utc_offset_min: i16::try_from(offset_s / 60).ok()? })
+        shown(&self.0.zone, unix_ms.saturating_add_unsigned(extra_ms))
     }
+}
+
+/// What a clock in this zone shows; `None` for one that was never set.
+fn shown(zone: &TimeZone, unix_ms: i64) -> Option<WallTime> {
+    let moment = Timestamp::from_millisecond(unix_ms).ok().filter(|_| unix_ms >= NEVER_SET_BEFORE_MS)?;
+    let offset_s = zone.to_offset(moment).seconds();
+    Some(WallTime { unix_ms, utc_offset_min: i16::try_from(offset_s / 60).ok()? })
 }
 
 // keeps R-CLK-03
@@ -203,6 +207,16 @@ mod tests {
         for edge in [i64::MIN, i64::MAX] {
             assert_eq!(clock.unix_ms(CivilTime::from_millis(edge)), None);
         }
+    }
+
+    #[test]
+    fn summer_and_winter_have_their_own_offset() {
+        let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        // 2026-07-01 and 2026-12-01, noon UTC.
+        let offsets =
+            [1_782_907_200_000, 1_796_126_400_000].map(|unix_ms| shown(&zone, unix_ms).unwrap().utc_offset_min);
+        assert_eq!(offsets, [120, 60]);
+        assert_eq!(shown(&zone, 0), None, "a clock that was never set");
     }
 
     #[tokio::test]

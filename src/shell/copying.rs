@@ -64,6 +64,9 @@ pub enum CopyError {
     /// What waits beside it can't be read.
     #[error("what waits beside the record can't be read ({0})")]
     Exports(io::Error),
+    /// What a copy works on can't be made.
+    #[error("a copy can't be begun ({0})")]
+    NotBegun(io::Error),
     /// One copy at a time.
     #[error("a copy before this one still waits for its stick")]
     StillCopying,
@@ -90,8 +93,9 @@ impl CopyError {
         match self {
             Self::Stick(StickError::NotIn) => NotCopied::NoStick,
             Self::Stick(StickError::Full) => NotCopied::NoRoom,
-            Self::Stick(StickError::Failed(_) | StickError::NotReadBack) | Self::StillCopying => NotCopied::StickFailed,
+            Self::Stick(StickError::Failed(_) | StickError::NotReadBack) => NotCopied::StickFailed,
             Self::Open(_) | Self::Record(_) | Self::Exports(_) => NotCopied::RecordFailed,
+            Self::NotBegun(_) | Self::StillCopying => NotCopied::NoAnswer,
         }
     }
 }
@@ -125,7 +129,7 @@ impl Copier {
             Err(TryLockError::WouldBlock) => return Err(CopyError::StillCopying),
         };
         let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(CopyError::Exports)?;
+            tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(CopyError::NotBegun)?;
         runtime.block_on(async {
             for _ in 1..BEGUN_MAX {
                 match self.copy().await {

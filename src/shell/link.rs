@@ -29,9 +29,9 @@ use crate::adapters::{
 
 /// The first wait between two attempts to reach the pump.
 const BACKOFF_FIRST: Duration = Duration::from_millis(500);
-/// The longest: half of how often a patient who waits would look.
+/// The longest: half the time between two looks of a patient who waits.
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
-/// How long a session must have stood for the next attempt to be made at once.
+/// How long a session must have stood for the waits to begin anew.
 const STOOD_WELL: Duration = Duration::from_secs(10);
 
 /// How long the pump may take to answer while a pairing is being finished.
@@ -225,7 +225,7 @@ pub async fn keep<E: Entropy + Send>(
     }
 }
 
-/// Whether a session is wanted, or not, as soon as that is so; whether there is still somebody who wants.
+/// Waits until a session is wanted, or isn't; false once nobody can want one.
 async fn until(wanted: &mut watch::Receiver<bool>, so: bool) -> bool {
     wanted.wait_for(|wanted| *wanted == so).await.is_ok()
 }
@@ -400,9 +400,15 @@ const fn loss(why: SessionFailed) -> LinkLoss {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{
+        path::{Path, PathBuf},
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
 
-    use pump_protocol::message::Role;
+    use pump_protocol::{clock::BootId, message::Role};
     use simulated_pump::Setup;
 
     use super::*;
@@ -480,6 +486,121 @@ mod tests {
         drop(want);
         // Ends with whoever could want one.
         keeping.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_order_for_another_session_is_never_said() {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::real());
+        let (host, keys) = paired(dir.path(), &clock).await;
+        let dial = InProcess::new(host, clock.clone());
+        let ((events, mut told), (orders, ordered)) = (mpsc::channel(8), mpsc::channel(8));
+        let (_want, wanted) = watch::channel(true);
+        tokio::spawn(keep(dial, keys, clock, OsEntropy, ordered, wanted, events));
+        assert_eq!(told.recv().await, Some(LinkEvent::Up(SessionNo(1))));
+        let hello = || Command::Hello { audit_head: AuditHead::default() };
+        orders.send(LinkOrder::Say(SessionNo(0), Command::ReadReport)).await.unwrap();
+        orders.send(LinkOrder::Hangup(SessionNo(0))).await.unwrap();
+        orders.send(LinkOrder::Say(SessionNo(1), hello())).await.unwrap();
+        // proves R-LNK-06
+        assert!(matches!(told.recv().await, Some(LinkEvent::Heard(SessionNo(1), Reply::Hello(_)))), "the first answer");
+    }
+
+    #[tokio::test]
+    async fn a_pump_that_can_not_store_what_it_did_says_nothing_of_it() {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::real());
+        let (host, keys) = paired(dir.path(), &clock).await;
+        let dial = InProcess::new(host, clock.clone());
+        let ((events, mut told), (orders, ordered)) = (mpsc::channel(8), mpsc::channel(8));
+        let (_want, wanted) = watch::channel(true);
+        tokio::spawn(keep(dial, keys, clock, OsEntropy, ordered, wanted, events));
+        assert_eq!(told.recv().await, Some(LinkEvent::Up(SessionNo(1))));
+        let state = dir.path().join("pump");
+        std::fs::remove_file(&state).unwrap();
+        std::fs::create_dir_all(state.join("in the way")).unwrap();
+        let audit_head = AuditHead { count: 5, hash: [5; 32] };
+        orders.send(LinkOrder::Say(SessionNo(1), Command::Hello { audit_head })).await.unwrap();
+        // proves R-PMP-17
+        assert!(matches!(told.recv().await, Some(LinkEvent::Down(SessionNo(1), _))), "and ends the session");
+    }
+
+    #[tokio::test]
+    async fn a_pairing_window_that_has_closed_by_itself_lets_nobody_in() {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::real());
+        let setup = Setup::demonstration();
+        let opened = Uptime::from_millis(1_000);
+        let host = Host::open(&dir.path().join("pump"), setup, 1, opened).unwrap();
+        let card = host.card().clone();
+        let host = SharedHost::new(host);
+        host.with(|host| host.magnet(Role::Patient, opened));
+        // This machine has been up for longer than a window stands, or will be: both are a moment behind it.
+        let clock = if clock.now().uptime.since(opened) > Millis::from_mins(6) {
+            clock
+        } else {
+            Clock::lapsing(60, BootId([7; 16]))
+        };
+        clock.skip(Millis::from_mins(6));
+        let mut keys = SessionKeys::open(dir.path(), &mut OsEntropy).unwrap();
+        let mut dial = InProcess::new(host.clone(), clock.clone());
+        let paired = pair(&mut dial, &mut keys, &card, &clock, &mut OsEntropy).await;
+        // proves R-LNK-04
+        assert!(paired.is_err() && !host.with(|host| host.paired()), "{paired:?}");
+    }
+
+    /// A way to a pump over so narrow a link that nobody sends a frame ahead.
+    struct Narrow {
+        inner: InProcess,
+        dir: PathBuf,
+        /// At each fragment of the remote's: how many the pump had sent, and whether the remote's disk holds a provisional pin.
+        seen: Arc<Mutex<Vec<(usize, bool)>>>,
+    }
+
+    impl Dial for Narrow {
+        async fn dial(&mut self) -> io::Result<Fragments> {
+            let Fragments { to, mut from, .. } = self.inner.dial().await?;
+            let ((narrow, mut sent), (answer, answers)) = (mpsc::channel(1), mpsc::channel(1));
+            let (dir, seen, pumps) = (self.dir.clone(), Arc::clone(&self.seen), Arc::new(AtomicUsize::new(0)));
+            let counted = Arc::clone(&pumps);
+            tokio::spawn(async move {
+                while let Some(fragment) = from.recv().await {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    if answer.send(fragment).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            tokio::spawn(async move {
+                while let Some(fragment) = sent.recv().await {
+                    let pinned = SessionKeys::open(&dir, &mut OsEntropy).unwrap().pins.provisional.is_some();
+                    seen.lock().unwrap().push((pumps.load(Ordering::SeqCst), pinned));
+                    if to.send(fragment).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            Ok(Fragments { to: narrow, from: answers, largest_write: 20 })
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_word_of_a_pairing_leaves_only_once_the_pumps_key_is_on_disk() {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::real());
+        let host = Host::open(&dir.path().join("pump"), Setup::demonstration(), 1, clock.now().uptime).unwrap();
+        let card = host.card().clone();
+        let host = SharedHost::new(host);
+        host.with(|host| host.magnet(Role::Patient, clock.now().uptime));
+        host.with(|host| host.console("disconnect confirm before", clock.now().uptime));
+        let mut keys = SessionKeys::open(dir.path(), &mut OsEntropy).unwrap();
+        let seen = Arc::default();
+        let inner = InProcess::new(host, clock.clone());
+        let mut dial = Narrow { inner, dir: dir.path().to_owned(), seen: Arc::clone(&seen) };
+        let paired = pair(&mut dial, &mut keys, &card, &clock, &mut OsEntropy).await;
+        assert!(matches!(paired, Err(PairingError::Refused(SessionFailed::Closed))), "{paired:?}");
+        let seen = seen.lock().unwrap();
+        let heard = seen.iter().map(|(heard, _)| *heard).max().unwrap();
+        let last_word: Vec<bool> =
+            seen.iter().filter(|(before, _)| *before == heard).map(|(_, pinned)| *pinned).collect();
+        // proves R-LNK-05
+        assert!(last_word.len() > 1 && last_word.iter().all(|pinned| *pinned), "{seen:?}");
     }
 
     #[test]

@@ -175,7 +175,7 @@ struct Shell {
     session: Option<SessionNo>,
 }
 
-/// Runs until told to close. Returns once everything noted is on disk and the record is closed, or can't be.
+/// Runs until told to close. Returns once everything noted is on disk, or can't be, and the record is told to close.
 pub async fn run(remote: Remote, ports: Ports) {
     let mut shell = Shell { remote, ports, session: None };
     shell.settle(shell.ports.clock.now());
@@ -267,13 +267,10 @@ impl Shell {
                     self.order(LinkOrder::Say(session, command));
                 }
             }
-            Output::Hangup => {
-                if let Some(session) = self.session.take() {
-                    self.order(LinkOrder::Hangup(session));
-                }
-            }
+            Output::Hangup => self.hang_up(),
             Output::Rest => {
-                self.session = None;
+                // Said, too: a rest that a touch ends at once is one that the link may never see.
+                self.hang_up();
                 self.ports.wanted.send_replace(false);
             }
             Output::Reach => {
@@ -326,6 +323,12 @@ impl Shell {
         }
     }
 
+    fn hang_up(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.order(LinkOrder::Hangup(session));
+        }
+    }
+
     /// An order that finds no room is lost, as on a radio: the answer's deadline notices.
     fn order(&self, order: LinkOrder) {
         if self.ports.link_orders.try_send(order).is_err() {
@@ -356,5 +359,29 @@ impl Shell {
         let wall = self.ports.clock.now().wall;
         // Nobody there to be told means that the record is closed already.
         let _ = self.ports.record_orders.send(RecordOrder::Close(wall)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pump_core::remote::{Beginning, Kept};
+    use pump_protocol::message::{AuditHead, KeyFingerprint};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_rest_that_ends_at_once_ends_its_session_all_the_same() {
+        let clock = Clock::real();
+        let now = clock.now();
+        let beginning =
+            Beginning::bonded(KeyFingerprint([1; 8]), Kept::default(), AuditHead { count: 0, hash: [0; 32] });
+        let remote = Remote::restore(beginning, now);
+        let (ports, mut ends) = Ports::new(remote.screen(now), PathBuf::new(), clock);
+        let mut shell = Shell { remote, ports, session: Some(SessionNo(7)) };
+        shell.perform(Output::Rest, now);
+        shell.perform(Output::Reach, now);
+        // proves R-LNK-20
+        assert_eq!(ends.link_orders.try_recv(), Ok(LinkOrder::Hangup(SessionNo(7))));
+        assert!(*ends.link_wanted.borrow(), "and another is wanted");
     }
 }

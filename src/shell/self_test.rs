@@ -72,7 +72,7 @@ pub fn clocks() -> Measure {
     })
 }
 
-/// A device whose condition somebody else knows, once he knows it.
+/// A device whose condition somebody else knows, once it is known.
 pub fn known(device: Device, condition: watch::Receiver<Option<Condition>>) -> Measure {
     measure(move || {
         let mut condition = condition.clone();

@@ -95,3 +95,20 @@ fn wipe(data_dir: &Path) -> io::Result<Vec<String>> {
         paths_in(data_dir)?.into_iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     Ok(names.filter(|name| name != INSTANCE_LOCK).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_the_record_is_there_its_keys_are_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = dir.path().join(KEYS);
+        fs::create_dir(&keys).unwrap();
+        fs::write(keys.join("device.key"), b"a key").unwrap();
+        // A record that can't be wiped: without its key nobody could export it.
+        fs::create_dir_all(dir.path().join(RECORD).join("no file")).unwrap();
+        assert!(wipe(dir.path()).is_err());
+        assert!(keys.join("device.key").exists());
+    }
+}
