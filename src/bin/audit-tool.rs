@@ -373,7 +373,7 @@ fn when(record: &Record) -> String {
 }
 
 fn day_in_words(day: &DayCounts) -> String {
-    let here = |why| matches!(why, NoDose::Here(_) | NoDose::Unread | NoDose::Elsewhere);
+    let here = |why| matches!(why, NoDose::Here(_) | NoDose::PageUnanswered | NoDose::Elsewhere);
     let counts = [
         (day.given, "given".to_owned()),
         (day.in_part, "given in part".to_owned()),

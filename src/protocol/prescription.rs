@@ -373,6 +373,30 @@ mod tests {
     }
 
     #[test]
+    fn no_field_can_change_without_another_hash() {
+        let changes: [fn(&mut Programmed); 13] = [
+            |p| p.version = 2,
+            |p| p.drug = Text::new("baclofen").expect("fits"),
+            |p| p.concentration = Concentration::from_micrograms_per_millilitre(1999),
+            |p| p.demand_dose = Dose::from_nanograms(50_001),
+            |p| p.bolus_duration = Millis::new(240_001),
+            |p| p.lockout_interval = Millis::new(7_200_001),
+            |p| p.allotment = 5,
+            |p| p.window_limit.amount = Dose::from_nanograms(400_001),
+            |p| p.window_limit.window = Millis::new(86_400_001),
+            |p| p.basal = Bounded::filled_from(p.basal.iter().take(1).copied()),
+            |p| p.capacity = Volume::from_nanolitres(20_000_001),
+            |p| p.patient_code = Some(PatientCode(0)),
+            |p| p.reserve = Volume::from_nanolitres(1_000_001),
+        ];
+        for (nth, change) in changes.into_iter().enumerate() {
+            let mut changed = programmed();
+            change(&mut changed);
+            assert_ne!(changed.hash(), programmed().hash(), "change {nth}");
+        }
+    }
+
+    #[test]
     fn each_contradiction_is_named() {
         let refused = |change: fn(&mut Programmed)| {
             let mut fields = programmed();

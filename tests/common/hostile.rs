@@ -24,6 +24,7 @@ use pump_core::{
     },
     remote::{Beginning, DARK_AFTER, Input, Kept, Output, Remote},
     screen::{Control, DayLevel, Intent, Level, Source, Visit},
+    selftest::{Asking, Condition, Device, Measured},
     set_time::{TimePart, TimeStep},
 };
 use pump_protocol::{
@@ -40,10 +41,12 @@ use pump_protocol::{
 };
 use simulated_pump::{Pump, Setup};
 
-use crate::{OURS, chance::Chance};
+use crate::{OURS, chance::Chance, permitted};
 
 /// The most that one input may set off.
 const OUTPUTS_MAX: usize = 8;
+/// How many measures are told once they are asked for: each kind and each device more than once.
+const MEASURES: u32 = 27;
 
 /// One life of at most so many turns, shorter if its choices run out. Says how long the slowest turn took; `been` learns which
 /// pages were reached.
@@ -81,6 +84,8 @@ struct Bench<'a> {
     levels_asked: bool,
     clock_asked: bool,
     copy_asked: bool,
+    /// How many measures are still to be told.
+    to_measure: u32,
     linked: bool,
     head: u64,
 }
@@ -115,6 +120,7 @@ impl<'a> Bench<'a> {
             levels_asked,
             clock_asked,
             copy_asked,
+            to_measure: 0,
             linked,
             head: 0,
         };
@@ -132,7 +138,7 @@ impl<'a> Bench<'a> {
         self.remote.handle(input, self.now);
         self.drain();
         let face = self.remote.screen(self.now).face;
-        self.been.insert(face.name());
+        self.been.insert(permitted::page(&face));
         let wanted = self.remote.poll_timeout(self.now);
         let took = began.elapsed();
         if wanted.is_some_and(|(at, _)| at <= self.now.uptime) {
@@ -165,7 +171,8 @@ impl<'a> Bench<'a> {
                 Some(Output::ReadLevels) => self.levels_asked = true,
                 Some(Output::SetClock(_)) => self.clock_asked = true,
                 Some(Output::CopyRecord) => self.copy_asked = true,
-                Some(Output::Reach | Output::Measure | Output::KeepConfirmed | Output::Fit) => {}
+                Some(Output::Measure) => self.to_measure = MEASURES,
+                Some(Output::Reach | Output::KeepConfirmed | Output::Fit) => {}
             }
         }
         assert_eq!(self.remote.poll_output(), None, "{}: more than {OUTPUTS_MAX} outputs", self.name);
@@ -203,6 +210,7 @@ impl<'a> Bench<'a> {
         (self.to_store, self.linked) = (false, false);
         (self.days_asked, self.levels_asked) = (false, false);
         (self.clock_asked, self.copy_asked) = (false, false);
+        self.to_measure = 0;
         self.drain();
     }
 
@@ -226,6 +234,10 @@ impl<'a> Bench<'a> {
         }
         if self.linked && self.chance.below(4) > 0 && (!self.asked.is_empty() || self.chance.one_in(8 * self.wild)) {
             return Input::Heard(self.reply());
+        }
+        if self.to_measure > 0 && self.chance.one_in(3) {
+            self.to_measure -= 1;
+            return Input::Measured(self.measured());
         }
         match self.chance.below(24) {
             0 if self.chance.one_in(3) => {
@@ -268,6 +280,7 @@ impl<'a> Bench<'a> {
                 Input::RecordCopied(if self.chance.one_in(2) { Ok(head) } else { Err(why) })
             }
             5 if self.chance.one_in(10) => Input::Close,
+            5 if self.chance.one_in(20) => Input::Decommission,
             6 | 7 => Input::Tick,
             8..=11 => {
                 self.holding = 18;
@@ -280,17 +293,28 @@ impl<'a> Bench<'a> {
     fn intent(&mut self) -> Intent {
         match self.chance.below(30) {
             0 if self.chance.one_in(3) => {
+                let day = self.chance.pick(&[i64::MIN, -1, 20_717, i64::MAX]);
                 let pages = [
                     Visit::Caregiver,
                     Visit::History,
+                    Visit::Day(day),
                     Visit::Alarms,
+                    Visit::More,
+                    Visit::Therapy,
+                    Visit::Implant,
+                    Visit::LinkSteps,
+                    Visit::Settings,
+                    Visit::Sounds,
+                    Visit::SelfTest,
                     Visit::Practice,
+                    Visit::Clinic,
                     Visit::Reservoir,
                     Visit::SetTime,
                     Visit::Service,
                 ];
                 Intent::Visit(self.chance.pick(&pages))
             }
+            1 if self.chance.one_in(3) => Intent::Visit(Visit::Emergency),
             0..=2 => Intent::Visit(Visit::Patient),
             3..=5 => Intent::Seen,
             6 => Intent::Wake,
@@ -305,11 +329,40 @@ impl<'a> Bench<'a> {
                 let step = Intent::StepTime(TimeStep { part, on: self.chance.one_in(2) });
                 self.chance.pick(&[step, step, Intent::TakePumpTime, Intent::SetClock, Intent::CopyRecord])
             }
+            21 if self.chance.one_in(3) => Intent::TestSelf,
+            22 if self.chance.one_in(3) => Intent::Answer { yes: !self.chance.one_in(4) },
             _ => Intent::Touch {
                 control: self.chance.pick(&[Control::Dose, Control::Dose, Control::Dose, Control::Stop]),
                 level: if self.chance.one_in(20) { Level::Released } else { Level::Pressed },
                 source: if self.chance.one_in(20) { Source::Button } else { Source::Touchscreen },
             },
+        }
+    }
+
+    /// Each kind and each device in turn, and mostly good.
+    fn measured(&mut self) -> Measured {
+        let odd = self.chance.one_in(9 * self.wild);
+        let devices = [
+            Device::Battery,
+            Device::Sound,
+            Device::Vibration,
+            Device::Display,
+            Device::Touch,
+            Device::Link,
+            Device::Watchdog,
+        ];
+        match self.to_measure % 10 {
+            7 => Measured::Program { found: Some([1; 32]), meant: Some([u8::from(!odd); 32]), confirmed: None },
+            8 => {
+                let boottime = Millis::new(if odd { self.edge() } else { 1_000 });
+                Measured::Clocks { boottime, steady: Millis::from_secs(1) }
+            }
+            9 => Measured::Key { down: self.chance.pick(&[None, Some(false), Some(odd)]) },
+            device => {
+                let device = devices[usize::try_from(device).expect("small")];
+                let condition = self.chance.pick(&[Condition::Works, Condition::Works, Condition::Absent]);
+                Measured::Device { device, condition: if odd { Condition::Broken } else { condition } }
+            }
         }
     }
 
@@ -509,9 +562,6 @@ pub const fn every_fate(bolus: BolusRef, delivered: Delivered, end: BolusEnd, re
     ]
 }
 
-/// How many pages there are; FAULT is not this machine's.
-pub const PAGES: usize = 17;
-
 /// One that agrees with itself, and goes as far as it may.
 fn prescription(chance: &mut Chance) -> Prescription {
     let hours = Millis::from_hours;
@@ -542,5 +592,6 @@ fn prescription(chance: &mut Chance) -> Prescription {
 /// Half of them have a display that goes dark: those that are told the less nonsense.
 fn beginning(kept: Kept, count: u64, wild: u64) -> Beginning {
     let dark_after = (wild > 10).then_some(DARK_AFTER);
-    Beginning { dark_after, ..Beginning::bonded(OURS, kept, AuditHead { count, hash: [0; 32] }) }
+    let self_test = (wild == 40).then_some(Asking::Somebody);
+    Beginning { dark_after, self_test, ..Beginning::bonded(OURS, kept, AuditHead { count, hash: [0; 32] }) }
 }

@@ -146,8 +146,10 @@ pub struct World {
     pub self_test: Option<Asking>,
     /// How long after the last touch the display goes dark, from the next start on.
     pub dark_after: Option<Millis>,
-    /// How often the remote wanted itself measured, and how often it wanted kept that a person has confirmed it.
-    pub wanted: [usize; 2],
+    /// How often the remote wanted itself measured.
+    pub measures_wanted: usize,
+    /// How often it wanted kept that a person has confirmed it.
+    pub confirmations_wanted: usize,
     /// How often a self-test ended without a fault that blocks.
     pub found_fit: usize,
     /// How much faster than ours the pump's clock runs, in millionths.
@@ -231,7 +233,8 @@ impl World {
             bonded: true,
             self_test: None,
             dark_after: None,
-            wanted: [0; 2],
+            measures_wanted: 0,
+            confirmations_wanted: 0,
             found_fit: 0,
             drift_ppm: 0,
             sets_clock: Some(true),
@@ -547,7 +550,7 @@ impl World {
         self.crash();
     }
 
-    /// A control of another patient's remote is held: its dose is asked for, and committed if the pump grants it.
+    /// The control of another remote of this pump is held: its dose is asked for, and committed if the pump grants it.
     pub fn other_doses(&mut self) -> Reply {
         let Reply::Granted { id, nonce, .. } = self.other_prepares() else { return Reply::PairingConfirmed };
         let prescription = self.pump.prescription().hash();
@@ -597,7 +600,7 @@ impl World {
         self.wants = None;
         let open_after = self.remote.request().map(|request| request.id);
         // proves R-REQ-10
-        assert_eq!(open_before, open_after, "promise 2: a restart restores the same open question");
+        assert_eq!(open_before, open_after, "a restart restores the same open question");
         self.settle();
     }
 
@@ -607,7 +610,8 @@ impl World {
         self.step_to(span, wanted);
     }
 
-    fn step_to(&mut self, span: Millis, wanted: Option<Uptime>) {
+    /// The remote's machine stands still for this long: it hears nothing, and nobody wakes it.
+    pub fn suspend(&mut self, span: Millis) {
         self.now.uptime = self.now.uptime.after(span);
         if !self.wall_stands {
             self.now.wall = self.now.wall.map(|wall| wall.after(span));
@@ -616,6 +620,10 @@ impl World {
         let drifted_ms = self.drifted_ppm_ms.div_euclid(1_000_000);
         self.drifted_ppm_ms -= drifted_ms * 1_000_000;
         self.pump_passes(Millis::new(span.get().saturating_add_signed(drifted_ms)));
+    }
+
+    fn step_to(&mut self, span: Millis, wanted: Option<Uptime>) {
+        self.suspend(span);
         if self.in_reach && !self.rests && !self.connected && self.now.uptime >= self.reconnect_at {
             match self.sealed.as_mut().map_or(Ok(()), |sealed| sealed.open(self.now.uptime)) {
                 Ok(()) => {
@@ -688,7 +696,7 @@ impl World {
         stood.assert_turn(&self.remote, self.now);
         let left = before.is_some() && in_doubt(&self.remote) != before;
         // proves R-REQ-07
-        assert!(spoken || !left, "promise 5: NOT SURE ended without the pump's word");
+        assert!(spoken || !left, "NOT SURE ended without the pump's word");
     }
 
     /// Does what the remote wants done until it wants nothing more, and lets it hear what has arrived.
@@ -711,8 +719,8 @@ impl World {
                     Output::ReadDays => self.turn(Input::Days(Vec::new())),
                     Output::ReadLevels => self.turn(Input::Levels(Vec::new())),
                     // What is measured here is what a test says.
-                    Output::Measure => self.wanted[0] += 1,
-                    Output::KeepConfirmed => self.wanted[1] += 1,
+                    Output::Measure => self.measures_wanted += 1,
+                    Output::KeepConfirmed => self.confirmations_wanted += 1,
                     Output::Fit => self.found_fit += 1,
                     Output::SetClock(to) => self.asked_to_set_clock(to),
                     Output::CopyRecord => self.asked_to_copy_record(),
@@ -848,20 +856,20 @@ impl World {
         self.inbound.push_back((behind, reply));
     }
 
-    /// Promises 1 and 3, at the moment when something leaves.
+    /// What must hold at the moment when something leaves.
     fn check_promises(&mut self, command: &Command, first: bool) {
         match command {
             Command::Prepare { id, .. } => {
                 // proves R-REQ-01, R-REQ-11
-                assert!(self.durable_ids.contains(&id.0), "promise 1: PREPARE {id} before its record");
+                assert!(self.durable_ids.contains(&id.0), "PREPARE {id} before its record");
             }
             Command::Commit { id, .. } => {
                 // proves R-REQ-01, R-REQ-11
-                assert!(self.intended_ids.contains(&id.0), "promise 1: COMMIT {id} before its record");
+                assert!(self.intended_ids.contains(&id.0), "COMMIT {id} before its record");
                 // proves R-REQ-12
-                assert!(first, "promise 3: a second COMMIT {id}");
+                assert!(first, "a second COMMIT {id}");
                 self.committed += 1;
-                assert!(self.committed <= self.full_holds, "promise 1: COMMIT {id} without a full hold of its own");
+                assert!(self.committed <= self.full_holds, "COMMIT {id} without a full hold of its own");
             }
             _ => {}
         }

@@ -300,6 +300,16 @@ fn request_row(request: Option<&Request>) -> RequestRow {
     }
 }
 
+/// The page's name, each page for reading by its own, and with Stop or without.
+pub const fn page(face: &Face) -> &'static str {
+    face_row(face).name
+}
+
+/// The names of all pages but those of other machines: of a record that can't be opened, and of the pairing.
+pub fn pages() -> impl Iterator<Item = &'static str> {
+    FACES.iter().map(|row| row.name).filter(|name| !["FAULT", "PAIRING"].contains(name))
+}
+
 const fn face_row(face: &Face) -> FaceRow {
     match face {
         Face::Checking => FACES[0],

@@ -4,7 +4,7 @@
 //! state ([`world`]) holds the two, what is under way between them, what is on the disk, and what really happened ([`truth`]).
 //! From each state every step is tried that the bounds ([`bounds`]) allow: a frame arrives, is lost, or stays where it is while
 //! time passes; the link is cut, noticed by both at once or by the pump too late; the disk stores, refuses or is slow; the
-//! remote crashes or reboots, between any two of these; a person presses, and stops; another patient's remote asks; the pump
+//! remote crashes or reboots, between any two of these; a person presses, and stops; another remote of the same pump asks; the pump
 //! is stopped or reset; and once, in a scope of its own, everybody is away for a week and the pump forgets. Faults are bounded
 //! in sum, so "one fault" is one of any kind at any moment. A scope that is done was visited to its last state.
 //!

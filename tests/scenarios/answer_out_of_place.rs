@@ -8,10 +8,14 @@ use pump_core::{
     audit::event::{Event, LinkLoss},
     ledger::{State, Verdict},
 };
-use pump_protocol::message::{Fate, Nonce, Reply};
+use pump_protocol::{
+    clock::PumpTime,
+    history::{BolusId, HistorySeq},
+    message::{BolusRef, Denial, DenyReason, DenyReasons, Fate, Nonce, Reply},
+};
 use pump_tests::{CommandKind, Effect, Point, World, id};
 
-use crate::words::{DOSE, is_not_sure, is_ready, mins, prepares, secs, was_delivered_once};
+use crate::words::{DOSE, is_not_sure, is_ready, mins, prepares, secs, was_delivered_once, was_not_given};
 
 fn hung_up(world: &World) -> (usize, usize) {
     let lost = |event: &Event| matches!(event, Event::SessionLost { why: LinkLoss::OutOfPlace });
@@ -51,4 +55,33 @@ fn another_requests_fate_settles_no_doubt() {
     assert_eq!(hung_up(&world), (1, 1));
     world.pass(mins(5));
     was_delivered_once(&world, 1);
+}
+
+#[test]
+fn an_answer_about_another_request_ends_the_session_and_settles_nothing() {
+    let (other, denial) =
+        (id(2), Denial { reasons: DenyReasons::default().with(DenyReason::Lockout), retry_after: mins(9) });
+    let bolus = BolusRef { bolus: BolusId(1), history_seq: HistorySeq(1), start: PumpTime::default(), dose: DOSE };
+    let granted = Reply::Granted { id: other, nonce: Nonce([9; 16]), dose: DOSE, life: secs(10) };
+    for (at, answer) in [
+        (CommandKind::Prepare, granted),
+        (CommandKind::Prepare, Reply::Denied { id: other, denial }),
+        (CommandKind::Commit, Reply::Accepted { id: other, bolus }),
+        (CommandKind::Commit, Reply::Rejected { id: other, denial }),
+    ] {
+        let mut world = World::ready();
+        world.pump_is_honest = false;
+        world.fault(at, Point::AfterReceipt, Effect::Answer(Box::new(answer)));
+        world.hold_dose();
+        // proves R-LNK-03
+        assert_eq!(hung_up(&world), (1, 1), "{at:?}");
+        assert_eq!(is_not_sure(&world), at == CommandKind::Commit);
+        world.pass(mins(5));
+        assert_eq!(world.remote.request(), None, "{at:?}");
+        if at == CommandKind::Commit {
+            was_delivered_once(&world, 1);
+        } else {
+            was_not_given(&world, 1);
+        }
+    }
 }

@@ -132,7 +132,7 @@ fn another_liquid_is_told_and_recorded_and_the_dose_stays_the_same() {
     world.pump.refill(Volume::from_microlitres(2_050), LIQUID).expect("fits");
     world.pass(secs(3));
     world.seen();
-    let liquids = |event: &Event| matches!(event, Event::LiquidChanged { .. });
+    let liquids = |event: &Event| matches!(event, Event::ConcentrationChanged { .. });
     // proves R-REC-19
     assert_eq!(world.recorded(liquids), 2, "there and back");
     assert!(matches!(world.face(), Face::Ready(offer) if offer.dose == DOSE), "25 uL of this: {:?}", world.face());

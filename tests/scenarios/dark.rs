@@ -13,7 +13,7 @@ use pump_core::{
 use pump_protocol::{message::Command, quantity::Millis};
 use pump_tests::{CommandKind, Effect, Point, World};
 
-use crate::words::{give_one, is_ready, mins, prepares, ready_for_a_code, reprogram, secs, wait_of};
+use crate::words::{alarms, give_one, is_ready, mins, prepares, ready_for_a_code, reprogram, secs, wait_of};
 
 /// READY, on a remote whose display goes dark.
 fn lit() -> World {
@@ -55,6 +55,15 @@ fn nobody_looks_and_the_pump_is_asked_every_quarter_of_an_hour() {
     assert!(reports <= 4 * 7, "{reports} commands in two hours");
     assert!(world.screen().dark && world.rests);
     assert_eq!(world.recorded(|event| matches!(event, Event::SessionLost { .. })), 0);
+}
+
+#[test]
+fn a_pump_that_is_not_heard_is_an_alarm_in_the_dark_too() {
+    let mut world = dark();
+    world.walk_away();
+    world.doze(mins(12 * 60 + 20), secs(10));
+    // proves R-ALM-10
+    assert!(alarms(&world).contains(&AlarmCondition::PumpNotHeard), "{:?}", alarms(&world));
 }
 
 #[test]

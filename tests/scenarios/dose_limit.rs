@@ -4,7 +4,7 @@
 //! Step: doses, basal steps, a clinician's bolus, a stop or another prescription fill the windows.
 //! Post: READY only where a copy of the pump would grant; WAIT ends when the pump's own wait does, give or take the radio.
 
-use pump_core::{screen::Face, therapy::reason::Reason};
+use pump_core::{audit::event::Event, screen::Face, therapy::reason::Reason};
 use pump_protocol::{
     clock::CivilTime,
     message::{AuditHead, Command, DenyReason, Nonce, Reply, RequestId, Role},
@@ -272,6 +272,25 @@ fn a_dose_that_a_reset_cut_short_leaves_the_window_when_the_pump_says_so() {
     world.pass(secs(20));
     assert_eq!(wait_of(&world).reasons, [Reason::WindowLimit]);
     agrees_with_the_pump(&world);
+}
+
+#[test]
+fn a_dose_that_the_pump_itself_cut_short_leaves_the_window_with_its_last_drop() {
+    let mut world = world_at(9, 0, |programmed| programmed.window_limit = limit(24 * 4 + 50 + 5, hours(24)));
+    world.hold_dose();
+    world.pass(secs(60));
+    world.pump.stop();
+    world.pass(secs(3));
+    world.pump.start();
+    world.pass(secs(60));
+    world.seen();
+    world.doze(mins(23 * 60 + 30), mins(5));
+    world.pass(secs(20));
+    // proves R-REQ-17
+    assert_eq!(wait_of(&world).reasons, [Reason::WindowLimit]);
+    agrees_with_the_pump(&world);
+    let differ = |event: &Event| matches!(event, Event::AccountsDiffer { .. } | Event::WindowAccountsDiffer { .. });
+    assert_eq!(world.recorded(differ), 0);
 }
 
 #[test]

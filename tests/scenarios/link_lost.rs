@@ -61,10 +61,11 @@ fn after_a_lost_link_everything_is_read_again_before_anything_is_asked_for() {
     world.disk = Disk::Works;
     world.disk_catches_up();
     world.pass(secs(3));
-    let asked = |which: fn(&Command) -> bool| world.sent.iter().position(which);
-    let history = asked(|command| matches!(command, Command::ReadHistory { .. }));
-    assert!(history.is_some() && history < asked(|command| matches!(command, Command::Prepare { .. })));
-    assert_eq!(commits(&world), 0, "another's dose came first");
+    assert!(world.sent.iter().any(|command| matches!(command, Command::ReadHistory { .. })));
+    // proves R-ASK-23
+    assert_eq!((prepares(&world), world.face()), (0, Face::NotGiven(NotGiven::Overtaken)), "another's dose came first");
+    world.seen();
+    assert!(wait_of(&world).reasons.contains(&Reason::Lockout), "and the next page says so: {:?}", world.face());
 }
 
 #[test]
@@ -160,4 +161,33 @@ fn a_link_lost_while_the_dose_goes_in_ends_with_the_true_amount() {
     was_delivered_once(&world, 1);
     world.seen();
     assert!(wait_of(&world).remaining > mins(100));
+}
+
+#[test]
+fn a_stop_pressed_again_and_again_puts_the_silence_of_the_pump_off_by_nothing() {
+    let mut world = World::ready();
+    world.fault(CommandKind::Commit, Point::BeforeReceipt, Effect::Drop);
+    world.fault(CommandKind::Cancel, Point::BeforeReceipt, Effect::Drop);
+    world.hold_dose();
+    world.pass(secs(4));
+    world.hold_stop();
+    world.pass(Millis::new(600));
+    // proves R-LNK-15
+    assert!(is_not_sure(&world), "{:?}", world.face());
+    let why = |why: Doubt| world.recorded(|event| matches!(event, Event::Uncertain { why: told, .. } if *told == why));
+    assert_eq!((why(Doubt::NoAnswer), why(Doubt::LinkLost)), (1, 0));
+}
+
+#[test]
+fn a_stop_before_the_pump_has_said_who_it_is_was_out_of_reach() {
+    let mut world = World::ready();
+    world.fault(CommandKind::Commit, Point::AfterReceipt, Effect::Disconnect);
+    world.hold_dose();
+    assert!(is_not_sure(&world), "{:?}", world.face());
+    world.latency = secs(4);
+    world.pass(secs(2));
+    assert!(world.transmitted(|sent| matches!(sent, Command::Hello { .. })) > 1, "asked, and not answered");
+    world.hold_stop();
+    // proves R-REQ-15
+    assert_eq!(world.recorded(|event| matches!(event, Event::StopAsked { reachable: false, .. })), 1);
 }

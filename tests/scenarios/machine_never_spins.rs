@@ -1,6 +1,6 @@
 //! The machine waits; it never turns for nothing.
 //!
-//! Pre:  any state.
+//! Pre:  READY, a dose that goes in, no link, other pages, a disk that is slow or refuses; a clock that stands; an answer that leads nowhere.
 //! Step: time passes, and nobody touches anything.
 //! Post: it wants to be woken a bounded number of times, each in the future (the world checks both at every turn).
 
@@ -20,7 +20,7 @@ use pump_tests::{CommandKind, Disk, Effect, Point, World, id};
 use crate::words::{give_one, mins, secs};
 
 #[test]
-fn nothing_turns_for_nothing_in_any_state() {
+fn nothing_turns_for_nothing_at_rest_in_a_dose_or_beside_a_broken_disk() {
     let mut world = World::ready();
     world.pass(mins(3));
     give_one(&mut world);

@@ -205,3 +205,13 @@ fn the_right_code_asks_for_nothing_that_is_not_offered_any_more() {
     assert!(kinds.contains(&"attempt_unconfirmed"), "{kinds:?}");
     assert!(!kinds.contains(&"requested") && !kinds.contains(&"PREPARE"), "{kinds:?}");
 }
+
+#[test]
+fn a_code_over_a_change_that_nobody_has_read_asks_for_nothing() {
+    let mut world = held();
+    reprogram(&mut world, |programmed| programmed.lockout_interval = mins(150));
+    world.pass(secs(3));
+    code(&mut world, RIGHT);
+    // proves R-ASK-16
+    assert_eq!(prepares(&world), 0, "{:?}", world.face());
+}

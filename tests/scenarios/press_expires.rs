@@ -64,3 +64,23 @@ fn a_grant_that_has_lived_when_it_comes_is_none() {
     assert_eq!(world.recorded(|event| matches!(event, Event::CommitIntended { .. })), 0);
     assert_eq!(commits(&world), 0);
 }
+
+#[test]
+fn what_the_disk_stores_behind_a_suspend_lets_nothing_leave_that_is_too_old() {
+    // The request's record, and that of its intent.
+    for (stored, gone) in [(0, secs(31)), (1, secs(11))] {
+        let mut world = World::ready();
+        world.disk = Disk::Hesitates;
+        world.hold_dose();
+        (0..stored).for_each(|_| world.disk_catches_up());
+        world.suspend(gone);
+        world.disk = Disk::Works;
+        // The first that the machine hears after it: no timeout has been looked at.
+        world.disk_catches_up();
+        // proves R-ASK-11, R-REQ-03
+        assert_eq!((prepares(&world), commits(&world)), (stored, 0));
+        assert_eq!(world.face(), Face::NotGiven(NotGiven::Expired));
+        world.pass(secs(10));
+        was_not_given(&world, 1);
+    }
+}

@@ -15,7 +15,7 @@ use pump_protocol::{
 };
 use pump_tests::{CommandKind, Disk, Effect, Point, World, id};
 
-use crate::words::{commits, is_ready, mins, secs, wait_of};
+use crate::words::{commits, is_ready, mins, reprogram, secs, wait_of};
 
 /// A hold whose request waits for its record while `meanwhile` happens in the pump.
 fn press_and_meanwhile(world: &mut World, meanwhile: impl FnOnce(&mut World)) {
@@ -67,4 +67,35 @@ fn a_window_limit_that_only_the_pump_knows_of_is_waited_for_and_not_offered_agai
     assert!(!is_ready(&world));
     world.doze(mins(5), secs(5));
     assert!(is_ready(&world), "{:?}", world.face());
+}
+
+#[test]
+fn a_limit_that_the_pump_named_at_commit_is_waited_for_too_and_no_longer_than_its_prescription_stands() {
+    let denial = Denial { reasons: DenyReasons::default().with(DenyReason::WindowLimit), retry_after: mins(1300) };
+    let mut world = World::ready();
+    world.pump_is_honest = false;
+    world.fault(
+        CommandKind::Commit,
+        Point::AfterReceipt,
+        Effect::Answer(Box::new(Reply::Rejected { id: id(1), denial })),
+    );
+    world.hold_dose();
+    world.seen();
+    // proves R-LIM-05
+    assert!(wait_of(&world).reasons.contains(&Reason::WindowLimit), "{:?}", world.face());
+
+    let mut world = World::ready();
+    world.fault(
+        CommandKind::Prepare,
+        Point::AfterReceipt,
+        Effect::Answer(Box::new(Reply::Denied { id: id(1), denial })),
+    );
+    world.hold_dose();
+    world.seen();
+    assert_eq!(wait_of(&world).reasons, [Reason::WindowLimit]);
+    reprogram(&mut world, |programmed| programmed.window_limit.amount = Dose::from_micrograms(600));
+    world.pass(secs(5));
+    world.seen();
+    // proves R-LIM-12
+    assert!(is_ready(&world), "another prescription, another limit: {:?}", world.face());
 }

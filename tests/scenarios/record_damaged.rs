@@ -7,13 +7,13 @@
 use pump_core::{
     audit::event::Event,
     remote::{Beginning, Input, Kept, Remote},
-    screen::Face,
+    screen::{Face, NotGiven},
     therapy::reason::Reason,
 };
-use pump_protocol::message::AuditHead;
-use pump_tests::{OURS, World};
+use pump_protocol::{message::AuditHead, quantity::Millis};
+use pump_tests::{Disk, OURS, World};
 
-use crate::words::{mins, prepares};
+use crate::words::{commits, mins, prepares, secs, was_not_given};
 
 fn started_with(bonded: bool, tail_good: bool) -> Face {
     let now = World::ready().now();
@@ -52,4 +52,27 @@ fn a_background_check_that_fails_ends_all_offers() {
     world.say(Input::RecordChecked { good: true });
     world.pass(mins(5));
     assert_eq!(world.reasons(), [Reason::RecordDamaged], "a record that was bad once is not good again by itself");
+}
+
+#[test]
+fn a_check_that_fails_behind_the_hold_keeps_prepare_back_and_one_behind_the_grant_commit() {
+    for granted in [false, true] {
+        let mut world = World::ready();
+        world.latency = Millis::new(200);
+        if !granted {
+            world.disk = Disk::Hesitates;
+        }
+        world.hold_dose();
+        world.disk = Disk::Hesitates;
+        world.pass(secs(1));
+        assert_eq!((prepares(&world), commits(&world)), (usize::from(granted), 0));
+        world.say(Input::RecordChecked { good: false });
+        world.disk = Disk::Works;
+        world.disk_catches_up();
+        world.pass(secs(3));
+        // proves R-ASK-23
+        assert_eq!((prepares(&world), commits(&world)), (usize::from(granted), 0));
+        assert_eq!(world.face(), Face::NotGiven(NotGiven::Overtaken));
+        was_not_given(&world, 1);
+    }
 }

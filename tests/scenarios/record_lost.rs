@@ -8,13 +8,13 @@ use pump_core::{
     annunciation::AlarmCondition, audit::event::Event, remote::Kept, screen::Face, therapy::reason::Reason,
 };
 use pump_protocol::{
-    message::{AuditHead, Command, Nonce, Role},
+    message::{AuditHead, Command, KeyFingerprint, Nonce, Role},
     quantity::{Dose, Millis, Volume},
 };
 use pump_tests::{Disk, OURS, World};
 use simulated_pump::{Pump, Setup};
 
-use crate::words::{commits, give_one, is_ready, mins, secs, until_it_is_in, wait_of};
+use crate::words::{alarms, commits, give_one, is_ready, mins, secs, until_it_is_in, wait_of};
 
 #[test]
 fn a_first_start_counts_what_others_were_given() {
@@ -136,7 +136,10 @@ fn a_pump_whose_own_record_went_back_is_not_trusted_to_have_given_nothing() {
     assert_eq!(world.recorded(|event| matches!(event, Event::HistoryGap { .. })), 1);
     // proves R-ANS-09
     assert!(world.reasons().contains(&Reason::ClockInDoubt), "{:?}", world.face());
-    world.pass(mins(6));
+    world.pass(mins(2));
+    // proves R-ANS-09
+    assert!(world.reasons().contains(&Reason::ClockInDoubt), "it shows less still than it did: {:?}", world.face());
+    world.pass(mins(4));
     let wait = wait_of(&world);
     // proves R-LIM-09
     assert_eq!(wait.reasons, [Reason::WindowLimit, Reason::Allotment, Reason::Lockout]);
@@ -236,4 +239,66 @@ fn an_older_record_with_a_question_open_asks_it_again_and_finds_the_doses_since(
         "{:?}",
         crate::words::alarms(&world)
     );
+}
+
+#[test]
+fn another_record_of_the_same_length_is_noticed() {
+    let mut world = World::ready();
+    world.walk_away();
+    world.pass(secs(5));
+    let count = u64::try_from(world.record().len()).expect("few");
+    world.pump.session_opened(OURS);
+    let audit_head = AuditHead { count, hash: [9; 32] };
+    world.pump.handle(OURS, Role::Patient, &Command::Hello { audit_head }, Nonce::default());
+    world.pump.session_closed(OURS);
+    world.come_back();
+    world.pass(secs(5));
+    let head_told = |sent: &Command| matches!(sent, Command::Hello { audit_head } if audit_head.count == count);
+    assert_eq!(world.transmitted(head_told), 1, "the record stood there when it was told");
+    // proves R-REC-05
+    assert_eq!(world.recorded(|event| matches!(event, Event::RecordWentBack { .. })), 1);
+}
+
+#[test]
+fn an_id_that_only_the_history_knows_is_not_used_again() {
+    let mut world = World::ready();
+    give_one(&mut world);
+    world.doze(mins(125), secs(20));
+    give_one(&mut world);
+    world.doze(mins(125), secs(20));
+    // The clinic took the key back, let eight others in, and then it again: the pump knows its doses, and none of its ids.
+    world.walk_away();
+    world.pump.revoke(OURS);
+    for other in (0..8).map(|number| KeyFingerprint([100 + number; 8])) {
+        assert!(world.pump.session_opened(other));
+        world.pump.revoke(other);
+    }
+    world.put_back(Kept::default(), 0);
+    world.come_back();
+    world.pass(secs(10));
+    world.hold_dose();
+    let last = world.sent.iter().rev().find_map(|sent| match sent {
+        Command::Prepare { id, .. } => Some(id.0),
+        _ => None,
+    });
+    // proves R-REQ-23
+    assert_eq!(last, Some(3), "{:?}", world.face());
+}
+
+#[test]
+fn two_doses_on_one_page_of_the_history_are_two_alarms() {
+    let mut world = World::ready();
+    let (kept, records) = (world.kept().clone(), world.record().len());
+    give_one(&mut world);
+    world.walk_away();
+    world.pump.unaccounted_bolus(Dose::from_micrograms(10)).expect("given");
+    world.pump.advance(mins(10));
+    world.chronicle.observe(&world.pump);
+    world.put_back(kept, records);
+    world.come_back();
+    world.pass(secs(5));
+    // proves R-REQ-25, R-LIM-08
+    for condition in [AlarmCondition::DoseUnknownToRecord, AlarmCondition::UnaccountedDose] {
+        assert!(alarms(&world).contains(&condition), "{:?}", alarms(&world));
+    }
 }

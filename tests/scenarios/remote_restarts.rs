@@ -10,7 +10,7 @@ use pump_core::{
     remote::Input,
     screen::{Face, NotGiven},
 };
-use pump_protocol::quantity::Millis;
+use pump_protocol::quantity::{Dose, Millis};
 use pump_tests::{CommandKind, Disk, Effect, Point, World};
 
 use crate::words::{
@@ -231,6 +231,12 @@ fn what_has_not_left_when_the_program_is_told_to_end_never_leaves() {
         world.seen();
         assert_eq!((prepares(&world), commits(&world), world.started()), (prepared, 0, 0));
         assert!(is_ready(&world), "{:?}", world.face());
+        // proves R-REC-01
+        assert_eq!(
+            world.recorded(|event| matches!(event, Event::CommitWithheld { .. })),
+            stored,
+            "its intent is on record"
+        );
     }
 }
 
@@ -284,4 +290,27 @@ fn an_outcome_that_nobody_has_read_stands_after_a_restart_until_somebody_has() {
         assert_ne!(world.face(), told, "and not again");
         assert_eq!(world.recorded(|event| matches!(event, Event::OutcomeSeen)), 1);
     }
+}
+
+#[test]
+fn a_wait_that_the_pump_named_does_not_begin_anew_with_a_restart() {
+    let mut world = World::ready();
+    world.disk = Disk::Hesitates;
+    world.hold_dose();
+    world.pump.clinician_bolus(Dose::from_micrograms(20)).expect("given");
+    world.disk = Disk::Works;
+    world.disk_catches_up();
+    let wait = |world: &World| match world.face() {
+        Face::NotGiven(NotGiven::Denied { until, retry_after, .. }) => (until, retry_after),
+        other => panic!("{other:?}"),
+    };
+    let (until, whole) = wait(&world);
+    assert!(until.is_some() && whole == mins(120), "{whole}");
+    world.pass(mins(100));
+    world.crash();
+    // proves R-ANS-18
+    assert_eq!(wait(&world), (until, mins(20)));
+    world.reboot(mins(30));
+    // How long it was off, nobody can say: better no time than one that is over.
+    assert_eq!(wait(&world), (None, Millis::ZERO));
 }

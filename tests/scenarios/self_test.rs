@@ -73,14 +73,14 @@ fn answer(world: &mut World, yes: bool) {
 #[test]
 fn a_start_offers_nothing_until_everything_is_measured() {
     let mut world = starting(Asking::Nobody);
-    assert_eq!(world.wanted, [1, 0]);
+    assert_eq!((world.measures_wanted, world.confirmations_wanted), (1, 0));
     world.pass(secs(7));
     // proves R-ANS-16, R-DEV-05
     assert_eq!(world.reasons(), [Reason::SelfTestRunning]);
     world.hold_dose();
     assert_eq!(prepares(&world), 0);
     world.say(Input::Intent(Intent::TestSelf));
-    assert_eq!(world.wanted, [1, 0], "one test at a time");
+    assert_eq!((world.measures_wanted, world.confirmations_wanted), (1, 0), "one test at a time");
     measure(&mut world, &[]);
     assert!(is_ready(&world), "{:?}", world.face());
     // proves R-DEV-13, R-REC-01
@@ -161,7 +161,7 @@ fn a_button_stuck_since_before_the_start_blocks_until_it_is_let_go_and_tested_ag
     world.pass(secs(60));
     assert_eq!(world.reasons(), [Reason::SelfTestFailed], "let go, and not tested again");
     world.say(Input::Intent(Intent::TestSelf));
-    assert_eq!(world.wanted, [2, 0]);
+    assert_eq!((world.measures_wanted, world.confirmations_wanted), (2, 0));
     measure(&mut world, &[]);
     world.pass(secs(70));
     world.visit(Visit::Patient);
@@ -190,9 +190,9 @@ fn on_demand_a_person_hears_feels_and_sees() {
     world.visit(Visit::SelfTest);
     answer(&mut world, true);
     assert_eq!(asked(&world), Some(Question::Seen));
-    assert_eq!(world.wanted[1], 0);
+    assert_eq!(world.confirmations_wanted, 0);
     answer(&mut world, true);
-    assert_eq!((asked(&world), world.wanted[1]), (None, 1));
+    assert_eq!((asked(&world), world.confirmations_wanted), (None, 1));
     world.pass(secs(1));
     let confirmed = [Check::Sound, Check::Vibration, Check::Display, Check::Touch];
     // proves R-DEV-07
@@ -236,7 +236,7 @@ fn after_an_update_the_page_comes_by_itself_and_silence_holds_nothing_up_for_lon
     world.pass(secs(70));
     assert!(is_ready(&world), "{:?}", world.face());
     assert_eq!(recorded(&world, Check::Sound), Some(Finding::Unconfirmed));
-    assert_eq!(world.wanted[1], 0, "the next start asks again");
+    assert_eq!(world.confirmations_wanted, 0, "the next start asks again");
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn an_open_request_keeps_its_page_and_a_test_is_not_begun_over_it() {
     world.pass(secs(3));
     assert!(matches!(world.face(), Face::Delivering { .. }), "{:?}", world.face());
     world.say(Input::Intent(Intent::TestSelf));
-    assert_eq!(world.wanted, [0, 0]);
+    assert_eq!((world.measures_wanted, world.confirmations_wanted), (0, 0));
     world.self_test = Some(Asking::Nobody);
     world.crash();
     measure(&mut world, &[broken(Device::Watchdog)]);

@@ -197,7 +197,8 @@ fn a_bolus_that_ended_before_its_first_drop_unheard_is_not_given_and_known_to_th
     // proves R-REQ-17
     assert_eq!(world.recorded(|event| matches!(event, Event::NotGiven { .. })), 1);
     assert_eq!(world.recorded(|event| matches!(event, Event::DoseUnknownToRecord { .. })), 0, "it was asked for here");
-    assert_eq!(world.face(), Face::NotGiven(NotGiven::StoppedInTime));
+    // proves R-REQ-18
+    assert_eq!(world.face(), Face::NotGiven(NotGiven::BolusEnded(BolusEnd::PumpStopped)), "nobody stopped it here");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use pump_core::{
 };
 use pump_protocol::{
     history::{BolusId, HistorySeq},
-    message::{AuditHead, BolusRef, Command, Nonce, Reply, RequestId, Role},
+    message::{AuditHead, BolusRef, Command, Fate, Nonce, Reply, RequestId, Role},
     prescription::{Prescription, Programmed},
     quantity::{Dose, Millis},
 };
@@ -147,4 +147,9 @@ fn a_bolus_that_is_more_than_was_asked_for_counts_in_full() {
     let counted: Vec<Dose> =
         world.kept().account.counted(start, world.now()).map(|(counted, _)| counted.dose).collect();
     assert_eq!(counted, [more]);
+    let done = Reply::Fate { id: id(1), fate: Fate::Done { bolus }, watermark: id(1) };
+    world.fault(CommandKind::Query, Point::AfterReceipt, Effect::Answer(Box::new(done)));
+    world.pass(secs(10));
+    // proves R-REQ-14
+    assert!(matches!(world.face(), Face::Given { dose, .. } if dose == more), "{:?}", world.face());
 }

@@ -328,7 +328,7 @@ fn a_day_is_one_tap_from_the_history_and_from_the_day_beside_it() {
     let says = |display: &Display, words: &str| display.everything().iter().any(|it| it.label == words);
     for words in [
         "12 × Your clinic’s programme doesn’t add up",
-        "10 × Your pump did not answer in time",
+        "10 × Asking took too long",
         "14 × for other reasons",
         "Not sure, still open: 1",
         "Not sure, counted as given: 2",

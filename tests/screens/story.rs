@@ -584,7 +584,7 @@ pub(crate) fn busy_day() -> Day {
         (NoDose::Nothing(NothingBecause::Expired), 2),
         (NoDose::Elsewhere, 1),
         (NoDose::Nothing(NothingBecause::TooLate), 8),
-        (NoDose::Unread, 1),
+        (NoDose::PageUnanswered, 1),
         (NoDose::ByPump(None), 1),
     ];
     let counts = DayCounts { attempts: 63, given: 12, in_part: 3, refused, ..DayCounts::default() };
@@ -709,8 +709,10 @@ fn one_by_one() -> Vec<(String, Screen)> {
         ("wait", denied(DenyReason::Lockout, true)),
         ("expired", NotGiven::Expired),
         ("interrupted", NotGiven::Interrupted),
+        ("overtaken", NotGiven::Overtaken),
         ("dose-differs", NotGiven::DoseDiffers { shown: DOSE, echoed }),
         ("stopped", NotGiven::StoppedInTime),
+        ("ended", NotGiven::BolusEnded(BolusEnd::MotorStall)),
     ] {
         all.push((format!("not-given-{name}"), screen(Face::NotGiven(why))));
     }

@@ -86,11 +86,12 @@ fn every_outcome_without_a_dose_says_why() {
         let title = words.invoke_not_given_title(code, deny, request.get_until(), wait);
         assert!(!title.is_empty() && !titles.contains(&title), "{why:?} has a title of its own: {title}");
         titles.push(title);
-        let advice = words.invoke_not_given_advice(code, deny, request.get_dose(), request.get_echoed());
+        let advice =
+            words.invoke_not_given_advice(code, deny, request.get_end(), request.get_dose(), request.get_echoed());
         // proves R-REQ-18
         assert!(!advice.is_empty(), "{why:?} says what to do");
     }
-    assert_eq!(titles.len(), DenyReason::ALL.len() + 5);
+    assert_eq!(titles.len(), DenyReason::ALL.len() + 7);
 }
 
 #[test]

@@ -152,7 +152,9 @@ impl Judge {
                 // What one side counts and the other can't: time lost in a reset, history that is gone, a dose that nobody
                 // saw, other rules.
                 // proves R-REQ-22
-                Event::AccountsDiffer { .. } => assert!(self.may_differ, "for no reason: {:?}", happened.event),
+                Event::AccountsDiffer { .. } | Event::WindowAccountsDiffer { .. } => {
+                    assert!(self.may_differ, "for no reason: {:?}", happened.event);
+                }
                 _ => {}
             }
         }

@@ -52,8 +52,9 @@ pub(crate) fn command(life: &Life) -> String {
         Kind::Dark => "LIFE=dark ",
         Kind::Year => "LIFE=year ",
     };
-    let steps: Vec<String> = life.steps.iter().map(u32::to_string).collect();
-    format!("{kind}SEED={} STEPS={} cargo test -p pump-tests --test simulation promise", life.seed, steps.join(","))
+    let sealed = if life.sealed { "SEALED=1 " } else { "" };
+    let (seed, steps) = (life.seed, life.steps.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
+    format!("{sealed}{kind}SEED={seed} STEPS={steps} cargo test -p pump-tests --test simulation whatever_happens")
 }
 
 /// Writes the life's record where `audit-tool replay` finds it; its last request and its path.

@@ -529,7 +529,8 @@ fn not_given(app: &AppWindow, why: NotGiven, how: Writing) {
             request.set_dose(how.amount(shown));
             request.set_echoed(how.amount(echoed));
         }
-        NotGiven::Expired | NotGiven::Interrupted | NotGiven::StoppedInTime => {}
+        NotGiven::BolusEnded(end) => request.set_end(codes::end(end)),
+        NotGiven::Expired | NotGiven::Interrupted | NotGiven::Overtaken | NotGiven::StoppedInTime => {}
     }
     request.set_not_given(codes::not_given(why));
 }

@@ -188,7 +188,7 @@ pub(super) fn against(why: NoDose) -> NoDoseRow {
     let row = |against| NoDoseRow { against, ..NoDoseRow::default() };
     match why {
         NoDose::Here(why) => NoDoseRow { here: reason(why), ..row(AgainstCode::Here) },
-        NoDose::Unread => row(AgainstCode::Unread),
+        NoDose::PageUnanswered => row(AgainstCode::Unanswered),
         NoDose::Elsewhere => row(AgainstCode::Elsewhere),
         NoDose::ByPump(Some(why)) => NoDoseRow { pump: deny(why), ..row(AgainstCode::Pump) },
         NoDose::ByPump(None) => row(AgainstCode::PumpUnnamed),
@@ -205,8 +205,10 @@ pub(super) const fn not_given(why: NotGiven) -> NotGivenCode {
         NotGiven::Denied { .. } => NotGivenCode::Denied,
         NotGiven::Expired => NotGivenCode::Expired,
         NotGiven::Interrupted => NotGivenCode::Interrupted,
+        NotGiven::Overtaken => NotGivenCode::Overtaken,
         NotGiven::DoseDiffers { .. } => NotGivenCode::DoseDiffers,
         NotGiven::StoppedInTime => NotGivenCode::StoppedInTime,
+        NotGiven::BolusEnded(_) => NotGivenCode::BolusEnded,
     }
 }
 

@@ -83,7 +83,7 @@ impl View {
         Ok(rows::ending(&mut self.db).await?.ending.head)
     }
 
-    /// What every day from `first` on came to. Lines without a wall time are not counted.
+    /// What every day from `first` on came to. Lines without a wall time are counted under no day.
     pub async fn tally_since(&mut self, first: i64) -> Result<Tally, ReadError> {
         let mut tally = Tally::new();
         let Some(mut after) = self.first_line_between(first, i64::MAX).await?.map(|line| line.saturating_sub(1)) else {

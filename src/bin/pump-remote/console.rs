@@ -246,7 +246,9 @@ fn details(line: &mut String, face: &Face) {
         Face::NotGiven(NotGiven::Interrupted) => write!(line, " reason=Interrupted"),
         Face::NotGiven(NotGiven::DoseDiffers { .. }) => write!(line, " reason=DoseDiffers"),
         Face::Pairing(view) => pairing(line, view),
+        Face::NotGiven(NotGiven::Overtaken) => write!(line, " reason=Overtaken"),
         Face::NotGiven(NotGiven::StoppedInTime) => write!(line, " reason=StoppedInTime"),
+        Face::NotGiven(NotGiven::BolusEnded(end)) => write!(line, " reason=BolusEnded end={end:?}"),
         Face::Caregiver(seen) => caregiver(line, seen),
         Face::Checking
         | Face::Changed { .. }

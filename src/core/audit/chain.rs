@@ -217,7 +217,7 @@ impl Genesis {
 }
 
 impl Record {
-    /// Its hash behind that record.
+    /// Its hash: its canonical bytes, hashed onto the hash of the line before.
     pub fn hash_after(&self, previous: &[u8; 32]) -> [u8; 32] {
         hash_behind(previous, &encode(self))
     }
@@ -245,7 +245,7 @@ impl Sealed {
     }
 }
 
-/// The hash of a line's canonical bytes behind that line's.
+/// A line's canonical bytes, hashed onto the hash of the line before.
 pub(super) fn hash_behind(previous: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(RECORD_DOMAIN).chain_update(previous).chain_update(bytes).finalize().into()
 }

@@ -104,7 +104,7 @@ pub enum Event {
     },
     /// A full hold while no dose was offered.
     AttemptRefused {
-        /// All reasons, most limiting first; empty where the page held a question that nobody had answered.
+        /// All reasons, most limiting first; empty where the page waited for an answer: OK, or the patient's code.
         reasons: Bounded<Reason, 32>,
     },
     /// A full hold of the button while a page was shown that gives no dose.
@@ -121,13 +121,13 @@ pub enum Event {
         /// Its reasons.
         denial: Denial,
     },
-    /// The pump would have given another dose than the patient saw; it was not committed.
+    /// The pump names another dose than the patient saw: in its grant, which is not committed, or of what it accepted.
     DoseDiffered {
         /// Which request.
         id: RequestId,
         /// What the patient saw.
         shown: Dose,
-        /// What the pump would have given.
+        /// What the pump named.
         echoed: Dose,
     },
     /// The point of no return: once this is durable, COMMIT may leave.
@@ -137,7 +137,7 @@ pub enum Event {
         /// The latest that the bolus can start by this commit.
         latest_start: PumpTime,
     },
-    /// The grant's deadline passed before COMMIT left; it was withheld.
+    /// COMMIT had not left and never will: its grant ran out, the press grew old, the link or the disk failed.
     CommitWithheld {
         /// Which request.
         id: RequestId,
@@ -280,7 +280,7 @@ pub enum Event {
         /// Now.
         to_min: i16,
     },
-    /// The person's clock can't be believed; clock times are hidden, and nothing else changes.
+    /// The person's clock can't be believed; clock times are hidden, and quiet hours end; nothing about a dose changes.
     WallDoubted {
         /// Why.
         why: WallDoubt,
@@ -328,7 +328,7 @@ pub enum Event {
         doses: u16,
     },
     /// The liquid in the reservoir has another concentration than before.
-    LiquidChanged {
+    ConcentrationChanged {
         /// Before.
         from: Concentration,
         /// Now.
@@ -420,7 +420,9 @@ pub enum NothingBecause {
     Expired,
     /// Interrupted before COMMIT left: the link, a restart, a record that could not be written.
     Interrupted,
-    /// The grant's deadline passed before COMMIT left.
+    /// What came to be known since the hold spoke against the dose.
+    Overtaken,
+    /// The grant's deadline passed, or the press grew too old, before COMMIT left.
     TooLate,
     /// The pump would have given another dose than the patient saw.
     DoseDiffered,
@@ -428,20 +430,28 @@ pub enum NothingBecause {
     NeverRan,
     /// The pump said no.
     Refused,
-    /// Stopped before anything went in.
+    /// Stopped by hand before anything went in.
     StoppedInTime,
+    /// The bolus ended otherwise before anything went in.
+    BolusEnded(BolusEnd),
 }
 
 impl NothingBecause {
     /// All of them, in the order in which a request can meet them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::Expired,
         Self::Interrupted,
+        Self::Overtaken,
         Self::TooLate,
         Self::DoseDiffered,
         Self::NeverRan,
         Self::Refused,
         Self::StoppedInTime,
+        Self::BolusEnded(BolusEnd::PumpStopped),
+        Self::BolusEnded(BolusEnd::MotorStall),
+        Self::BolusEnded(BolusEnd::Reset),
+        Self::BolusEnded(BolusEnd::EmptyReservoir),
+        Self::BolusEnded(BolusEnd::Alarm),
     ];
 }
 
@@ -494,6 +504,8 @@ wire_enum!(NothingBecause: u8 {
     0x5A => NeverRan,
     0x66 => Refused,
     0x69 => StoppedInTime,
+    0x96 => BolusEnded(end),
+    0x99 => Overtaken,
 });
 wire_enum!(WallDoubt: u8 { 0x0F => NotSet, 0x33 => WentBack, 0x3C => DiffersFromPump });
 wire_enum!(Trouble: u8 {
@@ -561,7 +573,7 @@ wire_enum!(Event: u8 {
     50 => RecordCheckFailed,
     51 => PumpReplaced { from, doses },
     52 => Alarm { change },
-    57 => LiquidChanged { from, to },
+    57 => ConcentrationChanged { from, to },
     58 => ConfigurationChanged,
     59 => Paired,
     60 => Pruned { until, exported, export_digest },
@@ -635,7 +647,7 @@ impl Event {
             Self::Alarm { change } => alarm_kind(*change),
             Self::RecordCheckFailed => "record_check_failed",
             Self::PumpReplaced { .. } => "pump_replaced",
-            Self::LiquidChanged { .. } => "liquid_changed",
+            Self::ConcentrationChanged { .. } => "liquid_changed",
             Self::ConfigurationChanged => "configuration_changed",
             Self::Paired => "paired",
             Self::Pruned { .. } => "pruned",
@@ -706,7 +718,7 @@ impl Event {
             | Self::Alarm { .. }
             | Self::RecordCheckFailed
             | Self::PumpReplaced { .. }
-            | Self::LiquidChanged { .. }
+            | Self::ConcentrationChanged { .. }
             | Self::ConfigurationChanged
             | Self::Paired
             | Self::Pruned { .. }
@@ -725,10 +737,12 @@ impl Event {
 
 /// What a recorded body says, in words; a body of another version says that it can't be read.
 pub fn describe(body: &[u8]) -> String {
-    match decode::<Happened>(body) {
-        Ok(happened) => happened.event.to_string(),
-        Err(malformed) => format!("(can't be read: {malformed})"),
-    }
+    read(body).map_or_else(unreadable, |happened| happened.event.to_string())
+}
+
+/// What stands for a body that can't be read.
+pub(super) fn unreadable(malformed: Malformed) -> String {
+    format!("(can't be read: {malformed})")
 }
 
 /// The event that a recorded body holds.

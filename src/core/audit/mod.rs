@@ -57,7 +57,7 @@ pub struct Batch {
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
-    /// A short word for queries, such as `request_created`; at most [`chain::KIND_LEN_MAX`] bytes.
+    /// A short word for queries, such as `requested`; at most [`chain::KIND_LEN_MAX`] bytes.
     pub kind: &'static str,
     /// The request that it belongs to.
     pub request: Option<u64>,

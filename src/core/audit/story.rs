@@ -86,8 +86,7 @@ impl Story {
         let happened = match event::read(&record.body) {
             Ok(happened) => happened,
             Err(malformed) => {
-                let words = format!("(can't be read: {malformed})");
-                return Some(Told { after: AfterPress::NoPress, words });
+                return Some(Told { after: AfterPress::NoPress, words: event::unreadable(malformed) });
             }
         };
         self.follow(&happened);

@@ -60,8 +60,8 @@ pub struct DayCounts {
 pub enum NoDose {
     /// A reason known here, that which limited most.
     Here(Reason),
-    /// An outcome stood on the page and had not been read.
-    Unread,
+    /// The page waited for an answer: an outcome or a change to be read, the patient's code.
+    PageUnanswered,
     /// The page gives no dose.
     Elsewhere,
     /// The pump said no, for that which limited most; `None` if it named nothing.
@@ -119,7 +119,7 @@ impl Tally {
         match event {
             Event::Requested { id, .. } => self.asked(id.0, day),
             Event::AttemptRefused { reasons } => {
-                self.refused(day, reasons.first().map_or(NoDose::Unread, |reason| NoDose::Here(*reason)));
+                self.refused(day, reasons.first().map_or(NoDose::PageUnanswered, |reason| NoDose::Here(*reason)));
             }
             Event::AttemptElsewhere => self.refused(day, NoDose::Elsewhere),
             Event::DoseOfOthers { entry } => {

@@ -49,12 +49,12 @@ impl fmt::Display for Event {
             Self::ShortTouches { count } => write!(f, "{count} touches shorter than a hold"),
             Self::Denied { id, denial } => write!(f, "{id}: the pump denied it: {}", pump_words(*denial)),
             Self::DoseDiffered { id, shown, echoed } => {
-                write!(f, "{id}: the pump would have given {echoed}, the patient saw {shown}; not committed")
+                write!(f, "{id}: the pump said {echoed}, the patient saw {shown}")
             }
             Self::CommitIntended { id, latest_start } => {
                 write!(f, "{id}: granted; COMMIT may leave, start by {latest_start} on the pump's clock")
             }
-            Self::CommitWithheld { id } => write!(f, "{id}: the grant had run out; COMMIT was withheld"),
+            Self::CommitWithheld { id } => write!(f, "{id}: COMMIT had not left and never will"),
             Self::Accepted { id, bolus } => write!(f, "{id}: the pump accepted it as bolus {}", bolus.bolus.0),
             Self::Rejected { id, denial } => write!(f, "{id}: the pump rejected it: {}", pump_words(*denial)),
             Self::Uncertain { id, why } => write!(f, "{id}: NOT SURE: {}", why.words()),
@@ -63,7 +63,7 @@ impl fmt::Display for Event {
             Self::DeliveredInPart { id, bolus, delivered, end } => {
                 write!(f, "{id}: GIVEN IN PART: {} of {}, {}", amount(*delivered), bolus.dose, end_words(*end))
             }
-            Self::NotGiven { id, why } => write!(f, "{id}: NOT GIVEN: {}", why.words()),
+            Self::NotGiven { id, why } => write!(f, "{id}: NOT GIVEN: {why}"),
             Self::AssumedGiven { id } => write!(f, "{id}: ASSUMED GIVEN: no answer can come any more"),
             Self::StopAsked { id, reachable } => write!(f, "{id}: the patient asked to stop it{}", far(*reachable)),
             Self::DoseOfOthers { entry } => write!(f, "not asked for here: {}", entry_words(entry)),
@@ -106,7 +106,9 @@ impl fmt::Display for Event {
             Self::PumpReplaced { from, doses } => {
                 write!(f, "paired with another pump than {from}; {doses} doses still count, a full lockout began")
             }
-            Self::LiquidChanged { from, to } => write!(f, "the liquid changed from {from} to {to}"),
+            Self::ConcentrationChanged { from, to } => {
+                write!(f, "the drug's concentration changed from {from} to {to}")
+            }
             Self::ConfigurationChanged => write!(f, "the configuration differs from the one at the last start"),
             Self::Paired => write!(f, "paired; the keys are new"),
             Self::Pruned { until, exported, .. } => {
@@ -147,17 +149,19 @@ impl Doubt {
     }
 }
 
-impl NothingBecause {
-    const fn words(self) -> &'static str {
-        match self {
+impl fmt::Display for NothingBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Expired => "the press was too old before the pump could be asked",
             Self::Interrupted => "interrupted before COMMIT left",
-            Self::TooLate => "the grant had run out before COMMIT left",
+            Self::Overtaken => "what came to be known since the hold spoke against it",
+            Self::TooLate => "it was too late for COMMIT to leave",
             Self::DoseDiffered => "the pump would have given another dose",
             Self::NeverRan => "the pump never ran it and never will",
             Self::Refused => "the pump said no",
             Self::StoppedInTime => "stopped before anything went in",
-        }
+            Self::BolusEnded(end) => return write!(f, "{} before anything went in", end_words(*end)),
+        })
     }
 }
 
@@ -276,17 +280,17 @@ fn refused(f: &mut fmt::Formatter<'_>, reasons: &[Reason]) -> fmt::Result {
     for (index, reason) in reasons.iter().enumerate() {
         write!(f, "{}{}", if index == 0 { "" } else { ", " }, reason_words(*reason))?;
     }
-    if reasons.is_empty() { write!(f, "what stood on the page had not been answered") } else { Ok(()) }
+    if reasons.is_empty() { write!(f, "the page waited for an answer") } else { Ok(()) }
 }
 
 impl fmt::Display for NoDose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
             Self::Here(reason) => reason_words(reason),
-            Self::Unread => "an outcome not read yet",
+            Self::PageUnanswered => "the page waited for an answer",
             Self::Elsewhere => "on a page that gives no dose",
             Self::ByPump(reason) => reason.map_or("no reason named", pump_reason_words),
-            Self::Nothing(why) => why.words(),
+            Self::Nothing(why) => return why.fmt(f),
         })
     }
 }

@@ -70,7 +70,7 @@ pub enum State {
     Granted(Grant),
     /// The point of no return is durable.
     CommitIntent {
-        /// The grant that COMMIT spends; `None` after a restart, when COMMIT can't leave any more.
+        /// The grant that COMMIT spends. It isn't kept: after a restart the request is in doubt.
         grant: Grant,
         /// Whether COMMIT has left.
         sent: bool,

@@ -49,17 +49,10 @@ pub fn settle(id: RequestId, state: &State, fate: Fate, watermark: RequestId, st
 pub fn bolus_ended(bolus: BolusRef, delivered: Delivered, end: BolusEnd) -> Outcome {
     match end {
         BolusEnd::Complete => Outcome::Delivered { bolus },
-        BolusEnd::Cancelled
-        | BolusEnd::PumpStopped
-        | BolusEnd::MotorStall
-        | BolusEnd::Reset
-        | BolusEnd::EmptyReservoir
-        | BolusEnd::Alarm => {
-            if delivered == Delivered::exactly(Dose::ZERO) {
-                Outcome::NotGiven(NothingBecause::StoppedInTime)
-            } else {
-                Outcome::DeliveredInPart { bolus, delivered, end }
-            }
+        _ if delivered != Delivered::exactly(Dose::ZERO) => Outcome::DeliveredInPart { bolus, delivered, end },
+        BolusEnd::Cancelled => Outcome::NotGiven(NothingBecause::StoppedInTime),
+        BolusEnd::PumpStopped | BolusEnd::MotorStall | BolusEnd::Reset | BolusEnd::EmptyReservoir | BolusEnd::Alarm => {
+            Outcome::NotGiven(NothingBecause::BolusEnded(end))
         }
     }
 }

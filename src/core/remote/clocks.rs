@@ -1,7 +1,7 @@
 //! Which clocks can be believed, and what is remembered of those that were set.
 //!
-//! No decision uses the wall clock: a lockout neither opens nor closes by it. Where it is in doubt, clock times are hidden,
-//! and that is all. So everything behind this module sees a wall time that can be believed, or none.
+//! Nothing about a dose is decided by the wall clock: a lockout neither opens nor closes by it. Where it is in doubt, clock times
+//! are hidden, quiet hours end, and the weeks show nothing. So everything behind this module sees a wall time that can be believed, or none.
 //!
 //! # Promises
 //! - A clock that was set, by a person or by daylight saving, leaves a record; so does the pump's calendar.

@@ -37,7 +37,7 @@ pub(super) struct CodeEntry {
 }
 
 impl Remote {
-    /// The hold is complete: asks for the code, if the clinic does.
+    /// The code that is to be entered behind a hold, if the clinic asks for one.
     pub(super) fn code_wanted(&self) -> Option<PatientCode> {
         self.kept.prescription.as_ref().and_then(|known| known.programmed().patient_code)
     }

@@ -20,6 +20,7 @@ use super::{Output, Remote};
 use crate::{
     audit::event::{Doubt, Event, LinkLoss, NothingBecause},
     ledger::{Outcome, PRESS_EXPIRES, Request, State, Verdict},
+    therapy::reason::Reason,
 };
 
 // keeps R-LNK-15
@@ -227,12 +228,37 @@ impl Remote {
         }
     }
 
+    // keeps R-ASK-23
+    /// What has come to be known since the hold speaks against the dose, even if the pump would give it: it isn't asked for.
+    pub(super) fn judge_again(&mut self, now: Now) {
+        let Some(request) = &self.kept.request else { return };
+        match request.state {
+            State::Created { durable: true, asked: None }
+                if self.conversation.as_ref().is_some_and(Conversation::caught_up) =>
+            {
+                if self.reasons(now).iter().any(|reason| *reason != Reason::Unresolved) {
+                    self.withdraw(NothingBecause::Overtaken, now);
+                }
+            }
+            // The dose counts already, so that the accounts speak against it; the pump judges them again.
+            State::Granted(_) | State::CommitIntent { sent: false, .. } if !self.record_good || self.clock_in_doubt => {
+                self.withhold(NothingBecause::Overtaken, now);
+            }
+            State::Created { .. }
+            | State::Granted(_)
+            | State::CommitIntent { .. }
+            | State::Delivering(_)
+            | State::Withdrawing { .. }
+            | State::Uncertain(_) => {}
+        }
+    }
+
     /// No COMMIT has left and none will: the pump is asked to make sure. The patient is told at once.
     pub(super) fn withdraw(&mut self, why: NothingBecause, now: Now) {
         let Some(request) = &mut self.kept.request else { return };
         request.state = State::Withdrawing { why, confirmed: false };
         let request = request.clone();
-        self.show_ended(&request, Outcome::NotGiven(why), request.dose, now);
+        self.show_ended(&request, Outcome::NotGiven(why), now);
     }
 
     /// As [`withdraw`](Self::withdraw), where the intent to commit may be on record already.

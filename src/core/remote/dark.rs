@@ -28,8 +28,8 @@ pub const DARK_AFTER: Millis = Millis::from_mins(2);
 // keeps R-LNK-20
 /// How long the pump is left in peace: its battery pays for each report.
 pub(super) const REST: Millis = Millis::from_mins(15);
-/// How long a pump that isn't heard is looked for before it rests again; and what a wait must still last for a rest to be worth it.
-const REACH_MAX: Millis = Millis::from_mins(1);
+/// How long a pump that isn't heard is looked for before the link rests again; and what a wait must still last for a rest to be worth it.
+const SOUGHT_MAX: Millis = Millis::from_mins(1);
 /// How long after the first word of a touch the rest of it may come: a display tells of a finger before it tells what is under it.
 const WAKING: Millis = Millis::new(300);
 /// How long a link stands after the pump's report: whoever plays the ready cue must see READY stand.
@@ -43,7 +43,7 @@ pub(super) struct Light {
     /// Since when nobody touched and nothing had to be seen.
     idle_since: Uptime,
     /// Something had to be seen in the turn before.
-    seen: bool,
+    had_to_be_seen: bool,
     /// Until when the pump is left in peace.
     rests_until: Option<Uptime>,
     /// When it was last woken out of the dark.
@@ -52,7 +52,7 @@ pub(super) struct Light {
 
 impl Light {
     pub(super) const fn new(dark_after: Option<Millis>, now: Uptime) -> Self {
-        Self { dark_after, idle_since: now, seen: false, rests_until: None, woken: None }
+        Self { dark_after, idle_since: now, had_to_be_seen: false, rests_until: None, woken: None }
     }
 
     /// Somebody is here.
@@ -105,10 +105,10 @@ impl Remote {
             return;
         }
         let must = self.must_be_seen();
-        if must || self.light.seen {
+        if must || self.light.had_to_be_seen {
             self.light.idle_since = now.uptime;
         }
-        self.light.seen = must;
+        self.light.had_to_be_seen = must;
         let dark = self.dark(now.uptime);
         match self.light.rests_until {
             Some(until) if !dark || until <= now.uptime => {
@@ -118,7 +118,7 @@ impl Remote {
             }
             None if dark && (self.nothing_to_say(now) || self.sought_in_vain(now.uptime)) => {
                 let rest = match self.availability(now) {
-                    Availability::Wait { remaining, .. } if remaining < REACH_MAX => return,
+                    Availability::Wait { remaining, .. } if remaining < SOUGHT_MAX => return,
                     Availability::Wait { remaining, .. } => remaining.min(REST),
                     Availability::Ready(_) | Availability::NotAvailable(_) => REST,
                 };
@@ -139,7 +139,7 @@ impl Remote {
         }
         let due = match &self.conversation {
             Some(talk) => talk.report_asked().map(|asked| asked.after(LINGER)),
-            None => Some(self.link_since.after(REACH_MAX)),
+            None => Some(self.link_since.after(SOUGHT_MAX)),
         };
         self.light.rests_until.or_else(|| due.filter(|at| *at > now))
     }
@@ -168,6 +168,6 @@ impl Remote {
     }
 
     fn sought_in_vain(&self, now: Uptime) -> bool {
-        self.conversation.is_none() && now.since(self.link_since) >= REACH_MAX
+        self.conversation.is_none() && now.since(self.link_since) >= SOUGHT_MAX
     }
 }

@@ -84,16 +84,16 @@ impl Remote {
         // Of one that was taken back the patient was told NOT GIVEN; a pump that says otherwise must be heard.
         let told_already = outcome.is_nothing() && matches!(request.state, State::Withdrawing { .. });
         if !told_already {
-            self.show_ended(&request, outcome, request.dose, now);
+            self.show_ended(&request, outcome, now);
         }
         if let Some(talk) = &mut self.conversation {
             talk.report_due();
         }
     }
 
-    pub(super) fn show_ended(&mut self, request: &Request, outcome: Outcome, echoed: Dose, now: Now) {
+    pub(super) fn show_ended(&mut self, request: &Request, outcome: Outcome, now: Now) {
         let (dose, pressed, at) = (request.dose, request.pressed, now.uptime);
-        self.kept.ended = Some(Ended { outcome, dose, echoed, pressed, at });
+        self.kept.ended = Some(Ended { outcome, dose, echoed: dose, pressed, at });
     }
 
     fn unanswered(&mut self, command: &Command, now: Now) {
@@ -361,7 +361,7 @@ impl Remote {
             // A finger that held for what stood there before doesn't ask for what stands there now.
             self.hold.spoil();
             if let Change::Concentration { from, to } = change {
-                self.note(Event::LiquidChanged { from, to }, now);
+                self.note(Event::ConcentrationChanged { from, to }, now);
             }
             change::tell(&mut self.kept.changes, change);
         }

@@ -15,7 +15,7 @@ pub const DOSE_HOLD: Millis = Millis::new(1_500);
 // keeps R-ASK-15
 /// How long Stop is held: short, because stopping is always safe.
 pub const STOP_HOLD: Millis = Millis::new(500);
-/// The longest silence between two levels of one press: three of the 100 ms at which they are told.
+/// The longest silence between two levels of one press: six of the 50 ms at which they are told.
 const LEVEL_GAP_MAX: Millis = Millis::new(300);
 
 /// The press that is under way.

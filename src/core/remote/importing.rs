@@ -53,7 +53,6 @@ impl Remote {
             if self.kept.history_read != read_before {
                 self.note(Event::HistoryImported { head: page.head }, now);
             }
-            self.watch_bolus();
             self.prune_account(now);
             self.settle_by_history(now);
             self.compare_accounts(now);
@@ -114,14 +113,15 @@ impl Remote {
             }
             HistoryEvent::BolusEnded { bolus, origin, delivered, end } => {
                 let source = self.source(bolus, origin);
-                if delivered == Delivered::exactly(Dose::ZERO) {
-                    self.kept.account.discount(source);
-                }
                 // keeps R-REQ-17
-                self.kept.account.ended_at(source, entry.at);
                 if let Some(bolus) = self.open_bolus(source).filter(|open| open.bolus == bolus) {
                     self.finish(bolus_ended(bolus, delivered, end), now);
                 }
+                if delivered == Delivered::exactly(Dose::ZERO) {
+                    self.kept.account.discount(source);
+                }
+                // Behind what counts it for as long as it was meant to last.
+                self.kept.account.ended_at(source, entry.at);
             }
             // keeps R-REC-19
             HistoryEvent::Refilled { volume, .. } => self.refilled(volume, now),
@@ -186,6 +186,8 @@ impl Remote {
         self.prune_account(now);
         let since = self.since(entry.at, None);
         self.kept.account.count(CountedDose { source, dose, since, lasts: self.bolus_lasts() });
+        // Here and not behind the page: what ended on it is no longer what the report before it saw.
+        self.watch_bolus();
     }
 
     fn is_open(&self, id: RequestId) -> bool {

@@ -33,7 +33,7 @@ pub struct Kept {
     pub pump: Option<Text<16>>,
     /// What the clinic programmed, when last read.
     pub prescription: Option<Prescription>,
-    /// The highest id that this remote has used.
+    /// The highest id that this remote has used, or that the pump has named as ours.
     pub last_id: RequestId,
     /// The doses that count.
     pub account: Account,
@@ -49,7 +49,7 @@ pub struct Kept {
     pub stopped: bool,
     /// The open question.
     pub request: Option<Request>,
-    /// The last outcome, until it has been read.
+    /// The last outcome, until it has been read, or has passed.
     pub ended: Option<Ended>,
     /// What the clinic changed and nobody has read yet.
     pub changes: Changes,
@@ -162,7 +162,7 @@ impl Kept {
     }
 }
 
-/// The last outcome, until it has been read.
+/// The last outcome, until it has been read, or has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ended {
     /// How the request ended.
@@ -180,6 +180,18 @@ pub struct Ended {
 wire_struct!(Ended { outcome, dose, echoed, pressed, at });
 
 impl Ended {
+    /// After a restart it stands for as long as it would have at first; what the pump said of a wait goes on from then.
+    pub(super) fn stands_again(&mut self, now: Now) {
+        if self.passes() || self.pressed.boot != now.boot {
+            self.at = now.uptime;
+        }
+    }
+
+    /// How long it has stood; `None` if it stood before another boot, too, whose clock is gone.
+    pub(super) fn stood(&self, now: Now) -> Option<Millis> {
+        (self.pressed.boot == now.boot).then(|| now.uptime.since(self.at))
+    }
+
     /// Whether it gives way to the next answer by itself.
     pub(super) const fn passes(&self) -> bool {
         self.outcome.passes()

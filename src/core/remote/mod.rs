@@ -11,7 +11,7 @@
 //! - No second COMMIT of an id ever comes out; asking again is QUERY, ABORT or CANCEL.
 //!
 //! # Never
-//! It chooses no amount, judges nothing by wall time, and waits for nobody: every wait has a deadline in `poll_timeout`.
+//! It chooses no amount, judges nothing about a dose by wall time, and waits for nobody: every wait has a deadline in `poll_timeout`.
 
 mod alarms;
 mod clocks;
@@ -311,7 +311,7 @@ impl Remote {
         remote.restore_code_lock(now);
         // keeps R-REQ-27
         if let Some(ended) = &mut remote.kept.ended {
-            ended.at = now.uptime;
+            ended.stands_again(now);
         }
         if let Some(request) = remote.kept.request.take() {
             remote.reopen(request, now);
@@ -406,6 +406,7 @@ impl Remote {
         self.pass_time(now);
         self.watch_alarms(now);
         self.watch_practice(now);
+        self.judge_again(now);
         self.converse(now);
         self.watch_light(now);
         self.watch_waiting(now);
@@ -471,7 +472,7 @@ impl Remote {
         match request.state {
             State::Uncertain(_) => self.note(Event::Uncertain { id: request.id, why: Doubt::Restarted }, now),
             // Who pressed may not have seen what came of it.
-            State::Withdrawing { why, .. } => self.show_ended(&request, Outcome::NotGiven(why), request.dose, now),
+            State::Withdrawing { why, .. } => self.show_ended(&request, Outcome::NotGiven(why), now),
             State::Created { .. } | State::Granted(_) | State::CommitIntent { .. } | State::Delivering(_) => {}
         }
         self.kept.request = Some(request);
@@ -500,7 +501,7 @@ impl Remote {
         self.conversation.as_ref().is_none_or(|talk| talk.role != Some(Role::Viewer))
     }
 
-    /// The earliest that the pump's clock can show; the last known value while it was never heard in this run.
+    /// The earliest that the pump's clock can show; `None` until it was heard in this run.
     fn pump_now(&self, now: Now) -> Option<PumpTime> {
         self.word.as_ref().map(|word| word.clock.at_least(now.uptime))
     }

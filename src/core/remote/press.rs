@@ -1,7 +1,7 @@
 //! A hold becomes a request, a refusal, or a stop.
 //!
 //! # Promises
-//! - A request is made only while the page says READY, and for the dose that stands on it.
+//! - A request is made only from READY, for the dose that stands there, or from the code's page while that dose is offered still.
 //! - Every full hold is recorded with what came of it, on a caregiver's page too.
 //! - Stop needs no storage, no lockout and no link: it is noted, sent when it can be, and can be repeated.
 

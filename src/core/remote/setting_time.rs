@@ -84,7 +84,7 @@ impl Remote {
     }
 
     // keeps R-CLK-11
-    /// Whoever sets the clock has said whether he did.
+    /// Whoever sets the clock has said whether it was set.
     pub(super) fn clock_set(&mut self, done: bool, now: Now) {
         // Nothing is waited for: the answer came too late, or to somebody else.
         let Some(Asked { from, to, .. }) = self.setting.asked.take() else { return };

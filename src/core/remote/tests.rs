@@ -204,7 +204,16 @@ fn only_the_reservoir_page_reads_levels() {
 }
 
 #[test]
-fn only_the_history_page_reads_days_and_each_visit_reads_them_anew() {
-    let visits = [Visit::Caregiver, Visit::History, Visit::Alarms, Visit::History, Visit::Patient];
-    assert_eq!(read_by(visits, |output| matches!(output, Output::ReadDays)), [0, 1, 0, 1, 0]);
+fn only_the_pages_of_days_read_them_and_each_visit_reads_them_anew() {
+    let visits = [
+        Visit::Caregiver,
+        Visit::History,
+        Visit::Alarms,
+        Visit::History,
+        Visit::Day(20_717),
+        Visit::Clinic,
+        Visit::Reservoir,
+        Visit::Patient,
+    ];
+    assert_eq!(read_by(visits, |output| matches!(output, Output::ReadDays)), [0, 1, 0, 1, 1, 1, 0, 0]);
 }

@@ -397,8 +397,7 @@ fn ended_face(ended: &Ended, now: Now) -> Face {
 // keeps R-ANS-18
 fn denied(denial: Denial, ended: &Ended, now: Now) -> NotGiven {
     let Some(reason) = denial.reasons.iter().next() else { return NotGiven::Interrupted };
-    let passed = now.uptime.since(ended.at);
-    let retry_after = denial.retry_after.saturating_sub(passed);
+    let retry_after = ended.stood(now).map_or(Millis::ZERO, |stood| denial.retry_after.saturating_sub(stood));
     let until = now.wall.filter(|_| retry_after > Millis::ZERO).map(|wall| up_to_the_minute(wall.after(retry_after)));
     let retry_after = Millis::from_mins(retry_after.get().div_ceil(60_000));
     NotGiven::Denied { reason, until, retry_after }

@@ -293,6 +293,8 @@ pub enum NotGiven {
     Expired,
     /// The asking was interrupted before anything was committed.
     Interrupted,
+    /// What came to be known since the hold spoke against the dose.
+    Overtaken,
     /// The pump would have given another dose than the patient saw.
     DoseDiffers {
         /// What the patient saw.
@@ -300,8 +302,10 @@ pub enum NotGiven {
         /// What the pump would have given.
         echoed: Dose,
     },
-    /// Stopped before anything went in.
+    /// Stopped by hand before anything went in.
     StoppedInTime,
+    /// The bolus ended otherwise before anything went in.
+    BolusEnded(BolusEnd),
 }
 
 impl NotGiven {
@@ -310,8 +314,10 @@ impl NotGiven {
         match why {
             NothingBecause::Expired | NothingBecause::TooLate => Self::Expired,
             NothingBecause::Interrupted | NothingBecause::NeverRan | NothingBecause::Refused => Self::Interrupted,
+            NothingBecause::Overtaken => Self::Overtaken,
             NothingBecause::DoseDiffered => Self::DoseDiffers { shown, echoed },
             NothingBecause::StoppedInTime => Self::StoppedInTime,
+            NothingBecause::BolusEnded(end) => Self::BolusEnded(end),
         }
     }
 }

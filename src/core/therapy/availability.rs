@@ -136,7 +136,8 @@ pub fn windows_differ(
     now: Now,
 ) -> Option<TwoAccounts<Dose>> {
     let windows = Windows::of(account, prescription, word.civil, word.pump_now, now);
-    let slack = tolerance(prescription.programmed().window_limit.window);
+    // The window that the pump spoke of ended when it spoke.
+    let slack = tolerance(prescription.programmed().window_limit.window).saturating_add(word.age);
     // What the basal rate gives in that time is in doubt as well.
     let basal = prescription.most_basal_in(slack);
     let most = windows.used(slack).saturating_add(basal);
@@ -391,13 +392,18 @@ mod tests {
     #[test]
     fn two_sums_of_a_window_differ_beyond_what_the_radio_explains() {
         let (mut report, now) = (report(), now_at(hours(1)));
-        let differ = |report: &PumpReport| windows_differ(&Account::default(), &morphine(), &word(report), now);
+        let differ = |report: &PumpReport, age| {
+            let word = PumpWord { age, ..word(report) };
+            windows_differ(&Account::default(), &morphine(), &word, now)
+        };
         let ours = Dose::from_nanograms(24 * 4_000);
-        // 24 h drift by 86.4 s and a millisecond, and the radio's 20 s: 119 ng of basal, rounded up.
-        for (pumps, told) in [(96_000, false), (96_119, false), (96_120, true), (95_881, false), (95_880, true)] {
-            report.window_used = Dose::from_nanograms(pumps);
-            let expected = told.then_some(TwoAccounts { ours, pumps: report.window_used });
-            assert_eq!(differ(&report), expected, "{pumps}");
+        // 24 h drift by 86.4 s and a millisecond, the radio's 20 s, and the word's own age: 119 and 152 ng of basal, rounded up.
+        for (age, most) in [(Millis::ZERO, 119), (Millis::from_secs(30), 152)] {
+            for (by, told) in [(0, false), (most, false), (most + 1, true), (-most, false), (-most - 1, true)] {
+                report.window_used = Dose::from_nanograms(96_000_u32.saturating_add_signed(by));
+                let expected = told.then_some(TwoAccounts { ours, pumps: report.window_used });
+                assert_eq!(differ(&report, age), expected, "{by} ng apart");
+            }
         }
     }
 

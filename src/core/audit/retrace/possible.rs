@@ -121,6 +121,7 @@ impl Possible {
             State::Created { asked: None, durable } => {
                 steps.extend([NothingBecause::Expired, NothingBecause::Interrupted].map(Self::taken_back));
                 if durable && session {
+                    steps.push(Self::taken_back(NothingBecause::Overtaken));
                     steps.push(to(State::Created { durable, asked: Some(SOME_TIME) }));
                 }
             }
@@ -164,7 +165,8 @@ impl Possible {
                 one(state.clone())
             }
             (Event::CommitWithheld { .. }, State::Granted(_) | State::CommitIntent { sent: false, .. }) => {
-                [NothingBecause::Interrupted, NothingBecause::TooLate].map(Self::taken_back).into()
+                use NothingBecause::{Interrupted, Overtaken, TooLate};
+                [Interrupted, Overtaken, TooLate].map(Self::taken_back).into()
             }
             (Event::Accepted { bolus, .. }, State::CommitIntent { sent: true, .. }) if heard => {
                 let (delivered, remaining) = (Delivered::exactly(Dose::ZERO), Millis::ZERO);

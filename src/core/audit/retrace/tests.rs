@@ -187,7 +187,7 @@ fn what_the_machine_writes_leaves_no_difference() {
     }
 }
 
-/// What is found first behind a press that was granted and accepted.
+/// What is found first at this line behind those.
 fn first_behind(before: &[Event], event: Event) -> Option<What> {
     let retrace = follow_each(&[before, &[event]].concat());
     found(&retrace).first().map(|(seq, what)| {

@@ -96,13 +96,13 @@ fn a_refusal_counts_by_the_reason_that_limits_most() {
     let expected = [
         (NoDose::Here(Reason::Allotment), 1),
         (NoDose::Here(Reason::Lockout), 2),
-        (NoDose::Unread, 1),
+        (NoDose::PageUnanswered, 1),
         (NoDose::Elsewhere, 1),
     ];
     // proves R-CAR-08
     assert_eq!(day.refused, expected);
     let words = expected.map(|(why, _)| why.to_string());
-    assert_eq!(words, ["allotment used", "lockout", "an outcome not read yet", "on a page that gives no dose"]);
+    assert_eq!(words, ["allotment used", "lockout", "the page waited for an answer", "on a page that gives no dose"]);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn every_reason_has_words_of_its_own() {
         refused(&[Reason::Alarm(Inhibiting::Eos), Reason::Lockout]).to_string(),
         "a full hold was refused here: pump at its end of service, lockout"
     );
-    assert_eq!(refused(&[]).to_string(), "a full hold was refused here: what stood on the page had not been answered");
+    assert_eq!(refused(&[]).to_string(), "a full hold was refused here: the page waited for an answer");
 }
 
 #[test]
@@ -170,6 +170,7 @@ fn only_what_is_about_a_request_names_one() {
             "fate_heard",
             "delivered",
             "delivered_in_part",
+            "not_given",
             "not_given",
             "assumed_given",
             "stop_asked"
