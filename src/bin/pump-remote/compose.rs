@@ -197,9 +197,11 @@ impl Prepared {
             Way::Bluetooth { adapter, central } => {
                 *central = bluez::bond(adapter.as_deref()).await?;
                 found();
+                let before = keys.pins.clone();
                 let paired = link::pair(central, keys, card, clock, &mut OsEntropy).await;
-                // A pairing that was cut at its last word is finished over the next link, which must find the pump.
-                if let Some(pump) = central.pump().filter(|_| paired.is_ok() || keys.pins.provisional.is_some()) {
+                // A pairing that was cut at its last word is finished over the next link, which must find the pump. A stranger, who
+                // doesn't know the card, leaves no pin, and isn't looked for.
+                if let Some(pump) = central.pump().filter(|_| paired.is_ok() || keys.pins != before) {
                     pump.store(data_dir)?;
                 }
                 Ok(paired?)
