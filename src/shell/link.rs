@@ -438,6 +438,18 @@ mod tests {
         (host, keys)
     }
 
+    /// A link that is kept to a pump in this directory, its first session open; what it is told, what it tells, and that it is wanted.
+    async fn opened(dir: &Path) -> (mpsc::Sender<LinkOrder>, mpsc::Receiver<LinkEvent>, watch::Sender<bool>) {
+        let clock = Clock::real();
+        let (host, keys) = paired(dir, &clock).await;
+        let dial = InProcess::new(host, clock.clone());
+        let ((events, mut told), (orders, ordered)) = (mpsc::channel(8), mpsc::channel(8));
+        let (want, wanted) = watch::channel(true);
+        tokio::spawn(keep(dial, keys, clock, OsEntropy, ordered, wanted, events));
+        assert_eq!(told.recv().await, Some(LinkEvent::Up(SessionNo(1))));
+        (orders, told, want)
+    }
+
     #[tokio::test]
     async fn a_pairing_that_was_ended_opens_no_session_any_more_not_even_after_the_pump_began_anew() {
         let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::real());
@@ -490,13 +502,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_order_for_another_session_is_never_said() {
-        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::real());
-        let (host, keys) = paired(dir.path(), &clock).await;
-        let dial = InProcess::new(host, clock.clone());
-        let ((events, mut told), (orders, ordered)) = (mpsc::channel(8), mpsc::channel(8));
-        let (_want, wanted) = watch::channel(true);
-        tokio::spawn(keep(dial, keys, clock, OsEntropy, ordered, wanted, events));
-        assert_eq!(told.recv().await, Some(LinkEvent::Up(SessionNo(1))));
+        let dir = tempfile::tempdir().unwrap();
+        let (orders, mut told, _wanted) = opened(dir.path()).await;
         let hello = || Command::Hello { audit_head: AuditHead::default() };
         orders.send(LinkOrder::Say(SessionNo(0), Command::ReadReport)).await.unwrap();
         orders.send(LinkOrder::Hangup(SessionNo(0))).await.unwrap();
@@ -507,13 +514,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_pump_that_can_not_store_what_it_did_says_nothing_of_it() {
-        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::real());
-        let (host, keys) = paired(dir.path(), &clock).await;
-        let dial = InProcess::new(host, clock.clone());
-        let ((events, mut told), (orders, ordered)) = (mpsc::channel(8), mpsc::channel(8));
-        let (_want, wanted) = watch::channel(true);
-        tokio::spawn(keep(dial, keys, clock, OsEntropy, ordered, wanted, events));
-        assert_eq!(told.recv().await, Some(LinkEvent::Up(SessionNo(1))));
+        let dir = tempfile::tempdir().unwrap();
+        let (orders, mut told, _wanted) = opened(dir.path()).await;
         let state = dir.path().join("pump");
         std::fs::remove_file(&state).unwrap();
         std::fs::create_dir_all(state.join("in the way")).unwrap();

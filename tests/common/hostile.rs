@@ -138,7 +138,9 @@ impl<'a> Bench<'a> {
         self.remote.handle(input, self.now);
         self.drain();
         let face = self.remote.screen(self.now).face;
-        self.been.insert(permitted::page(&face));
+        let page = permitted::page(&face);
+        assert!(page.starts_with(face.name()) || face.name() == "READING", "{page} is called {}", face.name());
+        self.been.insert(page);
         let wanted = self.remote.poll_timeout(self.now);
         let took = began.elapsed();
         if wanted.is_some_and(|(at, _)| at <= self.now.uptime) {
