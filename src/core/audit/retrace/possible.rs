@@ -240,7 +240,10 @@ impl Possible {
             Event::DeliveredInPart { bolus, delivered, end, .. } if same(known, bolus) => {
                 Some(bolus_ended(bolus, delivered, end))
             }
-            Event::NotGiven { .. } => Some(bolus_ended(known, Delivered::exactly(Dose::ZERO), BolusEnd::Cancelled)),
+            Event::NotGiven { why, .. } => {
+                let end = if let NothingBecause::BolusEnded(end) = why { end } else { BolusEnd::Cancelled };
+                Some(bolus_ended(known, Delivered::exactly(Dose::ZERO), end))
+            }
             _ => None,
         });
         silent.into_iter().chain(ran).flat_map(|outcome| self.ended(outcome, event, followed)).collect()

@@ -143,7 +143,9 @@ fn what_the_machine_writes_leaves_no_difference() {
     let in_part = in_part(1, BOLUS);
     let differed = differed(1, DOSE, MORE);
     let as_echoed = BolusRef { dose: MORE, ..BOLUS };
-    let after_commit: [&[&[Event]]; 14] = [
+    let stalled = not_given(1, NothingBecause::BolusEnded(BolusEnd::MotorStall));
+    let after_commit: [&[&[Event]]; 15] = [
+        &[&[accepted(1)], core::slice::from_ref(&stalled)],
         &[&[accepted(1)], &[stop(true)], &[not_given(1, StoppedInTime)]],
         &[
             &[Event::Accepted { id: id(1), bolus: as_echoed }, differed.clone()],
