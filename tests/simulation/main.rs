@@ -46,7 +46,7 @@ const RUNS: u64 = 800;
 const YEARS: u64 = 4;
 /// Stories that have broken a promise, always lived again. A new kind of action makes other stories of them: what they found
 /// stands as a scenario of its own, too (`src/design/bugs.md`).
-const FOUND: [u64; 4] = [498, 1349, 3_301, 91_395];
+const FOUND: [u64; 5] = [498, 1349, 3_301, 27_707, 91_395];
 /// Years that have broken one, and the one step that was enough.
 const FOUND_IN_YEARS: [(u64, u32); 1] = [(484, 136)];
 

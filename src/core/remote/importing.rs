@@ -89,11 +89,16 @@ impl Remote {
 
     /// The pump says how long the bolus that runs still takes: one of the clinic's may take longer than a demand dose.
     pub(super) fn watch_bolus(&mut self) {
-        let Some(report) = self.word.as_ref().map(|word| &word.report) else { return };
-        if let Some(running) = report.bolus {
-            let (ends, source) = (report.time.after(running.remaining), self.source(running.bolus, running.origin));
+        if let Some((source, ends)) = self.running() {
             self.kept.account.ends_at(source, ends);
         }
+    }
+
+    /// What ran at the pump's last report, and when it ends if nothing cuts it short.
+    fn running(&self) -> Option<(DoseSource, PumpTime)> {
+        let report = &self.word.as_ref()?.report;
+        let running = report.bolus?;
+        Some((self.source(running.bolus, running.origin), report.time.after(running.remaining)))
     }
 
     fn count_history_gap(&mut self, wanted: HistorySeq, page: &HistoryPage, now: Now) {
@@ -186,8 +191,10 @@ impl Remote {
         self.prune_account(now);
         let since = self.since(entry.at, None);
         self.kept.account.count(CountedDose { source, dose, since, lasts: self.bolus_lasts() });
-        // Here and not behind the page: what ended on it is no longer what the report before it saw.
-        self.watch_bolus();
+        // This one, and not behind the page: of what has ended since, the report before it knows nothing.
+        if let Some((_, ends)) = self.running().filter(|(running, _)| *running == source) {
+            self.kept.account.ends_at(source, ends);
+        }
     }
 
     fn is_open(&self, id: RequestId) -> bool {
