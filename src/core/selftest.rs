@@ -103,6 +103,12 @@ pub enum Device {
     Watchdog,
 }
 
+impl Device {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Battery, Self::Sound, Self::Vibration, Self::Display, Self::Touch, Self::Link, Self::Watchdog];
+}
+
 /// How a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {

@@ -527,19 +527,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_pairing_window_that_has_closed_by_itself_lets_nobody_in() {
-        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::real());
-        let setup = Setup::demonstration();
-        let opened = Uptime::from_millis(1_000);
-        let host = Host::open(&dir.path().join("pump"), setup, 1, opened).unwrap();
+        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::lapsing(60, BootId([7; 16])));
+        let opened = clock.now().uptime;
+        let host = Host::open(&dir.path().join("pump"), Setup::demonstration(), 1, opened).unwrap();
         let card = host.card().clone();
         let host = SharedHost::new(host);
         host.with(|host| host.magnet(Role::Patient, opened));
-        // This machine has been up for longer than a window stands, or will be: both are a moment behind it.
-        let clock = if clock.now().uptime.since(opened) > Millis::from_mins(6) {
-            clock
-        } else {
-            Clock::lapsing(60, BootId([7; 16]))
-        };
         clock.skip(Millis::from_mins(6));
         let mut keys = SessionKeys::open(dir.path(), &mut OsEntropy).unwrap();
         let mut dial = InProcess::new(host.clone(), clock.clone());

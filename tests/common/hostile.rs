@@ -344,15 +344,6 @@ impl<'a> Bench<'a> {
     /// Each kind and each device in turn, and mostly good.
     fn measured(&mut self) -> Measured {
         let odd = self.chance.one_in(9 * self.wild);
-        let devices = [
-            Device::Battery,
-            Device::Sound,
-            Device::Vibration,
-            Device::Display,
-            Device::Touch,
-            Device::Link,
-            Device::Watchdog,
-        ];
         match self.to_measure % 10 {
             7 => Measured::Program { found: Some([1; 32]), meant: Some([u8::from(!odd); 32]), confirmed: None },
             8 => {
@@ -361,7 +352,7 @@ impl<'a> Bench<'a> {
             }
             9 => Measured::Key { down: self.chance.pick(&[None, Some(false), Some(odd)]) },
             device => {
-                let device = devices[usize::try_from(device).expect("small")];
+                let device = Device::ALL[usize::try_from(device).expect("small")];
                 let condition = self.chance.pick(&[Condition::Works, Condition::Works, Condition::Absent]);
                 Measured::Device { device, condition: if odd { Condition::Broken } else { condition } }
             }

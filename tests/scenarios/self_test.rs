@@ -18,9 +18,6 @@ use pump_tests::{Disk, World};
 
 use crate::words::{expire_one, give_one, is_ready, prepares, secs};
 
-const DEVICES: [Device; 7] =
-    [Device::Battery, Device::Sound, Device::Vibration, Device::Display, Device::Touch, Device::Link, Device::Watchdog];
-
 /// A remote that has started, long in use, and tests itself.
 fn starting(asking: Asking) -> World {
     let mut world = World::ready();
@@ -39,7 +36,7 @@ fn measure(world: &mut World, first: &[Measured]) {
         Measured::Clocks { boottime: steady, steady },
         key,
     ];
-    let devices = DEVICES.map(|device| Measured::Device { device, condition: Condition::Works });
+    let devices = Device::ALL.map(|device| Measured::Device { device, condition: Condition::Works });
     for measured in first.iter().chain(&rest).chain(&devices) {
         world.say(Input::Measured(*measured));
     }
@@ -70,17 +67,22 @@ fn answer(world: &mut World, yes: bool) {
     world.say(Input::Intent(Intent::Answer { yes }));
 }
 
+/// How often it wanted itself measured, and a confirmation kept.
+const fn wanted(world: &World) -> (usize, usize) {
+    (world.measures_wanted, world.confirmations_wanted)
+}
+
 #[test]
 fn a_start_offers_nothing_until_everything_is_measured() {
     let mut world = starting(Asking::Nobody);
-    assert_eq!((world.measures_wanted, world.confirmations_wanted), (1, 0));
+    assert_eq!(wanted(&world), (1, 0));
     world.pass(secs(7));
     // proves R-ANS-16, R-DEV-05
     assert_eq!(world.reasons(), [Reason::SelfTestRunning]);
     world.hold_dose();
     assert_eq!(prepares(&world), 0);
     world.say(Input::Intent(Intent::TestSelf));
-    assert_eq!((world.measures_wanted, world.confirmations_wanted), (1, 0), "one test at a time");
+    assert_eq!(wanted(&world), (1, 0), "one test at a time");
     measure(&mut world, &[]);
     assert!(is_ready(&world), "{:?}", world.face());
     // proves R-DEV-13, R-REC-01
@@ -120,7 +122,7 @@ fn what_a_start_finds_takes_no_page_away() {
 
 #[test]
 fn each_fault_blocks_or_is_told() {
-    for device in DEVICES {
+    for device in Device::ALL {
         let mut world = starting(Asking::Nobody);
         measure(&mut world, &[broken(device)]);
         assert!(page(&world).is_some(), "{device:?} is shown: {:?}", world.face());
@@ -145,7 +147,7 @@ fn a_button_stuck_since_before_the_start_blocks_until_it_is_let_go_and_tested_ag
     world.say(Input::Measured(Measured::Key { down: Some(true) }));
     let clocks = Measured::Clocks { boottime: Millis::new(200), steady: Millis::new(200) };
     let program = Measured::Program { found: None, meant: None, confirmed: None };
-    let absent = DEVICES.map(|device| Measured::Device { device, condition: Condition::Absent });
+    let absent = Device::ALL.map(|device| Measured::Device { device, condition: Condition::Absent });
     for measured in [clocks, program].into_iter().chain(absent) {
         world.say(Input::Measured(measured));
     }
@@ -161,7 +163,7 @@ fn a_button_stuck_since_before_the_start_blocks_until_it_is_let_go_and_tested_ag
     world.pass(secs(60));
     assert_eq!(world.reasons(), [Reason::SelfTestFailed], "let go, and not tested again");
     world.say(Input::Intent(Intent::TestSelf));
-    assert_eq!((world.measures_wanted, world.confirmations_wanted), (2, 0));
+    assert_eq!(wanted(&world), (2, 0));
     measure(&mut world, &[]);
     world.pass(secs(70));
     world.visit(Visit::Patient);
@@ -246,7 +248,7 @@ fn an_open_request_keeps_its_page_and_a_test_is_not_begun_over_it() {
     world.pass(secs(3));
     assert!(matches!(world.face(), Face::Delivering { .. }), "{:?}", world.face());
     world.say(Input::Intent(Intent::TestSelf));
-    assert_eq!((world.measures_wanted, world.confirmations_wanted), (0, 0));
+    assert_eq!(wanted(&world), (0, 0));
     world.self_test = Some(Asking::Nobody);
     world.crash();
     measure(&mut world, &[broken(Device::Watchdog)]);

@@ -61,11 +61,6 @@ impl Belief {
         Some(self.charging(now).is_none().then(|| lasts.saturating_sub(now.since(since))))
     }
 
-    /// Whether anything was ever believed.
-    pub const fn is_any(&self) -> bool {
-        self.believed.is_some()
-    }
-
     /// What is in the battery while it is charged, in percent; `None` if it isn't, or if that was last believed too long ago.
     pub fn charging(&self, now: Uptime) -> Option<u8> {
         let (reading, _, since) = self.believed?;

@@ -99,7 +99,7 @@ async fn watch_by<F: Future<Output = Option<Result<Reading, Refused>>>>(
     let (mut refused, mut absent) = (None, 0);
     loop {
         match asked().await {
-            None if !belief.is_any() => {
+            None if belief.left(uptime()).is_none() => {
                 absent += 1;
                 if absent == ABSENT_MAX {
                     return;
