@@ -38,6 +38,8 @@ const CUTS_A_CARD: u32 = 5;
 const REQUESTS_MAX: u32 = 400;
 /// Nothing takes longer, on a busy machine.
 const RUN_MAX: Duration = Duration::from_mins(1);
+/// What the image checks its data partition with.
+const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../systemd/image/superblock");
 /// The writer's order: press for ever, prune nothing, walk the whole record after opening it.
 const FOR_EVER: &str = "go /data/remote 1000000 0 true";
 const ONE_MORE: &str = "go /data/remote 1 0 true";
@@ -173,23 +175,24 @@ impl Slot {
         Ok(Self { dir: dir.to_owned(), socket, card })
     }
 
-    /// Checks the file system as systemd does before it mounts one; whether there was something to mend.
+    /// Checks the file system as the image does before it mounts it; what there was to mend.
     ///
-    /// It is needed: ext4's journal refuses a commit block of which one half is old, and the kernel then mounts nothing.
+    /// It is needed: of a commit block of the journal, or of the superblock, one half may be old, and the kernel then mounts nothing.
     fn check(&self) -> anyhow::Result<&'static str> {
         let image = self.dir.join("image");
         self.card.with_flash(|flash| fs::write(&image, flash))?;
-        let checked = Command::new("e2fsck").arg("-p").arg(&image).output().context("e2fsck")?;
+        let checked = Command::new(CHECK).arg(&image).output().context(CHECK)?;
         let code = checked.status.code().unwrap_or(-1);
+        let said = String::from_utf8_lossy(&checked.stdout);
         // 1: what was wrong is mended (e2fsck(8)).
-        ensure!(
-            matches!(code, 0 | 1),
-            "e2fsck -p ends with {code}: {}",
-            String::from_utf8_lossy(&checked.stdout).trim()
-        );
+        ensure!(matches!(code, 0 | 1), "e2fsck -p ends with {code}: {}", said.trim());
         let mended = fs::read(&image)?;
         self.card.with_flash(|flash| *flash = mended);
-        Ok(if code == 1 { "; e2fsck had to mend the journal" } else { "" })
+        Ok(match code {
+            0 => "",
+            _ if said.contains("by the first copy") => "; e2fsck had to mend the superblock",
+            _ => "; e2fsck had to mend the journal",
+        })
     }
 }
 
