@@ -104,7 +104,7 @@ impl Cues {
     }
 
     fn refusal(&mut self, screen: &Screen, now: Uptime) -> bool {
-        let stands = screen.notice == Some(Notice::Refused);
+        let stands = matches!(screen.notice, Some(Notice::Refused | Notice::NoDoseHere));
         let new = stands && !self.refused;
         self.refused = stands;
         let soon = self.told.is_some_and(|told| now.since(told) < REFUSAL_TOLD_AGAIN);
@@ -235,6 +235,7 @@ mod tests {
         for (shown, sound) in [
             (screen(Face::Ready(OFFER), None, Some(12 * 60)), &READY_BURST),
             (screen(wait(), Some(Notice::Refused), Some(3 * 60)), &REFUSED_BURST),
+            (screen(Face::Alarms, Some(Notice::NoDoseHere), None), &REFUSED_BURST),
         ] {
             let mut cues = Cues::default();
             cues.heed(&screen(wait(), None, Some(12 * 60)), wishes, Uptime::default());

@@ -227,6 +227,7 @@ impl Pairing {
             Intent::Seen => self.go_back(),
             // Nothing of the machine's is on any page here.
             Intent::Touch { .. }
+            | Intent::NoticeSeen
             | Intent::Acknowledge(_)
             | Intent::PauseAudio
             | Intent::Quiet(_)

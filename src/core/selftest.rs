@@ -243,6 +243,13 @@ impl Check {
         }
     }
 
+    // keeps R-DEV-14
+    /// Whether a program with which this fails isn't fit to stay: one that can't write, or has no radio, offers no dose either,
+    /// and nobody would ever go back from it.
+    pub const fn condemns(self) -> bool {
+        self.blocks() || matches!(self, Self::Record | Self::Storage | Self::Link)
+    }
+
     const fn of(device: Device) -> Self {
         match device {
             Device::Battery => Self::Battery,
@@ -316,6 +323,18 @@ impl SelfTest {
     /// A record was made durable since the test began.
     pub fn stored(&mut self) {
         self.find(Check::Storage, Finding::Passed);
+    }
+
+    /// Somebody is asked, whoever was to be asked at first.
+    pub const fn ask(&mut self) {
+        self.asking = Asking::Somebody;
+    }
+
+    /// The tone failed while the test ran, whatever was found or heard before.
+    pub fn tone_failed(&mut self) {
+        if !self.over {
+            self.set(Check::Sound, Finding::Failed);
+        }
     }
 
     /// The answer to the question that stands; without one, nothing.

@@ -318,7 +318,8 @@ impl<'a> Bench<'a> {
             }
             1 if self.chance.one_in(3) => Intent::Visit(Visit::Emergency),
             0..=2 => Intent::Visit(Visit::Patient),
-            3..=5 => Intent::Seen,
+            3 | 4 => Intent::Seen,
+            5 => Intent::NoticeSeen,
             6 => Intent::Wake,
             7 => Intent::PauseAudio,
             8 | 9 => Intent::Acknowledge(self.chance.pick(&AlarmCondition::ALL)),

@@ -424,6 +424,11 @@ impl World {
         self.say(Input::Intent(Intent::Seen));
     }
 
+    /// Somebody taps away the notice above the page.
+    pub fn notice_seen(&mut self) {
+        self.say(Input::Intent(Intent::NoticeSeen));
+    }
+
     /// One input to the remote, and everything that follows from it at this moment.
     pub fn say(&mut self, input: Input) {
         self.turn(input);

@@ -5,7 +5,7 @@
 //! Post: it stands while its cause lasts, seen or not; the pump learns once a session what was seen; no silence lasts.
 
 use pump_core::{
-    annunciation::{AlarmCondition, Change, signal::QuietHours},
+    annunciation::{AlarmCondition, Change, Priority, signal::QuietHours},
     audit::event::{Event, Trouble},
     remote::Input,
     screen::{Face, Intent},
@@ -227,6 +227,10 @@ fn a_dose_that_nobody_asked_for_is_an_alarm_until_it_was_seen_and_counts() {
     let wait = wait_of(&world);
     // proves R-LIM-08
     assert!(wait.remaining > mins(119) && wait.offer.left == 4, "{wait:?}");
+    world.pass(mins(31));
+    let escalated = Change::Escalated { condition: AlarmCondition::UnaccountedDose, priority: Priority::High };
+    // proves R-ALM-08
+    assert_eq!(changed(&world, escalated), 1);
     world.crash();
     world.pass(mins(20));
     let stands = |world: &World| alarms(world).contains(&AlarmCondition::UnaccountedDose);

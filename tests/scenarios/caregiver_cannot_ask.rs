@@ -6,7 +6,7 @@
 
 use pump_core::{
     audit::event::Event,
-    screen::{Control, Face, Reading, Source, Visit},
+    screen::{Control, Face, Notice, Reading, Source, Visit},
     therapy::reason::Reason,
 };
 use pump_protocol::{message::Role, quantity::Millis};
@@ -45,6 +45,11 @@ fn the_button_on_a_page_of_the_caregiver_is_recorded_and_transmits_nothing() {
         assert_eq!(world.sent.len(), before);
         // proves R-REC-01
         assert_eq!(world.recorded(|event| matches!(event, Event::AttemptElsewhere)), 1);
+        // proves R-ASK-18
+        assert_eq!(world.screen().notice, Some(Notice::NoDoseHere), "{page:?}");
+        world.pass(secs(10));
+        world.hold(Control::Dose, Source::Button, Millis::new(500));
+        assert_eq!(world.screen().notice, Some(Notice::NoDoseHere), "no hold is long enough here");
         world.visit(Visit::Patient);
         // proves R-ANS-17
         assert!(is_ready(&world));

@@ -7,7 +7,7 @@
 
 use pump_core::{
     annunciation::AlarmCondition,
-    screen::{Caregiver, DeliveryView, Face, Visit},
+    screen::{Caregiver, DeliveryView, Face, LastDose, Visit},
 };
 use pump_protocol::{
     clock::WallTime,
@@ -33,7 +33,10 @@ fn the_page_says_what_a_caregiver_came_for() {
     assert!(matches!(page.delivery, Some(DeliveryView::Delivering { .. })), "{page:?}");
     let last = page.last_dose.expect("one was given");
     // proves R-CAR-03
-    assert!(last.dose == DOSE && (59..=61).contains(&last.min_ago) && last.at.is_some(), "{last:?}");
+    assert!(
+        last.dose == DOSE && last.min_ago.is_some_and(|ago| (59..=61).contains(&ago)) && last.at.is_some(),
+        "{last:?}"
+    );
     let reservoir = page.reservoir.expect("the pump has said");
     // proves R-CAR-05
     assert!(reservoir.volume < Volume::from_microlitres(18_200) && reservoir.percent == 90, "{reservoir:?}");
@@ -58,7 +61,7 @@ fn a_stopped_pump_is_said_with_since_when_and_goes_on_counting_out_of_reach() {
     let counts = |since_min: u32| (two_days - 5..=two_days + 5).contains(&since_min);
     // proves R-CAR-04
     assert!(
-        matches!(page.delivery, Some(DeliveryView::Stopped { since_min, since: Some(_) }) if counts(since_min)),
+        matches!(page.delivery, Some(DeliveryView::Stopped { since_min: Some(min), since: Some(_) }) if counts(min)),
         "{page:?}"
     );
     // proves R-LNK-16
@@ -102,4 +105,20 @@ fn the_times_on_the_page_are_the_minute_of_the_dose_and_midnights_of_the_calenda
         // proves R-CAR-05
         assert!((0..=1).contains(&(on / DAY_MS - local(now) / DAY_MS - i64::from(refill.days_left))), "{refill:?}");
     }
+}
+
+#[test]
+fn after_a_restart_out_of_reach_what_is_known_is_told_without_its_time() {
+    let mut world = World::ready();
+    give_one(&mut world);
+    world.pump.stop();
+    world.pass(secs(3));
+    world.walk_away();
+    world.crash();
+    world.visit(Visit::Caregiver);
+    let page = looked_at(&world);
+    // proves R-CAR-03
+    assert_eq!(page.last_dose, Some(LastDose { dose: DOSE, min_ago: None, at: None }));
+    // proves R-CAR-04
+    assert_eq!(page.delivery, Some(DeliveryView::Stopped { since_min: None, since: None }));
 }

@@ -156,7 +156,7 @@ fn what_is_put_away_first_is_the_notice_above_the_page() {
     let changes = told(&world);
     world.hold_dose();
     assert_eq!(world.screen().notice, Some(Notice::Refused));
-    world.seen();
+    world.notice_seen();
     assert_eq!((world.screen().notice, told(&world)), (None, changes));
     world.seen();
     assert!(is_ready(&world), "{:?}", world.face());

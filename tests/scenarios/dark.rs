@@ -13,7 +13,9 @@ use pump_core::{
 use pump_protocol::{message::Command, quantity::Millis};
 use pump_tests::{CommandKind, Effect, Point, World};
 
-use crate::words::{alarms, give_one, is_ready, mins, prepares, ready_for_a_code, reprogram, secs, wait_of};
+use crate::words::{
+    alarms, expire_one, give_one, is_ready, mins, prepares, ready_for_a_code, reprogram, secs, wait_of,
+};
 
 /// READY, on a remote whose display goes dark.
 fn lit() -> World {
@@ -310,4 +312,19 @@ fn nobody_rests_while_the_pump_owes_an_answer() {
     world.pass(secs(20));
     assert_eq!(world.recorded(|event| *event == Event::SessionLost { why: LinkLoss::Silent }), 1);
     assert!(world.rests);
+}
+
+#[test]
+fn what_was_not_read_is_not_put_away_by_the_touch_that_wakes() {
+    let mut world = lit();
+    expire_one(&mut world);
+    let told = world.face();
+    world.pass(mins(3));
+    assert!(world.screen().dark, "{:?}", world.face());
+    world.seen();
+    // proves R-REQ-27
+    assert_eq!(world.face(), told);
+    assert_eq!(world.recorded(|event| matches!(event, Event::OutcomeSeen)), 0);
+    world.seen();
+    assert_eq!(world.recorded(|event| matches!(event, Event::OutcomeSeen)), 1, "that touch saw the page");
 }

@@ -60,3 +60,19 @@ fn a_pump_that_unsays_what_it_accepted_is_not_believed() {
         assert!(wait_of(&world).remaining > mins(110), "{fate:?}");
     }
 }
+
+/// The pump forgot it meanwhile, and its history, which is read after the first question, tells how it ended.
+#[test]
+fn a_dose_that_is_known_to_have_started_ends_as_the_history_tells() {
+    let mut world = World::ready();
+    world.hold_dose();
+    world.pass(secs(30));
+    world.walk_away();
+    world.doze(Millis::from_hours(8 * 24), mins(20));
+    assert!(is_not_sure(&world));
+    world.come_back();
+    // proves R-REQ-10
+    was_delivered_once(&world, 1);
+    assert_eq!(world.recorded(|event| matches!(event, Event::AssumedGiven { .. })), 0);
+    assert_eq!(world.differences(), []);
+}

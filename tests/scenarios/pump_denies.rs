@@ -5,6 +5,7 @@
 //! Post: "Your pump says wait until ..."; the denial is on record with every reason; READY only when that time has come.
 
 use pump_core::{
+    annunciation::{AlarmCondition, Change},
     audit::event::Event,
     screen::{Face, NotGiven},
     therapy::reason::Reason,
@@ -15,7 +16,7 @@ use pump_protocol::{
 };
 use pump_tests::{CommandKind, Disk, Effect, Point, World, id};
 
-use crate::words::{commits, is_ready, mins, reprogram, secs, wait_of};
+use crate::words::{alarms, commits, is_ready, mins, reprogram, secs, wait_of};
 
 /// A hold whose request waits for its record while `meanwhile` happens in the pump.
 fn press_and_meanwhile(world: &mut World, meanwhile: impl FnOnce(&mut World)) {
@@ -91,6 +92,8 @@ fn a_limit_that_the_pump_named_at_commit_is_waited_for_too_and_no_longer_than_it
         Effect::Answer(Box::new(Reply::Denied { id: id(1), denial })),
     );
     world.hold_dose();
+    // proves R-LIM-14
+    assert_eq!(alarms(&world), [AlarmCondition::LimitRefused]);
     world.seen();
     assert_eq!(wait_of(&world).reasons, [Reason::WindowLimit]);
     reprogram(&mut world, |programmed| programmed.window_limit.amount = Dose::from_micrograms(600));
@@ -98,4 +101,21 @@ fn a_limit_that_the_pump_named_at_commit_is_waited_for_too_and_no_longer_than_it
     world.seen();
     // proves R-LIM-12
     assert!(is_ready(&world), "another prescription, another limit: {:?}", world.face());
+}
+
+#[test]
+fn an_allotment_that_only_the_pump_sees_used_up_is_an_alarm_too() {
+    let denial = Denial { reasons: DenyReasons::default().with(DenyReason::Allotment), retry_after: mins(60) };
+    let mut world = World::ready();
+    world.fault(
+        CommandKind::Prepare,
+        Point::AfterReceipt,
+        Effect::Answer(Box::new(Reply::Denied { id: id(1), denial })),
+    );
+    world.hold_dose();
+    let raised = |event: &Event| {
+        matches!(event, Event::Alarm { change: Change::Raised { condition: AlarmCondition::LimitRefused, .. } })
+    };
+    // proves R-LIM-14
+    assert_eq!(world.recorded(raised), 1);
 }

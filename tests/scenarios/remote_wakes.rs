@@ -10,7 +10,7 @@ use pump_core::{
     therapy::reason::Reason,
 };
 use pump_protocol::message::Command;
-use pump_tests::World;
+use pump_tests::{CommandKind, Effect, Point, World};
 
 use crate::words::{is_ready, mins, secs};
 
@@ -37,4 +37,17 @@ fn awake_and_near_it_asks_at_once() {
     world.say(Input::Intent(Intent::Wake));
     assert_eq!(asked(&world), before + 1);
     assert!(is_ready(&world), "{:?}", world.face());
+}
+
+#[test]
+fn a_pump_that_can_be_reached_and_says_nothing_is_not_checked_for_ever() {
+    let mut world = World::ready();
+    (0..20).for_each(|_| world.fault(CommandKind::Hello, Point::BeforeReceipt, Effect::Drop));
+    world.cut_link();
+    world.pass(secs(12));
+    for _ in 0..30 {
+        world.pass(secs(1));
+        // proves R-ANS-02
+        assert!(!matches!(world.face(), Face::Checking), "{:?}", world.face());
+    }
 }

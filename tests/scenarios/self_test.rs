@@ -7,7 +7,7 @@
 
 use pump_core::{
     annunciation::AlarmCondition,
-    audit::event::Event,
+    audit::event::{Event, Trouble},
     remote::Input,
     screen::{Control, Face, Intent, Level, Reading, Source, TestView, Visit},
     selftest::{Asking, Check, Condition, Device, Finding, Measured, Question},
@@ -136,8 +136,9 @@ fn each_fault_blocks_or_is_told() {
         // proves R-ANS-16, R-ALM-13
         assert_eq!(world.reasons(), reasons, "{device:?}");
         assert_eq!(is_ready(&world), reasons.is_empty(), "{device:?}");
+        let stays = matches!(device, Device::Vibration | Device::Touch);
         // proves R-DEV-14
-        assert_eq!(world.found_fit, usize::from(reasons.is_empty()), "{device:?}");
+        assert_eq!(world.found_fit, usize::from(stays), "{device:?}");
     }
 }
 
@@ -281,4 +282,74 @@ fn the_button_on_the_page_gives_nothing() {
     world.touch(Control::Dose, Source::Button, Level::Released);
     // proves R-CAR-01
     assert_eq!(prepares(&world), 0);
+}
+
+#[test]
+fn a_tone_that_fails_while_it_is_tested_has_failed_whatever_the_pin_says() {
+    for asking in [Asking::Nobody, Asking::Somebody] {
+        let mut world = starting(asking);
+        world.say(Input::Measured(Measured::Device { device: Device::Sound, condition: Condition::Works }));
+        world.say(Input::Trouble { which: Trouble::ToneFailed, holds: true });
+        measure(&mut world, &[]);
+        world.pass(secs(71));
+        world.visit(Visit::Patient);
+        // proves R-ALM-13
+        assert_eq!(world.reasons(), [Reason::ToneFailed], "{asking:?}");
+        assert_eq!(world.found_fit, 0, "{asking:?}");
+    }
+}
+
+#[test]
+fn a_tone_that_failed_before_the_test_is_well_once_somebody_has_heard_it() {
+    for heard in [true, false] {
+        let mut world = World::ready();
+        world.say(Input::Trouble { which: Trouble::ToneFailed, holds: true });
+        world.visit(Visit::SelfTest);
+        world.say(Input::Intent(Intent::TestSelf));
+        measure(&mut world, &[]);
+        if heard {
+            assert_eq!(asked(&world), Some(Question::Heard));
+            answer(&mut world, true);
+        }
+        world.pass(secs(71));
+        world.visit(Visit::Patient);
+        // proves R-ALM-13
+        assert_eq!(world.reasons().contains(&Reason::ToneFailed), !heard);
+    }
+}
+
+#[test]
+fn what_somebody_did_not_hear_is_not_forgotten_by_a_restart() {
+    let digest = Some([7; 32]);
+    let known = Measured::Program { found: digest, meant: digest, confirmed: digest };
+    let mut world = starting(Asking::Somebody);
+    world.visit(Visit::SelfTest);
+    measure(&mut world, &[known]);
+    assert_eq!(asked(&world), Some(Question::Heard));
+    answer(&mut world, false);
+    world.pass(secs(71));
+    world.self_test = Some(Asking::IfChanged);
+    world.crash();
+    measure(&mut world, &[known]);
+    assert_eq!(asked(&world), Some(Question::Heard), "asked again, though the program is the same: {:?}", world.face());
+    world.pass(secs(71));
+    world.visit(Visit::Patient);
+    // proves R-ALM-13
+    assert_eq!(world.reasons(), [Reason::ToneFailed]);
+}
+
+#[test]
+fn a_version_that_can_not_write_or_has_no_radio_is_not_found_fit() {
+    let mut deaf = starting(Asking::Nobody);
+    measure(&mut deaf, &[broken(Device::Link)]);
+    deaf.pass(secs(7));
+    // proves R-DEV-14
+    assert_eq!(deaf.found_fit, 0);
+    let mut mute = World::ready();
+    mute.self_test = Some(Asking::Nobody);
+    mute.disk = Disk::Refuses;
+    mute.crash();
+    measure(&mut mute, &[]);
+    mute.pass(secs(71));
+    assert_eq!(mute.found_fit, 0);
 }

@@ -4,7 +4,10 @@
 //! Step: nobody comes, in the light or in the dark; somebody reads it.
 //! Post: it is told again every 15 min, and no more once it was read; nothing else is told again.
 
-use pump_core::{remote::DARK_AFTER, screen::Face};
+use pump_core::{
+    remote::{DARK_AFTER, Input},
+    screen::{Face, Intent},
+};
 use pump_protocol::quantity::{Concentration, Millis, Volume};
 use pump_tests::World;
 
@@ -35,6 +38,7 @@ fn an_outcome_that_nobody_reads_is_told_again_every_quarter_of_an_hour() {
         world.pass(mins(15));
         // proves R-ALM-07
         assert_eq!((told(&world), world.screen().dark), (2, dark_after.is_some()));
+        world.say(Input::Intent(Intent::Wake));
         world.seen();
         world.pass(mins(30));
         // proves R-ALM-07

@@ -11,7 +11,7 @@ use pump_core::{
 use pump_protocol::quantity::Millis;
 use pump_tests::{CommandKind, Effect, Point, World};
 
-use crate::words::{commits, is_ready, prepares};
+use crate::words::{commits, expire_one, is_ready, prepares};
 
 #[test]
 fn short_touches_ask_for_nothing_and_are_counted() {
@@ -69,4 +69,18 @@ fn a_hold_while_an_outcome_stands_unread_is_recorded_and_asks_for_nothing() {
     assert_eq!(world.recorded(|event| matches!(event, Event::AttemptRefused { reasons } if reasons.is_empty())), 1);
     world.seen();
     assert!(is_ready(&world));
+}
+
+#[test]
+fn a_notice_is_put_away_without_what_it_stands_over() {
+    let mut world = World::ready();
+    expire_one(&mut world);
+    let told = world.face();
+    world.hold_dose();
+    assert_eq!(world.screen().notice, Some(Notice::Refused));
+    world.notice_seen();
+    // proves R-REQ-27
+    assert_eq!((world.face(), world.screen().notice), (told, None));
+    world.seen();
+    assert_eq!(world.recorded(|event| matches!(event, Event::OutcomeSeen)), 1);
 }

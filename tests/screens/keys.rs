@@ -417,7 +417,7 @@ fn a_control_that_goes_leaves_the_keys_above_the_first() {
     display.hit(Key::Tab);
     display.heard();
     display.hit(Key::Return);
-    assert_eq!(display.heard(), [Intent::Seen]);
+    assert_eq!(display.heard(), [Intent::NoticeSeen]);
     display.apply(&story::screen(Face::Alarms));
     assert!(ring(&display).is_none());
     display.hit(Key::Escape);

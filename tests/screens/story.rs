@@ -136,12 +136,12 @@ pub(crate) fn caregiver() -> Caregiver {
     Caregiver {
         delivery: Some(DeliveryView::Delivering { rate: BasalRate::from_nanograms_per_hour(4_166) }),
         reservoir: Some(reservoir()),
-        last_dose: Some(LastDose { dose: DOSE, min_ago: 230, at: Some(at(14, 25)) }),
+        last_dose: Some(LastDose { dose: DOSE, min_ago: Some(230), at: Some(at(14, 25)) }),
     }
 }
 
 pub(crate) fn stopped() -> Caregiver {
-    Caregiver { delivery: Some(DeliveryView::Stopped { since_min: 192, since: Some(at(15, 3)) }), ..caregiver() }
+    Caregiver { delivery: Some(DeliveryView::Stopped { since_min: Some(192), since: Some(at(15, 3)) }), ..caregiver() }
 }
 
 fn running_low(level: ReservoirLevel) -> Caregiver {

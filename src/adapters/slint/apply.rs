@@ -213,7 +213,7 @@ impl Models {
         let last = caregiver.last_dose;
         pump.set_last_dose(last.map(|last| how.amount(last.dose)).unwrap_or_default());
         pump.set_last_at(last.map(|last| how.clock(last.at)).unwrap_or_default());
-        let (unit, count) = last.map_or((Ago::Never, SharedString::default()), |last| format::ago(last.min_ago));
+        let (unit, count) = ago(last.and_then(|last| last.min_ago));
         pump.set_last_ago(unit);
         pump.set_last_count(count);
         // That the pump is stopped is the page's head already, and the banner has its own: the place goes to what else is wrong.
@@ -414,6 +414,7 @@ fn notice(app: &AppWindow, notice: Option<Notice>) {
         None => NoticeCode::None,
         Some(Notice::Refused) => NoticeCode::Refused,
         Some(Notice::HoldLonger) => NoticeCode::HoldLonger,
+        Some(Notice::NoDoseHere) => NoticeCode::NoDoseHere,
         Some(Notice::AccountsDiffer) => NoticeCode::AccountsDiffer,
     });
 }
@@ -535,13 +536,17 @@ fn not_given(app: &AppWindow, why: NotGiven, how: Writing) {
     request.set_not_given(codes::not_given(why));
 }
 
+fn ago(min: Option<u32>) -> (Ago, SharedString) {
+    min.map_or((Ago::Never, SharedString::default()), format::ago)
+}
+
 fn delivery(pump: &PumpState<'_>, delivery: Option<DeliveryView>, how: Writing) {
     pump.set_rate(how.rate(delivery));
     pump.set_delivery(match delivery {
         None => DeliveryCode::Unknown,
         Some(DeliveryView::Delivering { rate: _ }) => DeliveryCode::Delivering,
         Some(DeliveryView::Stopped { since_min, since }) => {
-            let (unit, count) = format::ago(since_min);
+            let (unit, count) = ago(since_min);
             pump.set_stopped_for(unit);
             pump.set_stopped_count(count);
             pump.set_stopped_since(how.clock(since));

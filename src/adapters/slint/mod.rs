@@ -242,6 +242,8 @@ impl Window {
         let intents = Rc::clone(&self.intents);
         going.on_seen(move || intents(Intent::Seen));
         let intents = Rc::clone(&self.intents);
+        going.on_notice_seen(move || intents(Intent::NoticeSeen));
+        let intents = Rc::clone(&self.intents);
         going.on_proceed(move || intents(Intent::Proceed));
         let intents = Rc::clone(&self.intents);
         going.on_wake(move || intents(Intent::Wake));

@@ -42,7 +42,7 @@ impl Hands {
             Intent::Touch { control, level, source } => {
                 self.began_in_practice((source, control), level, practice.is_some())
             }
-            Intent::Digit(_) | Intent::EraseDigit | Intent::Seen => practice.is_some(),
+            Intent::Digit(_) | Intent::EraseDigit | Intent::Seen | Intent::NoticeSeen => practice.is_some(),
             _ => false,
         };
         match (practises, &*practice) {

@@ -181,6 +181,11 @@ impl AlarmCondition {
         }
     }
 
+    /// Whether it is an event, over as soon as it is told: unlike a cause that has ended, it is as bad an hour later.
+    pub const fn happened_once(self) -> bool {
+        matches!(self, Self::UnaccountedDose | Self::DoseUnknownToRecord | Self::RecordWentBack)
+    }
+
     /// How urgent it is while it has not escalated.
     pub const fn priority(self) -> Priority {
         let row = self.row();

@@ -208,11 +208,16 @@ impl Standing {
         }
     }
 
-    /// When time alone does something to it, and what. A cause that is gone makes nothing more urgent.
+    /// When time alone does something to it, and what. A cause that is gone makes nothing more urgent; what happened once stays
+    /// as it was until somebody has seen it.
     pub(super) fn due(&self) -> Option<(Uptime, &'static str)> {
         match self.attention {
             Attention::Unacknowledged(since) => {
-                let after = self.condition.row().escalates_after.filter(|_| self.cause_lasts && !self.escalated)?;
+                let after = self
+                    .condition
+                    .row()
+                    .escalates_after
+                    .filter(|_| !self.escalated && (self.cause_lasts || self.condition.happened_once()))?;
                 Some((since.after(after), "an alarm escalates"))
             }
             Attention::Acknowledged(at) => Some((at.after(self.realarms_after()), "an acknowledged alarm lasts")),

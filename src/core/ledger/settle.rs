@@ -34,6 +34,8 @@ pub fn settle(id: RequestId, state: &State, fate: Fate, watermark: RequestId, st
         }
         Fate::Done { bolus } => Step::Ended(Outcome::Delivered { bolus }),
         Fate::Stopped { bolus, delivered, end } => Step::Ended(bolus_ended(bolus, delivered, end)),
+        // It had granted it, and kept that: a pump that has never heard of it has lost more than this.
+        Fate::NeverRan if !matches!(state, State::Withdrawing { .. }) => Step::Open(forgotten(state)),
         Fate::NeverRan | Fate::Granted => Step::Open(could_still_run(state)),
         Fate::Voided if watermark < id => Step::Open(could_still_run(state)),
         Fate::Voided => {
@@ -76,14 +78,15 @@ pub fn settle_by_silence_of_history(state: &State) -> Option<Outcome> {
 fn could_still_run(state: &State) -> State {
     match state {
         State::Withdrawing { .. } => state.clone(),
-        State::Delivering(_) | State::Uncertain(Verdict::Started(_)) => contradicted(),
+        State::Delivering(_) | State::Uncertain(Verdict::Started(_) | Verdict::Forgotten) => contradicted(),
         State::Created { .. } | State::Granted(_) | State::CommitIntent { .. } | State::Uncertain(_) => {
             State::Uncertain(Verdict::CouldStillRun)
         }
     }
 }
 
-/// The pump had accepted it and now denies it: its word on it is worth no more than if it had forgotten.
+/// The pump had accepted it and now denies it, or has forgotten it before: its word on it is worth no more than if it had
+/// forgotten it.
 // keeps R-REQ-09
 const fn contradicted() -> State {
     State::Uncertain(Verdict::Forgotten)
@@ -92,7 +95,7 @@ const fn contradicted() -> State {
 fn never_ran(state: &State, why: NothingBecause) -> State {
     match state {
         State::Withdrawing { why, .. } => State::Withdrawing { why: *why, confirmed: true },
-        State::Delivering(_) | State::Uncertain(Verdict::Started(_)) => contradicted(),
+        State::Delivering(_) | State::Uncertain(Verdict::Started(_) | Verdict::Forgotten) => contradicted(),
         State::Created { .. } | State::Granted(_) | State::CommitIntent { .. } | State::Uncertain(_) => {
             State::Uncertain(Verdict::NeverRan(why))
         }

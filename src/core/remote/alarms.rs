@@ -7,7 +7,7 @@
 
 use pump_protocol::{
     clock::{Now, Uptime},
-    message::{Command, Role},
+    message::{Command, Denial, DenyReason, Role},
     report::Annunciation,
 };
 
@@ -28,7 +28,10 @@ impl Remote {
     pub(super) fn watch_alarms(&mut self, now: Now) {
         let uncertain = self.kept.request.as_ref().is_some_and(|request| matches!(request.state, State::Uncertain(_)));
         self.uncertain_since = if uncertain { self.uncertain_since.or(Some(now.uptime)) } else { None };
-        self.limit_refused = self.limit_refused && self.reasons(now).into_iter().any(is_limit);
+        // What the pump said of a limit stands until it has said more.
+        let heard_since =
+            self.denied.is_none_or(|(_, heard)| self.word.as_ref().is_some_and(|word| word.clock.asked > heard));
+        self.limit_refused = self.limit_refused && (!heard_since || self.reasons(now).into_iter().any(is_limit));
         let own = self.own_conditions(now);
         let listed = self.annunciations().map(<[Annunciation]>::to_vec);
         let observed = Observed { pump: listed.as_deref(), own: &own };
@@ -40,6 +43,12 @@ impl Remote {
     /// A full hold was refused for these reasons. Asking too soon is no alarm; a limit is told (GIP 1.4.12).
     pub(super) fn refused_for(&mut self, reasons: &[Reason]) {
         self.limit_refused |= reasons.iter().any(|reason| is_limit(*reason));
+    }
+
+    /// The pump refused it for a limit that this remote saw room in.
+    pub(super) fn denied_for_a_limit(&mut self, denial: &Denial) {
+        self.limit_refused |=
+            [DenyReason::WindowLimit, DenyReason::Allotment].into_iter().any(|limit| denial.reasons.contains(limit));
     }
 
     pub(super) fn acknowledge(&mut self, condition: AlarmCondition, now: Now) {

@@ -155,15 +155,20 @@ impl Remote {
             self.outputs.push_back(Output::Reach);
         }
         self.link_since = now.uptime;
+        if !self.met_in_vain {
+            self.looking_since = now.uptime;
+        }
         self.foreign = false;
         self.conversation = Some(Conversation::new());
     }
 
     pub(super) fn link_down(&mut self, why: LinkLoss, now: Now) {
-        if self.conversation.take().is_none() {
-            return;
-        }
+        let Some(talk) = self.conversation.take() else { return };
         self.link_since = now.uptime;
+        self.met_in_vain = !talk.greeted && !self.foreign;
+        if !self.met_in_vain {
+            self.looking_since = now.uptime;
+        }
         self.note(Event::SessionLost { why }, now);
         let Some(request) = &self.kept.request else { return };
         match request.state {

@@ -200,6 +200,7 @@ impl Remote {
         }
         if self.kept.request.as_ref().is_some_and(|request| request.id == id) {
             self.denied = Some((denial, now.uptime));
+            self.denied_for_a_limit(&denial);
             self.finish(outcome, now);
         }
     }
@@ -228,11 +229,14 @@ impl Remote {
             talk.history_known = false;
         }
         let stopped = request.stop_asked || matches!(asked, Command::Cancel { .. });
+        let history_unread = self.conversation.as_ref().is_some_and(|talk| !talk.history_known);
         match settle(id, &request.state, fate, watermark, stopped, now.uptime) {
             Step::Open(State::Delivering(progress)) => self.enter_delivering(&request, progress, now),
             Step::Open(state) => {
+                // Of one that is known to have started, the history, which is read next, may tell the end though the pump forgot it.
+                let started = request.state.bolus().filter(|_| history_unread).map(Verdict::Started);
                 if let Some(request) = &mut self.kept.request {
-                    request.state = state;
+                    request.state = started.map_or(state, State::Uncertain);
                 }
                 self.settle_by_history(now);
             }

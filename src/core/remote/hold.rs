@@ -42,7 +42,7 @@ pub(super) enum Felt {
     /// The control was held long enough.
     Complete(Control),
     /// A touch ended that was shorter than the hold.
-    TooShort,
+    TooShort(Control),
 }
 
 impl HoldTracker {
@@ -109,7 +109,7 @@ impl HoldTracker {
         match self.press {
             Some(press) if press.source == source => {
                 self.press = None;
-                if press.spent { Felt::Nothing } else { Felt::TooShort }
+                if press.spent { Felt::Nothing } else { Felt::TooShort(press.control) }
             }
             Some(_) | None => Felt::Nothing,
         }
@@ -150,7 +150,7 @@ mod tests {
             let mut levels = held(0, 1_400);
             levels.push((1_450, DOSE.0, DOSE.1, level));
             // proves R-ASK-01, R-ASK-02
-            assert_eq!(play(&levels), [Felt::TooShort]);
+            assert_eq!(play(&levels), [Felt::TooShort(Control::Dose)]);
         }
     }
 

@@ -224,6 +224,10 @@ pub struct Remote {
     /// The pump's last no, and when it was heard.
     denied: Option<(Denial, Uptime)>,
     link_since: Uptime,
+    /// Since when the pump may be expected to say more.
+    looking_since: Uptime,
+    /// The last session ended without a word of the pump's.
+    met_in_vain: bool,
     hold: HoldTracker,
     short_touches: u32,
     page: Visit,
@@ -255,6 +259,14 @@ struct Word {
     clock: PumpClock,
 }
 
+/// A touch that wakes the dark display means nothing else: nobody saw what it is on. A hold is spoiled apart, with its finger.
+fn in_the_dark(intent: Intent) -> Intent {
+    match intent {
+        Intent::Touch { .. } | Intent::Quiet(_) => intent,
+        _ => Intent::Wake,
+    }
+}
+
 impl Remote {
     /// The machine as the record left it: an open question is open still, and asked again by its id.
     pub fn restore(beginning: Beginning, now: Now) -> Self {
@@ -284,6 +296,8 @@ impl Remote {
             started: now.uptime,
             denied: None,
             link_since: now.uptime,
+            looking_since: now.uptime,
+            met_in_vain: false,
             hold: HoldTracker::default(),
             short_touches: 0,
             page: Visit::Patient,
@@ -318,6 +332,7 @@ impl Remote {
         }
         if let Some(asking) = beginning.self_test {
             remote.begin_test(asking, now);
+            remote.ask_again_what_failed(now);
             remote.test_to_show = true;
         }
         remote.settle_turn(now);
@@ -333,7 +348,7 @@ impl Remote {
             Input::Intent(intent) => {
                 let dark = self.dark(now.uptime);
                 self.light.touched(dark, now.uptime);
-                self.intend(intent, now);
+                self.intend(if dark { in_the_dark(intent) } else { intent }, now);
                 self.spoil_waking_touch(now.uptime);
             }
             Input::LinkUp => self.link_up(now),
@@ -343,7 +358,7 @@ impl Remote {
             Input::NotStored => self.not_stored(now),
             // keeps R-ANS-11
             Input::RecordChecked { good } => self.record_checked(good, now),
-            Input::Trouble { which, holds } => self.set_trouble(which, holds, now),
+            Input::Trouble { which, holds } => self.trouble_told(which, holds, now),
             Input::Days(days) => self.days = Some(days),
             Input::Levels(levels) => self.levels = Some(levels),
             Input::Battery { left } => self.battery_left = left,
@@ -468,12 +483,17 @@ impl Remote {
     }
 
     fn reopen(&mut self, request: Request, now: Now) {
+        let was_told = matches!(request.state, State::Withdrawing { .. });
         let request = request.restarted();
         match request.state {
             State::Uncertain(_) => self.note(Event::Uncertain { id: request.id, why: Doubt::Restarted }, now),
-            // Who pressed may not have seen what came of it.
-            State::Withdrawing { why, .. } => self.show_ended(&request, Outcome::NotGiven(why), now),
-            State::Created { .. } | State::Granted(_) | State::CommitIntent { .. } | State::Delivering(_) => {}
+            // Who pressed has not been told what came of it.
+            State::Withdrawing { why, .. } if !was_told => self.show_ended(&request, Outcome::NotGiven(why), now),
+            State::Withdrawing { .. }
+            | State::Created { .. }
+            | State::Granted(_)
+            | State::CommitIntent { .. }
+            | State::Delivering(_) => {}
         }
         self.kept.request = Some(request);
     }

@@ -21,9 +21,10 @@ impl Remote {
             Intent::Touch { control, level, source } => match self.hold.feel(control, source, level, now.uptime) {
                 Felt::Complete(Control::Dose) => self.attempt(now),
                 Felt::Complete(Control::Stop) => self.stop(now),
-                Felt::TooShort => {
+                Felt::TooShort(control) => {
                     self.short_touches = self.short_touches.saturating_add(1);
-                    self.tell(Notice::HoldLonger, now);
+                    let in_vain = control == Control::Dose && gives_no_dose(&self.face(now));
+                    self.tell(if in_vain { Notice::NoDoseHere } else { Notice::HoldLonger }, now);
                 }
                 Felt::Nothing => {}
             },
@@ -33,6 +34,7 @@ impl Remote {
             Intent::PauseAudio => self.pause_audio(now),
             Intent::Visit(page) => self.visit(page, now),
             Intent::Seen => self.seen(now),
+            Intent::NoticeSeen => self.notice = None,
             // keeps R-ALM-19
             Intent::Quiet(hours) => self.quiet = hours,
             Intent::TestSelf => self.test_self(now),
@@ -92,10 +94,8 @@ impl Remote {
 
     /// What stands on the page has been read. An open question can't be put away so.
     fn seen(&mut self, now: Now) {
-        let notice = self.notice.take();
+        self.notice = None;
         match self.face(now) {
-            // What was put away is the notice above it, not the page.
-            Face::EnterCode { .. } | Face::Changed { .. } if notice.is_some() => {}
             Face::EnterCode { .. } => self.leave_code(now),
             Face::Given { .. } | Face::GivenInPart { .. } | Face::NotGiven(_) | Face::AssumedGiven { .. } => {
                 self.kept.ended = None;
@@ -161,27 +161,12 @@ impl Remote {
             // keeps R-ASK-08
             Face::Ready(offer) => self.request_dose(offer, now),
             // keeps R-CAR-01
-            Face::Caregiver(_)
-            | Face::History { .. }
-            | Face::Alarms
-            | Face::Emergency { .. }
-            | Face::Reading(_)
-            | Face::Pairing(_)
-            | Face::Fault(_) => {
+            face if gives_no_dose(&face) => {
                 self.note(Event::AttemptElsewhere, now);
+                // keeps R-ASK-18
+                self.tell(Notice::NoDoseHere, now);
             }
-            Face::Checking
-            | Face::Wait(_)
-            | Face::NotAvailable { .. }
-            | Face::EnterCode { .. }
-            | Face::Asking { .. }
-            | Face::Delivering { .. }
-            | Face::Given { .. }
-            | Face::GivenInPart { .. }
-            | Face::NotGiven(_)
-            | Face::NotSure { .. }
-            | Face::AssumedGiven { .. }
-            | Face::Changed { .. } => {
+            _ => {
                 let reasons = self.reasons(now);
                 self.refused_for(&reasons);
                 self.note(Event::AttemptRefused { reasons: Bounded::filled_from(reasons) }, now);
@@ -250,5 +235,31 @@ impl Remote {
         self.leave_copying(now);
         self.note_short_touches(now);
         self.note(Event::Closed, now);
+    }
+}
+
+/// Whether no hold on this page asks for a dose, whoever it is.
+const fn gives_no_dose(face: &Face) -> bool {
+    match face {
+        Face::Caregiver(_)
+        | Face::History { .. }
+        | Face::Alarms
+        | Face::Emergency { .. }
+        | Face::Reading(_)
+        | Face::Pairing(_)
+        | Face::Fault(_) => true,
+        Face::Checking
+        | Face::Ready(_)
+        | Face::Wait(_)
+        | Face::NotAvailable { .. }
+        | Face::EnterCode { .. }
+        | Face::Asking { .. }
+        | Face::Delivering { .. }
+        | Face::Given { .. }
+        | Face::GivenInPart { .. }
+        | Face::NotGiven(_)
+        | Face::NotSure { .. }
+        | Face::AssumedGiven { .. }
+        | Face::Changed { .. } => false,
     }
 }

@@ -9,7 +9,7 @@ use pump_protocol::clock::{Now, Uptime};
 use super::{Output, Remote};
 use crate::{
     annunciation::{
-        Priority, Signals,
+        AlarmCondition, Priority, Signals,
         signal::{Colour, Light, MEDIUM_BURST, MEDIUM_VIBRATION},
     },
     audit::event::{Event, Trouble},
@@ -32,9 +32,30 @@ impl Remote {
         self.outputs.push_back(Output::Measure);
     }
 
+    /// What somebody did not hear, feel or see before the restart is asked anew, and a tone that failed has failed until it is heard.
+    pub(super) fn ask_again_what_failed(&mut self, now: Now) {
+        let stood =
+            |condition| self.alarms.list().any(|standing| standing.condition() == condition && standing.cause_lasts());
+        let [tone, other] = [AlarmCondition::ToneFailed, AlarmCondition::SelfTestFailed].map(stood);
+        if tone {
+            self.set_trouble(Trouble::ToneFailed, true, now);
+        }
+        if let Some(test) = self.self_test.as_mut().filter(|_| tone || other) {
+            test.ask();
+        }
+    }
+
     pub(super) fn measured(&mut self, measured: Measured) {
         if let Some(test) = &mut self.self_test {
             test.take(measured);
+        }
+    }
+
+    /// Something outside says that it fails, or is well again.
+    pub(super) fn trouble_told(&mut self, which: Trouble, holds: bool, now: Now) {
+        self.set_trouble(which, holds, now);
+        if let Some(test) = self.self_test.as_mut().filter(|_| holds && which == Trouble::ToneFailed) {
+            test.tone_failed();
         }
     }
 
@@ -59,7 +80,11 @@ impl Remote {
         let fault = |check: Check| findings.iter().any(|found| found.check == check && found.finding.is_fault());
         let any = Check::ALL.into_iter().any(fault);
         let blocks = Check::ALL.into_iter().any(|check| check.blocks() && check != Check::Sound && fault(check));
-        let tone = fault(Check::Sound);
+        // What failed before, or meanwhile, is well again only once somebody has heard it: a pin that obeys is no sound.
+        let mute = self.troubles.contains(&Trouble::ToneFailed);
+        let sound = test.finding(Check::Sound);
+        let tone = fault(Check::Sound) || mute && !matches!(sound, Some(Finding::Confirmed | Finding::Absent));
+        let unfit = Check::ALL.into_iter().any(|check| check.condemns() && fault(check));
         if ended {
             self.note(Event::SelfTested { findings }, now);
             // keeps R-ANS-16, R-ALM-13
@@ -67,7 +92,7 @@ impl Remote {
             self.set_trouble(Trouble::ToneFailed, tone, now);
             self.set_trouble(Trouble::SelfTestRunning, false, now);
             // keeps R-DEV-14
-            self.outputs.extend((!blocks && !tone).then_some(Output::Fit));
+            self.outputs.extend((!unfit && !tone).then_some(Output::Fit));
             self.outputs.extend(confirmed.then_some(Output::KeepConfirmed));
         }
         if self.test_to_show && (asks || ended) {

@@ -260,8 +260,9 @@ impl Remote {
         holds.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)).collect()
     }
 
+    /// A pump that can be reached and says nothing doesn't keep the page at CHECKING, however often the link comes and goes.
     fn checking_since(&self) -> Uptime {
-        self.awake_since.max(self.link_since)
+        self.awake_since.max(self.looking_since)
     }
 
     // keeps R-LNK-16
@@ -331,7 +332,9 @@ impl Remote {
         let heard = word.map_or(Millis::ZERO, |word| now.uptime.since(word.clock.heard));
         // keeps R-ALM-01
         Caregiver {
-            delivery: report.map(|report| delivery_view(report.delivery, heard, now)),
+            delivery: report
+                .map(|report| delivery_view(report.delivery, heard, now))
+                .or(self.kept.stopped.then_some(STOPPED)),
             reservoir: report.and_then(|report| self.reservoir(report.reservoir, now)),
             last_dose: self.last_dose(now),
         }
@@ -363,9 +366,12 @@ impl Remote {
     }
 
     fn last_dose(&self, now: Now) -> Option<LastDose> {
-        let (counted, age) = self.kept.account.newest(self.pump_now(now)?, now)?;
-        let at = now.wall.map(|wall| to_the_minute(before(wall, age)));
-        Some(LastDose { dose: counted.dose, min_ago: whole_minutes(age), at })
+        let heard = self.pump_now(now);
+        // By the pump's clock as it was: which dose is the newest, and not how long ago.
+        let (counted, age) = self.kept.account.newest(heard.or(self.kept.pump_seen)?, now)?;
+        let age = heard.map(|_| age);
+        let at = now.wall.zip(age).map(|(wall, age)| to_the_minute(before(wall, age)));
+        Some(LastDose { dose: counted.dose, min_ago: age.map(whole_minutes), at })
     }
 }
 
@@ -403,6 +409,9 @@ fn denied(denial: Denial, ended: &Ended, now: Now) -> NotGiven {
     NotGiven::Denied { reason, until, retry_after }
 }
 
+/// Stopped when it was last heard, before a restart.
+const STOPPED: DeliveryView = DeliveryView::Stopped { since_min: None, since: None };
+
 // keeps R-CAR-04
 fn delivery_view(delivery: Delivery, heard: Millis, now: Now) -> DeliveryView {
     match delivery {
@@ -410,7 +419,7 @@ fn delivery_view(delivery: Delivery, heard: Millis, now: Now) -> DeliveryView {
         Delivery::Stopped { since } => {
             let since = since.saturating_add(heard);
             let at = now.wall.map(|wall| to_the_minute(before(wall, since)));
-            DeliveryView::Stopped { since_min: whole_minutes(since), since: at }
+            DeliveryView::Stopped { since_min: Some(whole_minutes(since)), since: at }
         }
     }
 }

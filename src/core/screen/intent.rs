@@ -30,6 +30,8 @@ pub enum Intent {
     Visit(Visit),
     /// What stands on the page has been read, or is left.
     Seen,
+    /// Somebody taps away the notice above the page, and nothing else.
+    NoticeSeen,
     /// On to the next step of a pairing, or from what a practice is to the practice.
     Proceed,
     /// Let low alarms and the ready cue rest at these hours; at none.

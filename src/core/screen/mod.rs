@@ -325,7 +325,7 @@ impl NotGiven {
 /// What the caregiver's page says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Caregiver {
-    /// Whether the pump delivers; `None` before its first word.
+    /// Whether the pump delivers; `None` before its first word, unless it was stopped when it was last heard.
     pub delivery: Option<DeliveryView>,
     /// The reservoir; `None` before the pump's first word.
     pub reservoir: Option<ReservoirView>,
@@ -343,8 +343,8 @@ pub enum DeliveryView {
     },
     /// Nothing is delivered.
     Stopped {
-        /// For how long, in whole minutes.
-        since_min: u32,
+        /// For how long, in whole minutes; `None` before the pump's first word since a restart.
+        since_min: Option<u32>,
         /// Since when; `None` while the time of day is in doubt.
         since: Option<WallTime>,
     },
@@ -387,8 +387,8 @@ pub struct RefillBy {
 pub struct LastDose {
     /// How much.
     pub dose: Dose,
-    /// How long ago it started, in whole minutes.
-    pub min_ago: u32,
+    /// How long ago it started, in whole minutes; `None` before the pump's first word since a restart.
+    pub min_ago: Option<u32>,
     /// When it started; `None` while the time of day is in doubt.
     pub at: Option<WallTime>,
 }
@@ -430,6 +430,8 @@ pub enum Notice {
     Refused,
     /// A touch shorter than the hold.
     HoldLonger,
+    /// The button was pressed on a page that gives no dose to anybody.
+    NoDoseHere,
     /// Our account and the pump's disagree; the stricter one is shown.
     AccountsDiffer,
 }

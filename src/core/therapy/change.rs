@@ -125,6 +125,24 @@ pub fn tell(untold: &mut Changes, change: Change) {
         // There are fewer kinds than places, and each stands once.
         let _ = untold.push(change);
     }
+    // A page has room for the first of them.
+    untold.as_mut_slice().sort_by_key(rank);
+}
+
+/// The most important first.
+const fn rank(change: &Change) -> u8 {
+    match change {
+        Change::Drug { .. } => 0,
+        Change::DemandDose { .. } => 1,
+        Change::Allotment { .. } => 2,
+        Change::Lockout { .. } => 3,
+        Change::WindowLimit { .. } => 4,
+        Change::Basal { .. } => 5,
+        Change::Concentration { .. } => 6,
+        Change::PatientCode { .. } => 7,
+        Change::Details => 8,
+        Change::Refill { .. } => 9,
+    }
 }
 
 const fn details(programmed: &Programmed) -> (Millis, Volume, Volume, Volume) {
@@ -155,6 +173,8 @@ fn joined(earlier: Option<Change>, later: Change) -> Option<Change> {
 
 #[cfg(test)]
 mod tests {
+    use pump_protocol::prescription::PatientCode;
+
     use super::*;
     use crate::fixtures::morphine;
 
@@ -191,9 +211,42 @@ mod tests {
         tell(&mut untold, dose(50, 60));
         tell(&mut untold, Change::Details);
         tell(&mut untold, dose(60, 70));
-        assert_eq!(untold.to_vec(), [Change::Details, dose(50, 70)]);
+        assert_eq!(untold.to_vec(), [dose(50, 70), Change::Details]);
         tell(&mut untold, dose(70, 50));
         assert_eq!(untold.to_vec(), [Change::Details]);
+    }
+
+    #[test]
+    fn what_matters_most_stands_first_in_whatever_order_it_was_told() {
+        let mut untold = Changes::default();
+        tell(&mut untold, Change::Refill { volume: Volume::from_microlitres(20_000) });
+        tell(&mut untold, Change::Details);
+        tell(&mut untold, Change::Lockout { from: Millis::from_hours(2), to: Millis::from_hours(3) });
+        tell(&mut untold, dose(50, 100));
+        let kinds = untold.iter().map(rank);
+        // proves R-ANS-19
+        assert_eq!(kinds.collect::<Vec<_>>(), [1, 3, 8, 9]);
+    }
+
+    #[test]
+    fn each_thing_that_changes_alone_is_told_alone() {
+        type Altered = fn(&mut Programmed);
+        let cases: [(Altered, Change); 4] = [
+            (
+                |p| p.drug = Text::new("hydromorphone").expect("short"),
+                Change::Drug {
+                    from: Text::new("morphine").expect("short"),
+                    to: Text::new("hydromorphone").expect("short"),
+                },
+            ),
+            (|p| p.bolus_duration = Millis::from_mins(3), Change::Details),
+            (|p| p.capacity = Volume::from_microlitres(40_000), Change::Details),
+            (|p| p.patient_code = Some(PatientCode(1234)), Change::PatientCode { asked: true }),
+        ];
+        for (altered, told) in cases {
+            // proves R-ANS-19
+            assert_eq!(between(&morphine(), &with(altered)), [told]);
+        }
     }
 
     #[test]

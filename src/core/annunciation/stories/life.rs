@@ -13,8 +13,8 @@ use crate::annunciation::{
 };
 
 use AlarmCondition::{
-    ClockInDoubt, LowReservoir, OcclusionSuspected, PumpNotHeard, PumpStopped, SelfTestFailed, StuckKey, ToneFailed,
-    UnaccountedDose,
+    ClockInDoubt, DoseUnknownToRecord, LowReservoir, OcclusionSuspected, PumpNotHeard, PumpStopped, SelfTestFailed,
+    StuckKey, ToneFailed, UnaccountedDose,
 };
 
 #[test]
@@ -49,19 +49,31 @@ fn what_is_not_listed_can_not_be_acknowledged() {
 
 #[test]
 fn a_latching_condition_stays_after_its_cause_until_somebody_has_seen_it() {
-    let mut bedside = Bedside::with(&[UnaccountedDose, ToneFailed]);
+    let mut bedside = Bedside::with(&[SelfTestFailed, ToneFailed]);
     bedside.own.clear();
     assert_eq!(
         bedside.look(),
-        [Change::Ceased { condition: UnaccountedDose }, Change::Cleared { condition: ToneFailed }]
+        [Change::Cleared { condition: ToneFailed }, Change::Ceased { condition: SelfTestFailed }]
     );
     assert_eq!(bedside.after(MEDIUM_ESCALATES), [], "a cause that is gone makes nothing more urgent");
-    assert_eq!(bedside.listed(), [UnaccountedDose]);
+    assert_eq!(bedside.listed(), [SelfTestFailed]);
     assert!(bedside.sounds(DAY));
-    let changes = bedside.acknowledge(UnaccountedDose);
-    let condition = UnaccountedDose;
+    let changes = bedside.acknowledge(SelfTestFailed);
+    let condition = SelfTestFailed;
     assert_eq!(changes, [Change::Acknowledged { condition }, Change::Cleared { condition }]);
     assert_eq!(bedside.listed(), []);
+}
+
+#[test]
+fn what_happened_once_becomes_more_urgent_though_it_is_over() {
+    for condition in [UnaccountedDose, DoseUnknownToRecord] {
+        let mut bedside = Bedside::with(&[condition]);
+        bedside.own.clear();
+        bedside.look();
+        // proves R-ALM-08
+        assert_eq!(bedside.after(MEDIUM_ESCALATES), [Change::Escalated { condition, priority: Priority::High }]);
+        assert_eq!(bedside.after(MEDIUM_ESCALATES), []);
+    }
 }
 
 #[test]

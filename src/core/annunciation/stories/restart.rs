@@ -44,7 +44,7 @@ fn an_escalated_condition_is_still_escalated_after_a_restart() {
 #[test]
 fn what_survives_a_restart_has_these_bytes_for_ever() {
     let mut bedside = Bedside::with_pump(AnnunciationKind::PumpStopped, 0x0102);
-    bedside.own = vec![OcclusionSuspected, UnaccountedDose];
+    bedside.own = vec![OcclusionSuspected, StuckKey];
     bedside.look();
     bedside.own = vec![OcclusionSuspected];
     bedside.look();
@@ -56,8 +56,8 @@ fn what_survives_a_restart_has_these_bytes_for_ever() {
         &[0x01, 0xFF, 0x00, 0xFF, 0xFF, 0x02, 0x01, 0x00],
         // Occlusion suspected: lasts, escalated.
         &[0x06, 0xFF, 0xFF, 0x00, 0x00],
-        // Unaccounted dose: latched.
-        &[0x08, 0x00, 0x00, 0x00, 0x00],
+        // Stuck key: latched.
+        &[0x0E, 0x00, 0x00, 0x00, 0x00],
     ]
     .concat();
     assert_eq!(encode(&bedside.alarms.kept()), frozen);

@@ -97,11 +97,12 @@ impl Possible {
         matches!(self.request, Some(Standing::Ending(_)))
     }
 
-    /// The same after a restart: the ledger's own step. Of what had not left, the patient is told.
+    /// The same after a restart: the ledger's own step. Of what had not left, the patient is told, once.
     pub(super) fn restarted(self, followed: &Followed) -> Self {
         let Some(state) = self.state().cloned() else { return self };
+        let was_told = matches!(state, State::Withdrawing { .. });
         match (Request { state, ..followed.request() }).restarted().state {
-            State::Withdrawing { why, .. } => Self::taken_back(why),
+            State::Withdrawing { why, .. } if !was_told => Self::taken_back(why),
             state => Self::open(state, self.shown),
         }
     }
