@@ -141,6 +141,52 @@ fn a_second_finger_ends_the_press_as_slid_off() {
     display.pass(1000);
     // proves R-ASK-14
     assert_eq!(display.heard(), [], "two fingers are no press");
+    finger(&display, 1, LogicalPosition::new(at.x + 30.0, at.y), TouchPhase::Ended);
+    display.pass(3000);
+    // proves R-ASK-02
+    assert_eq!(display.heard(), [], "the one that is left was never lifted");
+    finger(&display, 0, at, TouchPhase::Ended);
+    display.pass(100);
+    display.heard();
+    finger(&display, 0, at, TouchPhase::Started);
+    display.pass(200);
+    assert_eq!(display.heard()[0], touch(Control::Dose, Level::Pressed), "a new press counts");
+}
+
+#[test]
+fn a_finger_that_came_second_is_no_press_when_the_first_is_lifted() {
+    let display = shown(&story::ready());
+    let at = middle(&control(&display, DOSE));
+    let beside = LogicalPosition::new(at.x, 300.0_f32.min(at.y / 3.0));
+    finger(&display, 0, beside, TouchPhase::Started);
+    display.pass(200);
+    finger(&display, 1, at, TouchPhase::Started);
+    display.pass(200);
+    finger(&display, 0, beside, TouchPhase::Ended);
+    display.pass(3000);
+    let told = display.heard();
+    // proves R-ASK-14
+    assert!(told.iter().all(|intent| *intent == Intent::Wake), "{told:?}");
+}
+
+#[test]
+fn a_finger_that_rested_while_the_page_turned_is_no_press_when_another_is_lifted() {
+    let mut display = shown(&story::wait(Millis::from_mins(10)));
+    let at = middle(&control(&display, DOSE_OFF));
+    finger(&display, 0, at, TouchPhase::Started);
+    display.pass(200);
+    display.apply(&story::ready());
+    display.snapshot();
+    display.pass(200);
+    display.heard();
+    let beside = LogicalPosition::new(at.x, at.y / 3.0);
+    finger(&display, 1, beside, TouchPhase::Started);
+    display.pass(200);
+    finger(&display, 1, beside, TouchPhase::Ended);
+    display.pass(3000);
+    let told = display.heard();
+    // proves R-ASK-02
+    assert!(told.iter().all(|intent| *intent == Intent::Wake), "{told:?}");
 }
 
 #[test]

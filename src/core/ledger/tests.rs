@@ -151,3 +151,20 @@ fn a_silent_history_ends_only_what_the_pump_has_spoken_of() {
         assert_eq!(settle_by_silence_of_history(&state), None, "{state:?}");
     }
 }
+
+/// It kept the id before it answered GRANT: what it doesn't know of, it has forgotten, and nothing else of it can be believed.
+#[test]
+fn a_pump_that_never_heard_of_what_it_granted_has_forgotten_it() {
+    let sent = State::CommitIntent { grant: GRANT, sent: true };
+    for state in [sent, UNCERTAIN, State::Uncertain(Verdict::CouldStillRun), FORGOTTEN] {
+        // proves R-REQ-09
+        assert_eq!(settle(ID, &state, Fate::NeverRan, RequestId(0), false, HEARD), Step::Open(FORGOTTEN), "{state:?}");
+    }
+    for (fate, watermark) in [(Fate::Granted, 0), (Fate::Voided, 0), (Fate::Voided, 7), (Fate::Denied, 0)] {
+        let settled = settle(ID, &FORGOTTEN, fate, RequestId(watermark), true, HEARD);
+        // proves R-REQ-09
+        assert_eq!(settled, Step::Open(FORGOTTEN), "{fate:?}");
+    }
+    let taken_back = withdrawing(false);
+    assert_eq!(settle(ID, &taken_back, Fate::NeverRan, RequestId(0), false, HEARD), Step::Open(taken_back));
+}
