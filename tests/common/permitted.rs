@@ -209,6 +209,13 @@ pub fn may_leave(command: &Command, session: Session, remote: &Remote, first: bo
     let permitted = about_request && request.transmits.contains(&name);
     let permitted_once = about_request && request.transmits.contains(&[name, " once"].concat().as_str()) && first;
     let by_session = session.row().transmits.contains(&name);
+    // What was pressed is asked for under the prescription that stood on the page, whatever was read since.
+    let under = remote.request().map(|request| request.prescription);
+    if let Command::Prepare { prescription, .. } | Command::Commit { prescription, .. } = command
+        && Some(*prescription) != under
+    {
+        return Err(format!("{name} under {prescription:?}, pressed under {under:?}"));
+    }
     if permitted || permitted_once || by_session {
         return Ok(());
     }

@@ -17,7 +17,7 @@ use pump_protocol::{
 use pump_tests::{CommandKind, Disk, Effect, Fault, Point, World};
 use simulated_pump::Setup;
 
-use crate::words::{DOSE, commits, give_one, prepares, reprogram, secs, wait_of};
+use crate::words::{DOSE, commits, give_one, mins, prepares, reprogram, secs, wait_of};
 
 const SIXTY: Dose = Dose::from_micrograms(60);
 
@@ -133,4 +133,19 @@ fn a_prescription_that_has_not_been_read_yet_contradicts_nothing() {
         assert!(!world.reasons().contains(&Reason::PrescriptionContradicts), "{:?}", world.face());
     }
     assert!(crate::words::is_ready(&world), "{:?}", world.face());
+}
+
+#[test]
+fn a_press_waits_for_its_record_and_is_never_asked_for_under_what_was_read_meanwhile() {
+    let mut world = World::ready();
+    world.disk = Disk::Hesitates;
+    world.hold_dose();
+    reprogram(&mut world, |programmed| programmed.lockout_interval = mins(180));
+    world.pass(secs(5));
+    assert!(matches!(world.face(), Face::Asking { .. }), "{:?}", world.face());
+    world.disk = Disk::Works;
+    world.disk_catches_up();
+    world.pass(secs(3));
+    // proves R-ASK-09
+    assert_eq!((commits(&world), world.started()), (0, 0), "{:?}", world.face());
 }

@@ -302,3 +302,16 @@ fn two_doses_on_one_page_of_the_history_are_two_alarms() {
         assert!(alarms(&world).contains(&condition), "{:?}", alarms(&world));
     }
 }
+
+#[test]
+fn a_gap_that_reaches_behind_a_reset_counts_as_any_other() {
+    let mut world = World::ready();
+    world.walk_away();
+    world.history_is_pushed_out();
+    world.pump.reset();
+    world.come_back();
+    world.pass(secs(5));
+    // proves R-LIM-09
+    assert_eq!(world.recorded(|event| matches!(event, Event::HistoryGap { .. })), 1);
+    assert!(wait_of(&world).reasons.contains(&Reason::Allotment), "{:?}", world.face());
+}

@@ -306,7 +306,7 @@ pub(crate) fn card() -> CardConfig {
     }
 }
 
-fn in_part(at_least: u32, at_most: u32, end: BolusEnd) -> Face {
+pub(crate) fn in_part(at_least: u32, at_most: u32, end: BolusEnd) -> Face {
     let delivered = Delivered { at_least: Dose::from_micrograms(at_least), at_most: Dose::from_micrograms(at_most) };
     Face::GivenInPart { dose: DOSE, delivered, end }
 }

@@ -2,14 +2,20 @@
 
 use std::collections::HashSet;
 
-use pump_core::{annunciation::AlarmCondition, screen::Face, therapy::change::Change};
+use pump_core::{
+    annunciation::AlarmCondition,
+    audit::tally::{DayCounts, NoDose},
+    screen::{Day, Face},
+    therapy::change::Change,
+};
 use pump_protocol::{
+    history::BolusEnd,
     message::DenyReason,
     quantity::{Dose, Millis, Volume},
     wire::Text,
 };
 use pump_remote::adapters::slint::{Colours, Language, Looks, Panel};
-use pump_ui::{Ago, Alarms, Changes, Helping, NotGivenCode, Reasons, Request, Theme, Words};
+use pump_ui::{Ago, Alarms, Changes, Days, Helping, NotGivenCode, Reasons, Request, Theme, Words};
 use slint::{ComponentHandle, Model};
 
 use crate::{display::Display, pages::luminance, story};
@@ -111,6 +117,57 @@ fn the_pumps_word_names_the_moment_or_the_time_to_wait() {
     // proves R-ANS-18
     assert_eq!(title(true), "Your pump says wait until 18:40");
     assert_eq!(title(false), "Your pump says wait 25 min 00 s");
+}
+
+#[test]
+fn what_went_in_is_told_with_its_range_and_why_it_ended() {
+    let mut display = Display::new(Panel::FIVE_INCH);
+    let mut told = |at_least, at_most, end| {
+        display.apply(&story::screen(story::in_part(at_least, at_most, end)));
+        let app = display.window.component();
+        let (request, words) = (app.global::<Request>(), app.global::<Words>());
+        let amounts = [request.get_delivered(), request.get_delivered_at_most()].map(|amount| amount.to_string());
+        (amounts, words.invoke_end_text(request.get_end()).to_string())
+    };
+    let exactly = |amount: &str| [amount.to_owned(), String::new()];
+    // proves R-REQ-14
+    assert_eq!(told(12, 12, BolusEnd::Cancelled).0, exactly("12\u{a0}mcg"));
+    // proves R-REQ-14
+    assert_eq!(told(12, 20, BolusEnd::Cancelled).0, ["12\u{a0}mcg", "20\u{a0}mcg"]);
+    for (end, names) in [
+        (BolusEnd::Complete, "less than was asked for"),
+        (BolusEnd::Cancelled, "stopped by hand"),
+        (BolusEnd::PumpStopped, "pump was stopped"),
+        (BolusEnd::MotorStall, "motor stalled"),
+        (BolusEnd::Reset, "restarted"),
+        (BolusEnd::EmptyReservoir, "ran empty"),
+        (BolusEnd::Alarm, "An alarm"),
+    ] {
+        let (_, why) = told(12, 20, end);
+        // proves R-REQ-18
+        assert!(why.contains(names), "{end:?}: {why}");
+    }
+}
+
+#[test]
+fn a_day_is_told_with_every_count() {
+    let mut display = Display::new(Panel::FIVE_INCH);
+    let counts = DayCounts {
+        attempts: 9,
+        given: 1,
+        in_part: 2,
+        refused: vec![(NoDose::Elsewhere, 3), (NoDose::PageUnanswered, 1)],
+        assumed: 4,
+        not_settled: 1,
+        others: 6,
+        unknown: 1,
+        ..DayCounts::default()
+    };
+    display.apply(&story::screen(Face::History { days: vec![Day { day: 20_000, counts }], loading: false }));
+    let row = display.window.component().global::<Days>().get_rows().row_data(0).expect("a day");
+    let told = [row.attempts, row.given, row.in_part, row.refused, row.not_sure, row.others];
+    // proves R-CAR-08
+    assert_eq!(told.map(String::from), ["9", "1", "2", "4", "5", "7"]);
 }
 
 #[test]

@@ -12,13 +12,14 @@ use pump_protocol::{
 };
 use pump_tests::{CommandKind, Effect, Fault, OURS, Point, World, chance::Chance, hostile::every_fate, id};
 
-use crate::from_environment;
+use crate::{Again, from_environment, seeds};
 
 const RUNS: u64 = 300;
 
 #[test]
 fn whatever_a_pump_says_the_machine_keeps_its_own_promises_and_never_spins() {
-    for seed in 0..from_environment("RUNS").unwrap_or(RUNS) {
+    for seed in seeds(from_environment("RUNS").unwrap_or(RUNS)) {
+        let _again = Again { test: "whatever_a_pump", seed };
         let mut chance = Chance::new(seed);
         let mut world = World::ready();
         world.pump_is_honest = false;

@@ -220,3 +220,22 @@ fn a_life_is_made_short_and_its_record_tells_it() {
 fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a whole number"))
 }
+
+/// Tells how to live a life again that ends in a panic.
+struct Again {
+    test: &'static str,
+    seed: u64,
+}
+
+impl Drop for Again {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            println!("SEED={} cargo test -p pump-tests --test simulation {}", self.seed, self.test);
+        }
+    }
+}
+
+/// The seeds to live: as many, or the one that `SEED` names.
+fn seeds(runs: u64) -> std::ops::Range<u64> {
+    from_environment("SEED").map_or(0..runs, |seed| seed..seed + 1)
+}
