@@ -217,7 +217,9 @@ async fn one_request_s_story_is_told_from_the_press_to_its_outcome() {
         assert!(told[5].starts_with("verified: 9 records, head ") && told.len() == 6, "{said}");
         let (_, said, _) = run(&["replay", "2", file]);
         assert!(
-            said.contains("\nstill open: COMMIT had not left, so nothing can have been given\nverified: "),
+            said.contains(
+                "\nstill open: COMMIT had not left by the last of these lines, so nothing was given by then\nverified: "
+            ),
             "{said}"
         );
         let (_, said, _) = run(&["replay", "5", file]);

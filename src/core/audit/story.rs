@@ -6,6 +6,7 @@
 //!
 //! # Promises
 //! - A story without an outcome is told as open, and once committed as NOT SURE, whatever the lines before it hoped for.
+//! - A part of a record says nothing of what its other parts hold: "nothing was given" is said of its own lines.
 //! - Seconds are told only between two readings of one clock: those of one boot of the remote.
 
 use core::fmt;
@@ -106,7 +107,8 @@ impl Story {
     fn follow(&mut self, Happened { at, event }: &Happened) {
         if matches!(event, Event::Requested { .. }) {
             self.press = Some(*at);
-        } else if matches!(event, Event::CommitIntended { .. }) {
+        } else if matches!(event, Event::CommitIntended { .. } | Event::Accepted { .. } | Event::Uncertain { .. }) {
+            // A part of a record may begin behind the intent.
             self.committed = true;
         } else if matches!(event, Event::CommitWithheld { .. }) {
             self.committed = false;
@@ -154,7 +156,9 @@ impl fmt::Display for Standing {
         match self {
             Self::Unknown => f.write_str("nothing is told of it"),
             Self::Ended(words) => write!(f, "ended: {words}"),
-            Self::OpenUncommitted => f.write_str("still open: COMMIT had not left, so nothing can have been given"),
+            Self::OpenUncommitted => {
+                f.write_str("still open: COMMIT had not left by the last of these lines, so nothing was given by then")
+            }
             Self::OpenNotSure => {
                 f.write_str("still open: NOT SURE: COMMIT may have left and no outcome is recorded; it counts as given")
             }

@@ -72,7 +72,8 @@ fn a_story_without_an_outcome_is_open_and_once_committed_not_sure() {
     assert_eq!(standing(&[]), Standing::Unknown);
     assert_eq!(standing(&[requested()]), Standing::OpenUncommitted);
     assert_eq!(standing(&[requested(), committed()]), Standing::OpenNotSure);
-    assert_eq!(standing(&[requested(), committed(), doubt]), Standing::OpenNotSure);
+    assert_eq!(standing(&[requested(), committed(), doubt.clone()]), Standing::OpenNotSure);
+    assert_eq!(standing(&[doubt]), Standing::OpenNotSure, "a part that begins behind the intent");
     assert_eq!(standing(&[requested(), committed(), withheld]), Standing::OpenUncommitted);
     for outcome in outcomes() {
         let words = outcome.to_string();
@@ -117,7 +118,10 @@ fn how_it_stands_is_said_in_words() {
     for (standing, words) in [
         (Standing::Unknown, "nothing is told of it"),
         (Standing::Ended("so".to_owned()), "ended: so"),
-        (Standing::OpenUncommitted, "still open: COMMIT had not left, so nothing can have been given"),
+        (
+            Standing::OpenUncommitted,
+            "still open: COMMIT had not left by the last of these lines, so nothing was given by then",
+        ),
         (
             Standing::OpenNotSure,
             "still open: NOT SURE: COMMIT may have left and no outcome is recorded; it counts as given",
