@@ -191,6 +191,18 @@ impl Pump {
         self.must_persist = false;
     }
 
+    // keeps R-PMP-17
+    /// A bolus begins with its record on disk. One that has begun since the pump was as `before`, and is not on disk, has not:
+    /// the pump is again as it was. The disk may hold the bolus all the same, so it is to be written before anything is said.
+    /// Whether there was such a bolus.
+    pub fn take_back_bolus(&mut self, before: Self) -> bool {
+        let unstored = self.must_persist && self.last_bolus != before.last_bolus;
+        if unstored {
+            *self = Self { must_persist: true, ..before };
+        }
+        unstored
+    }
+
     /// How the pump is.
     pub fn report(&self) -> PumpReport {
         PumpReport {

@@ -2,6 +2,7 @@
 //!
 //! # Promises
 //! - What a reply relies on is on disk before the reply leaves; if it can't be, the reply doesn't leave and the link drops.
+//! - No bolus runs whose record is not on disk. One that ends, ends, stored or not.
 //! - A pump that was away because this program was not running has lived on meanwhile: its clock ran.
 
 use std::{path::Path, time::SystemTime};
@@ -152,6 +153,7 @@ impl Host {
     /// Does what somebody typed at the pump's console.
     pub fn console(&mut self, line: &str, now: Uptime) -> ConsoleAnswer {
         self.live_until(now);
+        let before = self.state.pump.clone();
         let answer = console::run(&mut self.state.pump, &mut self.script, line);
         let answer = match answer {
             ConsoleAnswer::OpenPairing(role) => {
@@ -164,6 +166,9 @@ impl Host {
         };
         match self.store() {
             Ok(()) => answer,
+            Err(error) if self.state.pump.take_back_bolus(before) => {
+                ConsoleAnswer::Say(format!("No bolus was given: {error}."))
+            }
             Err(error) => ConsoleAnswer::Say(error.to_string()),
         }
     }
@@ -247,6 +252,7 @@ impl Host {
 
     fn answer(&mut self, from: KeyFingerprint, role: Role, command: &Command) -> Vec<Act> {
         let nonce = Nonce(random());
+        let before = self.state.pump.clone();
         let answered = faults::answer(&mut self.state.pump, &mut self.script, from, role, command, nonce);
         // keeps R-LNK-24
         let ended = self.state.pump.is_revoked(from);
@@ -254,6 +260,7 @@ impl Host {
             self.state.pins = self.state.pins.without(from);
         }
         let acts = self.say(answered);
+        self.state.pump.take_back_bolus(before);
         if ended {
             // The link is the remote's to drop: a radio that is told to drops it ahead of the answer.
             self.end.revoke(from);
@@ -316,7 +323,10 @@ fn unix_ms() -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use pump_protocol::session::{RemoteEnd, RemoteEvent, StaticKey};
+    use pump_protocol::{
+        message::{AuditHead, Fate, RequestId},
+        session::{RemoteEnd, RemoteEvent, StaticKey},
+    };
 
     use super::*;
 
@@ -327,10 +337,12 @@ mod tests {
         Host::open(&place.join("pump"), setup, 1, NOW).unwrap()
     }
 
-    /// A pairing with a new remote up to its last word; what the pump does with that one.
-    fn pair(host: &mut Host) -> Vec<Act> {
+    type Remote = RemoteEnd<pump_protocol::session::Noise>;
+
+    /// A pairing with a new remote up to its last word; the remote, and what the pump does with that one.
+    fn pair(host: &mut Host) -> (Remote, Vec<Act>) {
         host.magnet(Role::Patient, NOW);
-        let mut remote = RemoteEnd::<pump_protocol::session::Noise>::new(StaticKey::generate(&mut OsEntropy));
+        let mut remote = Remote::new(StaticKey::generate(&mut OsEntropy));
         let mut frame = remote.pair(host.card(), &mut OsEntropy, NOW).unwrap();
         loop {
             let acts = host.hear_frame(&frame, NOW);
@@ -342,7 +354,45 @@ mod tests {
             };
             frame = next;
         }
-        host.hear_frame(&remote.pin_stored().unwrap(), NOW)
+        let acts = host.hear_frame(&remote.pin_stored().unwrap(), NOW);
+        (remote, acts)
+    }
+
+    /// What the pump answers to this; `None` if it drops the link.
+    fn say(host: &mut Host, remote: &mut Remote, command: &Command) -> Option<Reply> {
+        let acts = host.hear_frame(&remote.say(command).unwrap(), NOW);
+        heard(remote, &acts)
+    }
+
+    fn heard(remote: &mut Remote, acts: &[Act]) -> Option<Reply> {
+        match acts {
+            [Act::Send(said)] => match remote.hear(said, NOW).unwrap().event {
+                Some(RemoteEvent::Heard(reply)) => Some(reply),
+                other => panic!("{other:?}"),
+            },
+            [Act::Disconnect] => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A pump here, and a remote that has paired with it and said HELLO.
+    fn greeted(place: &Path) -> (Host, Remote) {
+        let mut host = host(place);
+        let (mut remote, acts) = pair(&mut host);
+        assert_eq!(heard(&mut remote, &acts), Some(Reply::PairingConfirmed));
+        let hello = say(&mut host, &mut remote, &Command::Hello { audit_head: AuditHead::default() });
+        assert!(matches!(hello, Some(Reply::Hello(_))), "{hello:?}");
+        (host, remote)
+    }
+
+    /// From here on nothing can be put in the place of the pump's file.
+    fn stop_storing(place: &Path) {
+        std::fs::remove_file(place.join("pump")).unwrap();
+        std::fs::create_dir_all(place.join("pump/in the way")).unwrap();
+    }
+
+    fn store_again(place: &Path) {
+        std::fs::remove_dir_all(place.join("pump")).unwrap();
     }
 
     /// The same while a fault waits for it.
@@ -350,7 +400,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let mut host = host(place.path());
         host.console(fault, NOW);
-        let acts = pair(&mut host);
+        let (_, acts) = pair(&mut host);
         (host, acts)
     }
 
@@ -359,7 +409,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let mut host = host(place.path());
         for remote in 1..=20 {
-            let acts = pair(&mut host);
+            let (_, acts) = pair(&mut host);
             assert!(matches!(acts.as_slice(), [Act::Send(_)]), "remote {remote}: {acts:?}");
             host.link_lost(NOW);
             assert!(matches!(host.console("revoke 1", NOW), ConsoleAnswer::DropLinks(_)));
@@ -376,5 +426,47 @@ mod tests {
         let (host, acts) = last_word("disconnect confirm after");
         assert_eq!(acts, [Act::Disconnect]);
         assert!(host.end.pins().provisional.is_none() && host.window().is_none(), "the pump has acted on it");
+    }
+
+    #[test]
+    fn a_bolus_whose_record_can_not_be_stored_does_not_begin() {
+        let place = tempfile::tempdir().unwrap();
+        let (mut host, mut remote) = greeted(place.path());
+        let (id, prescription) = (RequestId(1), host.pump().prescription().hash());
+        let prepare = Command::Prepare { id, prescription, audit_head: AuditHead::default() };
+        let Some(Reply::Granted { nonce, .. }) = say(&mut host, &mut remote, &prepare) else { panic!("no grant") };
+        stop_storing(place.path());
+        let key = host.end.live_key().unwrap();
+        // proves R-PMP-17
+        assert_eq!(say(&mut host, &mut remote, &Command::Commit { id, nonce, prescription }), None);
+        host.link_lost(NOW);
+        assert_eq!(host.pump().report().bolus, None, "the motor runs by no record that a restart would lose");
+        assert_eq!(host.pump().fate(key, id), Fate::Voided);
+        assert!(host.pump().must_persist(), "the disk may hold the bolus: nothing is said before it holds none");
+        store_again(place.path());
+        host.store().unwrap();
+        drop(host);
+        assert_eq!(self::host(place.path()).pump().fate(key, id), Fate::Voided);
+    }
+
+    #[test]
+    fn a_bolus_that_the_clinic_gives_needs_its_record_too_and_one_that_is_cancelled_does_not() {
+        let place = tempfile::tempdir().unwrap();
+        let (mut host, mut remote) = greeted(place.path());
+        stop_storing(place.path());
+        for line in ["bolus 5", "bolus 5 unknown"] {
+            let said = host.console(line, NOW);
+            assert!(matches!(&said, ConsoleAnswer::Say(said) if said.starts_with("No bolus")), "{said:?}");
+            assert_eq!(host.pump().report().bolus, None, "{line}");
+        }
+        store_again(place.path());
+        let (id, prescription) = (RequestId(1), host.pump().prescription().hash());
+        let prepare = Command::Prepare { id, prescription, audit_head: AuditHead::default() };
+        let Some(Reply::Granted { nonce, .. }) = say(&mut host, &mut remote, &prepare) else { panic!("no grant") };
+        let accepted = say(&mut host, &mut remote, &Command::Commit { id, nonce, prescription });
+        assert!(matches!(accepted, Some(Reply::Accepted { .. })), "{accepted:?}");
+        stop_storing(place.path());
+        assert_eq!(say(&mut host, &mut remote, &Command::Cancel { id }), None);
+        assert_eq!(host.pump().report().bolus, None, "a motor that was told to stop has stopped");
     }
 }
