@@ -192,15 +192,20 @@ impl Pump {
     }
 
     // keeps R-PMP-17
-    /// A bolus begins with its record on disk. One that has begun since the pump was as `before`, and is not on disk, has not:
-    /// the pump is again as it was. The disk may hold the bolus all the same, so it is to be written before anything is said.
+    /// A bolus begins with its record on disk: takes back one that has begun since the pump was as `before`, and is not there.
     /// Whether there was such a bolus.
     pub fn take_back_bolus(&mut self, before: Self) -> bool {
         let unstored = self.must_persist && self.last_bolus != before.last_bolus;
         if unstored {
-            *self = Self { must_persist: true, ..before };
+            self.take_back(before);
         }
         unstored
+    }
+
+    /// Is again as it was `before` a step that could not be stored. The disk may hold that step all the same, so it is to be
+    /// written before anything is said.
+    pub fn take_back(&mut self, before: Self) {
+        *self = Self { must_persist: true, ..before };
     }
 
     /// How the pump is.

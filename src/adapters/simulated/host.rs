@@ -3,6 +3,7 @@
 //! # Promises
 //! - What a reply relies on is on disk before the reply leaves; if it can't be, the reply doesn't leave and the link drops.
 //! - No bolus runs whose record is not on disk. One that ends, ends, stored or not.
+//! - A key takes one of the pump's places with the pairing that makes it count, and not before.
 //! - A pump that was away because this program was not running has lived on meanwhile: its clock ran.
 
 use std::{path::Path, time::SystemTime};
@@ -238,11 +239,12 @@ impl Host {
                 if let Some(replaced) = replaced {
                     self.state.pump.session_closed(replaced);
                 }
-                if opened && !self.state.pump.session_opened(from) {
+                // A pairing that comes to nothing leaves no key to remember.
+                if opened && !provisional && !self.state.pump.session_opened(from) {
                     return vec![Act::Disconnect];
                 }
                 if command == Command::ConfirmPairing || provisional {
-                    self.confirm_pairing(from, &command)
+                    self.confirm_pairing(from, &command, provisional)
                 } else {
                     self.answer(from, role, &command)
                 }
@@ -282,7 +284,7 @@ impl Host {
         acts
     }
 
-    fn confirm_pairing(&mut self, from: KeyFingerprint, command: &Command) -> Vec<Act> {
+    fn confirm_pairing(&mut self, from: KeyFingerprint, command: &Command, provisional: bool) -> Vec<Act> {
         if *command != Command::ConfirmPairing {
             return self.send(&Reply::Refused { reason: RefusedReason::NoPairing });
         }
@@ -291,10 +293,15 @@ impl Host {
             return self.say(struck);
         }
         let Ok(pins) = self.end.pins_to_confirm() else { return vec![Act::Disconnect] };
+        let before = self.state.pump.clone();
+        if provisional && !self.state.pump.session_opened(from) {
+            return vec![Act::Disconnect];
+        }
         self.state.pins = pins;
         if let Err(error) = self.store() {
             tracing::warn!(%error, "pump: the pairing could not be confirmed");
             self.state.pins = self.end.pins().clone();
+            self.state.pump.take_back(before);
             return vec![Act::Disconnect];
         }
         self.window = None;
@@ -468,5 +475,49 @@ mod tests {
         stop_storing(place.path());
         assert_eq!(say(&mut host, &mut remote, &Command::Cancel { id }), None);
         assert_eq!(host.pump().report().bolus, None, "a motor that was told to stop has stopped");
+    }
+
+    #[test]
+    fn pairings_that_come_to_nothing_take_no_place_from_another() {
+        let place = tempfile::tempdir().unwrap();
+        let mut host = host(place.path());
+        for cut in 1..=8 {
+            host.console("disconnect confirm before", NOW);
+            assert_eq!(pair(&mut host).1, [Act::Disconnect], "{cut}");
+            host.link_lost(NOW);
+        }
+        for cut in 1..=8 {
+            host.magnet(Role::Patient, NOW);
+            let mut remote = Remote::new(StaticKey::generate(&mut OsEntropy));
+            let mut frame = remote.pair(host.card(), &mut OsEntropy, NOW).unwrap();
+            for _ in 0..2 {
+                let acts = host.hear_frame(&frame, NOW);
+                let [Act::Send(said)] = acts.as_slice() else { panic!("{cut}: {acts:?}") };
+                frame = remote.hear(said, NOW).unwrap().send.unwrap_or_default();
+            }
+            stop_storing(place.path());
+            assert_eq!(host.hear_frame(&remote.pin_stored().unwrap(), NOW), [Act::Disconnect], "{cut}");
+            host.link_lost(NOW);
+            store_again(place.path());
+        }
+        let (mut remote, acts) = pair(&mut host);
+        assert_eq!(heard(&mut remote, &acts), Some(Reply::PairingConfirmed));
+        let hello = say(&mut host, &mut remote, &Command::Hello { audit_head: AuditHead::default() });
+        assert!(matches!(hello, Some(Reply::Hello(_))), "{hello:?}");
+    }
+
+    #[test]
+    fn a_last_word_that_is_said_again_in_the_same_session_is_answered() {
+        let place = tempfile::tempdir().unwrap();
+        let mut host = host(place.path());
+        host.console("drop confirm before", NOW);
+        host.console("drop confirm after", NOW);
+        let (mut remote, acts) = pair(&mut host);
+        assert_eq!(acts, [], "the first is lost");
+        assert_eq!(host.hear_frame(&remote.say(&Command::ConfirmPairing).unwrap(), NOW), [], "so is its answer");
+        assert_eq!(say(&mut host, &mut remote, &Command::ConfirmPairing), Some(Reply::PairingConfirmed));
+        let hello = say(&mut host, &mut remote, &Command::Hello { audit_head: AuditHead::default() });
+        assert!(matches!(hello, Some(Reply::Hello(_))), "{hello:?}");
+        assert!(host.paired() && !host.pump().is_revoked(host.end.live_key().unwrap()));
     }
 }
