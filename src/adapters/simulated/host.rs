@@ -3,6 +3,7 @@
 //! # Promises
 //! - What a reply relies on is on disk before the reply leaves; if it can't be, the reply doesn't leave and the link drops.
 //! - No bolus runs whose record is not on disk. One that ends, ends, stored or not.
+//! - A link without a session ends [`HANDSHAKE_TIME_MAX`] after its first frame, or with the first that is refused.
 //! - A key takes one of the pump's places with the pairing that makes it count, and not before.
 //! - A pump that was away because this program was not running has lived on meanwhile: its clock ran.
 
@@ -13,7 +14,7 @@ use pump_protocol::{
     fragment::Assembly,
     message::{Command, KeyFingerprint, Nonce, RefusedReason, Reply, Role},
     quantity::Millis,
-    session::{CardSecret, PairedRemote, PumpEnd, PumpEvent, Turn},
+    session::{CardSecret, HANDSHAKE_TIME_MAX, PairedRemote, PumpEnd, PumpEvent, Turn},
 };
 use simulated_pump::{
     Pump, Setup,
@@ -41,12 +42,24 @@ pub enum Act {
     Disconnect,
 }
 
+/// How far whoever is linked has come.
+#[derive(Clone, Copy)]
+enum Linked {
+    /// No frame yet.
+    Silent,
+    /// Frames since then, and no session.
+    Stranger { since: Uptime },
+    /// The live session was opened on this link.
+    Remote,
+}
+
 /// A pump and what stands around it.
 pub struct Host {
     state: State,
     end: PumpEnd,
     script: Script,
     assembly: Assembly,
+    linked: Linked,
     window: Option<(Role, Uptime)>,
     lived_until: Uptime,
     speed: u32,
@@ -64,7 +77,7 @@ impl Host {
         state.store(unix_ms())?;
         let end = PumpEnd::new(state.own.clone(), &state.card, state.pins.clone());
         let (script, assembly) = (Script::default(), Assembly::new());
-        Ok(Self { state, end, script, assembly, window: None, lived_until: now, speed })
+        Ok(Self { state, end, script, assembly, linked: Linked::Silent, window: None, lived_until: now, speed })
     }
 
     /// The pump.
@@ -112,14 +125,17 @@ impl Host {
         let told = !self.end.live_key().is_some_and(|key| self.state.pump.has_news(key));
         let quiet = self.state.pump.quiet_for(QUIET_MAX).get().div_ceil(u64::from(self.speed.max(1)));
         let news = if told { self.lived_until.after(Millis::new(quiet)) } else { now };
-        let session = self.end.deadline().map(|(at, _)| at.after(Millis::new(1)));
-        let fragment = self.assembly.deadline().map(|(at, _)| at.after(Millis::new(1)));
-        [session, fragment].into_iter().flatten().fold(news, Uptime::min).max(now)
+        let deadlines = [self.end.deadline(), self.assembly.deadline(), self.deadline()];
+        let passed = deadlines.into_iter().flatten().map(|(at, _)| at.after(Millis::new(1)));
+        passed.fold(news, Uptime::min).max(now)
     }
 
     /// Takes a fragment from the link.
     pub fn hear(&mut self, fragment: &[u8], now: Uptime) -> Vec<Act> {
         self.live_until(now);
+        if self.overstays(now) {
+            return vec![Act::Disconnect];
+        }
         match self.assembly.push(fragment, now) {
             Ok(None) => Vec::new(),
             Ok(Some(frame)) => self.hear_frame(&frame, now),
@@ -134,7 +150,7 @@ impl Host {
     pub fn tell_news(&mut self, now: Uptime) -> Vec<Act> {
         self.live_until(now);
         self.end.expire(now);
-        if self.assembly.expire(now).is_err() {
+        if self.assembly.expire(now).is_err() || self.overstays(now) {
             return vec![Act::Disconnect];
         }
         let changed = self.end.live_key().and_then(|key| self.state.pump.take_status(key));
@@ -145,6 +161,7 @@ impl Host {
     pub fn link_lost(&mut self, now: Uptime) {
         self.live_until(now);
         self.assembly = Assembly::new();
+        self.linked = Linked::Silent;
         self.end.link_lost(now);
         if let Some(key) = self.end.live_key() {
             self.state.pump.session_closed(key);
@@ -205,7 +222,29 @@ impl Host {
         self.state.store(unix_ms())
     }
 
+    /// When a link without a session is dropped, and why.
+    fn deadline(&self) -> Option<(Uptime, &'static str)> {
+        match self.linked {
+            Linked::Stranger { since } => Some((since.after(HANDSHAKE_TIME_MAX), "no session on the link")),
+            Linked::Silent | Linked::Remote => None,
+        }
+    }
+
+    fn overstays(&self, now: Uptime) -> bool {
+        self.deadline().is_some_and(|(deadline, _)| now > deadline)
+    }
+
     fn hear_frame(&mut self, frame: &[u8], now: Uptime) -> Vec<Act> {
+        let acts = self.take_frame(frame, now);
+        self.linked = match self.linked {
+            Linked::Remote if self.end.live_key().is_some() => Linked::Remote,
+            Linked::Silent | Linked::Remote => Linked::Stranger { since: now },
+            Linked::Stranger { since } => Linked::Stranger { since },
+        };
+        acts
+    }
+
+    fn take_frame(&mut self, frame: &[u8], now: Uptime) -> Vec<Act> {
         let window = self.window.filter(|(_, until)| now < *until).map(|(role, _)| role);
         match self.end.hear(frame, window, &mut OsEntropy, now) {
             Ok(Turn { send, event }) => {
@@ -238,6 +277,9 @@ impl Host {
             PumpEvent::Command { from, role, command, opened, replaced, provisional } => {
                 if let Some(replaced) = replaced {
                     self.state.pump.session_closed(replaced);
+                }
+                if opened {
+                    self.linked = Linked::Remote;
                 }
                 // A pairing that comes to nothing leaves no key to remember.
                 if opened && !provisional && !self.state.pump.session_opened(from) {
@@ -332,7 +374,7 @@ fn unix_ms() -> i64 {
 mod tests {
     use pump_protocol::{
         message::{AuditHead, Fate, RequestId},
-        session::{RemoteEnd, RemoteEvent, StaticKey},
+        session::{HANDSHAKE_TIME_MAX, RemoteEnd, RemoteEvent, StaticKey},
     };
 
     use super::*;
@@ -519,5 +561,40 @@ mod tests {
         let hello = say(&mut host, &mut remote, &Command::Hello { audit_head: AuditHead::default() });
         assert!(matches!(hello, Some(Reply::Hello(_))), "{hello:?}");
         assert!(host.paired() && !host.pump().is_revoked(host.end.live_key().unwrap()));
+    }
+
+    #[test]
+    fn a_link_whose_session_has_ended_is_dropped() {
+        let place = tempfile::tempdir().unwrap();
+        let (mut host, mut remote) = greeted(place.path());
+        let said_twice = remote.say(&Command::ReadReport).unwrap();
+        assert!(matches!(host.hear_frame(&said_twice, NOW).as_slice(), [Act::Send(_)]));
+        assert_eq!(host.hear_frame(&said_twice, NOW), [Act::Disconnect]);
+
+        let place = tempfile::tempdir().unwrap();
+        let (mut host, mut remote) = greeted(place.path());
+        assert_eq!(say(&mut host, &mut remote, &Command::EndPairing), Some(Reply::PairingEnded));
+        assert_eq!(host.tell_news(NOW.after(HANDSHAKE_TIME_MAX)), [], "the remote may still drop it itself");
+        assert_eq!(host.tell_news(NOW.after(HANDSHAKE_TIME_MAX).after(Millis::new(1))), [Act::Disconnect]);
+    }
+
+    #[test]
+    fn whoever_begins_a_handshake_again_and_again_does_not_keep_the_link() {
+        let place = tempfile::tempdir().unwrap();
+        let mut host = host(place.path());
+        host.magnet(Role::Patient, NOW);
+        let mut stranger = Remote::new(StaticKey::generate(&mut OsEntropy));
+        let card = CardSecret::generate(&mut OsEntropy);
+        let mut now = NOW;
+        for _ in 0..2 {
+            let pair_1 = stranger.pair(&card, &mut OsEntropy, now).unwrap();
+            assert!(matches!(host.hear_frame(&pair_1, now).as_slice(), [Act::Send(_)]));
+            assert!(
+                host.next_change(now) <= NOW.after(HANDSHAKE_TIME_MAX).after(Millis::new(1)),
+                "it is looked at in time"
+            );
+            now = now.after(Millis::from_secs(10));
+        }
+        assert_eq!(host.tell_news(now), [Act::Disconnect]);
     }
 }
