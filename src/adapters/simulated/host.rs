@@ -3,7 +3,8 @@
 //! # Promises
 //! - What a reply relies on is on disk before the reply leaves; if it can't be, the reply doesn't leave and the link drops.
 //! - No bolus runs whose record is not on disk. One that ends, ends, stored or not.
-//! - A link without a session ends [`HANDSHAKE_TIME_MAX`] after its first frame, or with the first that is refused.
+//! - A link without a session ends [`HANDSHAKE_TIME_MAX`] after its first frame, or with the first that is refused. One with a
+//!   session ends with it, and outlasts a refused frame that left the session alone.
 //! - A key takes one of the pump's places with the pairing that makes it count, and not before.
 //! - A pump that was away because this program was not running has lived on meanwhile: its clock ran.
 
@@ -257,7 +258,11 @@ impl Host {
                 if let Some(key) = refused.ended {
                     self.state.pump.session_closed(key);
                 }
-                vec![Act::Disconnect]
+                // keeps R-LNK-07
+                match self.linked {
+                    Linked::Remote if self.end.live_key().is_some() => Vec::new(),
+                    Linked::Silent | Linked::Stranger { .. } | Linked::Remote => vec![Act::Disconnect],
+                }
             }
         }
     }
@@ -374,7 +379,7 @@ fn unix_ms() -> i64 {
 mod tests {
     use pump_protocol::{
         message::{AuditHead, Fate, RequestId},
-        session::{HANDSHAKE_TIME_MAX, RemoteEnd, RemoteEvent, StaticKey},
+        session::{HANDSHAKE_TIME_MAX, PairedPump, Psk, RemoteEnd, RemoteEvent, StaticKey},
     };
 
     use super::*;
@@ -561,6 +566,20 @@ mod tests {
         let hello = say(&mut host, &mut remote, &Command::Hello { audit_head: AuditHead::default() });
         assert!(matches!(hello, Some(Reply::Hello(_))), "{hello:?}");
         assert!(host.paired() && !host.pump().is_revoked(host.end.live_key().unwrap()));
+    }
+
+    #[test]
+    fn a_handshake_that_fails_on_the_link_of_a_session_does_not_end_it() {
+        let place = tempfile::tempdir().unwrap();
+        let (mut host, mut remote) = greeted(place.path());
+        let mut stranger = Remote::new(StaticKey::generate(&mut OsEntropy));
+        let pin = PairedPump { pump: StaticKey::generate(&mut OsEntropy).public(), psk: Psk([7; 32]) };
+        let junk = stranger.reconnect(&pin, &mut OsEntropy, NOW).unwrap();
+        // proves R-LNK-07
+        assert_eq!(host.hear_frame(&junk, NOW), []);
+        assert!(matches!(say(&mut host, &mut remote, &Command::ReadReport), Some(Reply::Report(_))));
+        host.link_lost(NOW);
+        assert_eq!(host.hear_frame(&junk, NOW), [Act::Disconnect], "a link without a session is not kept for it");
     }
 
     #[test]
