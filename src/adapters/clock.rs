@@ -162,8 +162,9 @@ fn kernel_ms(clock: ClockId) -> u64 {
     seconds.saturating_mul(1000).saturating_add(u64::try_from(kernel.tv_nsec / 1_000_000).unwrap_or(0))
 }
 
-/// The kernel's own name for this boot. Where it can't be read every start counts as a boot of its own, which only ever
-/// lengthens a lockout.
+/// The kernel's own name for this boot. Where it can't be read every start counts as a boot of its own: no uptime from before
+/// it is compared any more, and what has passed since is told by the pump's clock alone. A wait is then as long, or shorter by as
+/// much as that clock runs ahead.
 fn boot_id() -> BootId {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();

@@ -27,7 +27,8 @@ pub fn read(path: &Path, len_max: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// Puts these bytes in the file's place. On an error the file is as it was.
+/// Puts these bytes in the file's place. On an error the file is as it was; where only its directory could not be synced it is
+/// the new one, or after a power cut perhaps the old.
 pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;

@@ -1,7 +1,8 @@
 //! What the pump answers to each command.
 //!
 //! # Promises
-//! - COMMIT checks everything again, and its record is written in the same step as the motor starts.
+//! - COMMIT checks everything again, and starts the motor in the same step as it writes the record. Where the host can't store
+//!   that record, the bolus is taken back before any time passes.
 //! - A request that was committed is never answered with DENIED or REJECTED, for those would say that nothing was given:
 //!   whatever else is wrong with the command, the answer is the fate.
 //! - All reasons that hold are in a refusal, and `retry_after` is nothing unless time alone ends them all.

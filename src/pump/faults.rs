@@ -18,7 +18,7 @@ pub const FAULTS_MAX: usize = 16;
 /// How often a fault strikes that has no stated number: for as long as anybody will test.
 const ALWAYS: u32 = u32::MAX;
 const COMMANDS: &str = "hello, prepare, commit, query, abort, cancel, history, report, prescription, acknowledge, \
-                        resetstatus, confirm, any";
+                        resetstatus, confirm, end, any";
 
 /// Faults that wait for their message, in the order in which they were set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

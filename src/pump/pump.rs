@@ -191,6 +191,23 @@ impl Pump {
         self.must_persist = false;
     }
 
+    // keeps R-PMP-17
+    /// A bolus begins with its record on disk: takes back one that has begun since the pump was as `before`, and is not there.
+    /// Whether there was such a bolus.
+    pub fn take_back_bolus(&mut self, before: Self) -> bool {
+        let unstored = self.must_persist && self.last_bolus != before.last_bolus;
+        if unstored {
+            self.take_back(before);
+        }
+        unstored
+    }
+
+    /// Is again as it was `before` a step that could not be stored. The disk may hold that step all the same, so it is to be
+    /// written before anything is said.
+    pub fn take_back(&mut self, before: Self) {
+        *self = Self { must_persist: true, ..before };
+    }
+
     /// How the pump is.
     pub fn report(&self) -> PumpReport {
         PumpReport {

@@ -43,11 +43,14 @@ pub struct Central {
     adapter: Option<String>,
     bus: Option<Bus>,
     pump: Option<PumpAddress>,
-    /// Which of several bonds is next, where it is not known which is the pump's; its session says whether it is.
-    turn: usize,
+    turn: Turn,
     /// The link before: it is let go of before another is made.
     carrying: Option<JoinHandle<()>>,
 }
+
+/// Which of several bonds is dialled next, where it is not known which is the pump's. A link that opens says nothing of that,
+/// only a session does: so each bond has its turn, whatever came of the one before.
+struct Turn(usize);
 
 /// What carries a link's fragments.
 struct Channel {
@@ -60,7 +63,7 @@ impl Central {
     /// A way to the pump that is bonded under this address, by this adapter or the default one. Without an address each bond
     /// is tried in turn.
     pub const fn new(adapter: Option<String>, pump: Option<PumpAddress>) -> Self {
-        Self { adapter, bus: None, pump, turn: 0, carrying: None }
+        Self { adapter, bus: None, pump, turn: Turn(0), carrying: None }
     }
 
     /// Where the pump is.
@@ -89,8 +92,7 @@ impl Central {
     }
 
     async fn reach(&mut self) -> Result<Fragments, LinkError> {
-        let (turn, named, pump) = (self.turn, self.adapter.clone(), self.pump.map(|pump| Address::new(pump.0)));
-        self.turn = self.turn.wrapping_add(1);
+        let (named, pump) = (self.adapter.clone(), self.pump.map(|pump| Address::new(pump.0)));
         if let Some(carrying) = self.carrying.take() {
             // What is still standing after that, the daemon has lost track of; the new connection will tell.
             let _ = tokio::time::timeout(LET_GO_MAX, carrying).await;
@@ -99,11 +101,10 @@ impl Central {
         let daemon = bus.watch();
         let adapter = bus.adapter(named.as_deref()).await?;
         let bonded = bonded(&adapter, pump).await?;
-        let device = bonded.get(turn.checked_rem(bonded.len()).ok_or(LinkError::NoBond)?).ok_or(LinkError::NoBond)?;
+        let device = self.turn.take(&bonded).ok_or(LinkError::NoBond)?;
         match open(device.clone(), daemon).await {
             Ok((link, carrying)) => {
-                // The one that answers is asked first the next time.
-                (self.turn, self.carrying) = (turn, Some(carrying));
+                self.carrying = Some(carrying);
                 Ok(link)
             }
             Err(error) => {
@@ -111,6 +112,14 @@ impl Central {
                 Err(error)
             }
         }
+    }
+}
+
+impl Turn {
+    fn take<'a, T>(&mut self, bonds: &'a [T]) -> Option<&'a T> {
+        let bond = bonds.get(self.0.checked_rem(bonds.len())?);
+        self.0 = self.0.wrapping_add(1);
+        bond
     }
 }
 
@@ -272,6 +281,15 @@ async fn hear(indications: impl Stream<Item = Vec<u8>>, incoming: mpsc::Sender<V
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bonds_have_their_turns_whether_or_not_the_one_before_opened() {
+        let mut turn = Turn(0);
+        let dialled: Vec<_> = (0..5).filter_map(|_| turn.take(&["a stranger", "the pump"]).copied()).collect();
+        assert_eq!(dialled, ["a stranger", "the pump", "a stranger", "the pump", "a stranger"]);
+        assert_eq!(turn.take::<u8>(&[]), None);
+        assert!(Turn(usize::MAX).take(&["the pump"]).is_some());
+    }
 
     #[tokio::test]
     async fn whoever_says_more_than_is_taken_ends_the_link() {

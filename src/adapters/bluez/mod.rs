@@ -6,7 +6,7 @@
 //! # Promises
 //! - Every call has a limit of its own; nothing here waits for the library's two minutes.
 //! - What is written is written with a response, or the link ends.
-//! - No bond is ever removed by this program.
+//! - No bond is removed but the pump's, when the remote is taken out of use.
 //! - A link ends when the peer leaves, when `bluetoothd` ends or begins anew, when its adapter is switched off or taken away,
 //!   and when either side says more than the other takes. Every attempt looks all objects up anew.
 

@@ -6,7 +6,8 @@
 //!   down a `bluetoothd` (5.66).
 //! - The table never changes while the pump lives. What is written or read needs an encrypted link.
 //! - There is an agent, and the radio can be bonded with, only while the pairing window is open; only then does the
-//!   advertisement say what this is.
+//!   advertisement say what this is. Where BlueZ doesn't close the radio it is told so every second until it does; the agent
+//!   is gone meanwhile.
 //! - One link at a time: a write by anybody else while one stands is refused.
 //! - When `bluetoothd` begins anew, everything is registered anew.
 
@@ -318,46 +319,100 @@ async fn say(
     BY_THE_PUMP
 }
 
-/// Opens the radio to a new bond while the pairing window is open, and only then.
+/// Whether the radio can be bonded with, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    Closed,
+    Open,
+    /// It could not be moved, and may stand either way.
+    Unsure,
+}
+
+/// One step towards a radio that is open, with an agent, or closed, without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Open,
+    RegisterAgent,
+    DropAgent,
+    Close,
+}
+
+/// Moves the radio's door.
+struct Doorkeeper {
+    connection: Arc<SyncConnection>,
+    adapter: Adapter,
+    door: Door,
+    agent: Option<LetIn>,
+}
+
+impl Door {
+    /// What is to be done next; `None` once nothing is.
+    const fn next_step(self, open: bool, agent: bool) -> Option<Step> {
+        match (open, self, agent) {
+            (true, Self::Closed | Self::Unsure, _) => Some(Step::Open),
+            (true, Self::Open, false) => Some(Step::RegisterAgent),
+            (false, _, true) => Some(Step::DropAgent),
+            (false, Self::Open | Self::Unsure, false) => Some(Step::Close),
+            (true, Self::Open, true) | (false, Self::Closed, false) => None,
+        }
+    }
+}
+
+impl Doorkeeper {
+    async fn take(&mut self, step: Step) -> Result<(), LinkError> {
+        match step {
+            Step::Open => self.set_pairable(true, Door::Open).await?,
+            Step::RegisterAgent => self.agent = Some(LetIn::register(self.connection.clone()).await?),
+            Step::DropAgent => self.agent = None,
+            Step::Close => self.set_pairable(false, Door::Closed).await?,
+        }
+        Ok(())
+    }
+
+    async fn set_pairable(&mut self, pairable: bool, then: Door) -> Result<(), LinkError> {
+        // Until BlueZ has said that it is done.
+        self.door = Door::Unsure;
+        within("move the radio's doors", ANSWER_MAX, self.adapter.set_pairable(pairable)).await?;
+        self.door = then;
+        Ok(())
+    }
+}
+
+/// Opens the radio to a new bond while the pairing window is open, and only then. What fails is tried again until it is done.
 async fn keep_doors(
     connection: Arc<SyncConnection>,
     adapter: Adapter,
     mut aspect: watch::Receiver<Aspect>,
     clock: Clock,
 ) {
-    let mut agent: Option<LetIn> = None;
+    // Closed by whoever registered the table.
+    let mut keeper = Doorkeeper { connection, adapter, door: Door::Closed, agent: None };
+    let mut stuck = false;
     loop {
         let seen = *aspect.borrow_and_update();
         let open = is_open(seen, &clock);
-        if open != agent.is_some() {
-            agent = match set_doors(&connection, &adapter, open).await {
-                Ok(agent) => agent,
-                Err(error) => {
-                    tracing::warn!(%error, "the radio's doors can't be moved");
-                    None
+        let Some(step) = keeper.door.next_step(open, keeper.agent.is_some()) else {
+            stuck = false;
+            let closes = async {
+                match seen.window.filter(|_| open) {
+                    Some(until) => clock.sleep_until(until).await,
+                    None => std::future::pending().await,
                 }
             };
-        }
-        let closes = async {
-            match seen.window.filter(|_| open) {
-                Some(until) => clock.sleep_until(until).await,
-                None => std::future::pending().await,
+            tokio::select! {
+                changed = aspect.changed() => if changed.is_err() { return },
+                () = closes => {}
             }
+            continue;
         };
-        tokio::select! {
-            changed = aspect.changed() => if changed.is_err() { return },
-            () = closes => {}
+        if let Err(error) = keeper.take(step).await {
+            if !stuck {
+                tracing::warn!(%error, ?step, "the radio's doors can't be moved");
+            }
+            stuck = true;
+            tokio::time::sleep(AGAIN).await;
         }
     }
-}
-
-async fn set_doors(
-    connection: &Arc<SyncConnection>,
-    adapter: &Adapter,
-    open: bool,
-) -> Result<Option<LetIn>, LinkError> {
-    within("move the radio's doors", ANSWER_MAX, adapter.set_pairable(open)).await?;
-    if open { Ok(Some(LetIn::register(connection.clone()).await?)) } else { Ok(None) }
 }
 
 /// Indicates the latch whenever it changes, to whoever is subscribed.
@@ -499,6 +554,37 @@ mod tests {
 
     fn write(last: u8) -> Write {
         Write { from: Address::new([0, 0, 0, 0, 0, last]), mtu: 23, fragment: vec![last] }
+    }
+
+    /// What is done at a door of which these steps fail, each once, until nothing is left to do.
+    fn steps(mut door: Door, mut agent: bool, open: bool, failing: &[Step]) -> Vec<Step> {
+        let (mut taken, mut failing) = (Vec::new(), failing.to_vec());
+        while let Some(step) = door.next_step(open, agent) {
+            taken.push(step);
+            assert!(taken.len() < 10, "it never ends: {taken:?}");
+            let fails = failing.iter().position(|failing| *failing == step).map(|at| failing.remove(at)).is_some();
+            match step {
+                Step::Open => door = if fails { Door::Unsure } else { Door::Open },
+                Step::RegisterAgent => agent = !fails,
+                Step::DropAgent => agent = false,
+                Step::Close => door = if fails { Door::Unsure } else { Door::Closed },
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn a_radio_that_could_not_be_closed_is_closed_again_and_one_that_got_no_agent_is_closed_too() {
+        use Step::{Close, DropAgent, Open, RegisterAgent};
+        assert_eq!(steps(Door::Open, true, false, &[Close, Close]), [DropAgent, Close, Close, Close]);
+        assert_eq!(steps(Door::Open, false, false, &[]), [Close], "it was opened, and no agent came");
+        assert_eq!(
+            steps(Door::Closed, false, true, &[Open, RegisterAgent]),
+            [Open, Open, RegisterAgent, RegisterAgent]
+        );
+        assert_eq!(steps(Door::Unsure, false, false, &[]), [Close], "the window closed while it could not be opened");
+        assert_eq!(steps(Door::Open, true, true, &[]), []);
+        assert_eq!(steps(Door::Closed, false, false, &[]), []);
     }
 
     #[test]

@@ -36,9 +36,10 @@ pub struct SessionKeys {
 /// Why there are no session keys. Nothing was changed.
 #[derive(Debug, Error)]
 pub enum SessionKeysError {
-    /// The file is something else.
+    /// The file is something else. A remote that pairs anew has another key, under which its pump knows none of the requests in
+    /// the record.
     #[error(
-        "{path} holds no session keys ({malformed}); it was left as it is: pair the remote anew, or bring back a copy"
+        "{path} holds no session keys ({malformed}); it was left as it is: bring back a copy, or set it and the record aside and pair the remote anew"
     )]
     Damaged {
         /// The file.

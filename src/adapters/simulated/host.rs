@@ -2,6 +2,10 @@
 //!
 //! # Promises
 //! - What a reply relies on is on disk before the reply leaves; if it can't be, the reply doesn't leave and the link drops.
+//! - No bolus runs whose record is not on disk. One that ends, ends, stored or not.
+//! - A link without a session ends [`HANDSHAKE_TIME_MAX`] after its first frame, or with the first that is refused. One with a
+//!   session ends with it, and outlasts a refused frame that left the session alone.
+//! - A key takes one of the pump's places with the pairing that makes it count, and not before.
 //! - A pump that was away because this program was not running has lived on meanwhile: its clock ran.
 
 use std::{path::Path, time::SystemTime};
@@ -11,7 +15,7 @@ use pump_protocol::{
     fragment::Assembly,
     message::{Command, KeyFingerprint, Nonce, RefusedReason, Reply, Role},
     quantity::Millis,
-    session::{CardSecret, PairedRemote, PumpEnd, PumpEvent, Turn},
+    session::{CardSecret, HANDSHAKE_TIME_MAX, PairedRemote, PumpEnd, PumpEvent, Turn},
 };
 use simulated_pump::{
     Pump, Setup,
@@ -39,12 +43,24 @@ pub enum Act {
     Disconnect,
 }
 
+/// How far whoever is linked has come.
+#[derive(Clone, Copy)]
+enum Linked {
+    /// No frame yet.
+    Silent,
+    /// Frames since then, and no session.
+    Stranger { since: Uptime },
+    /// The live session was opened on this link.
+    Remote,
+}
+
 /// A pump and what stands around it.
 pub struct Host {
     state: State,
     end: PumpEnd,
     script: Script,
     assembly: Assembly,
+    linked: Linked,
     window: Option<(Role, Uptime)>,
     lived_until: Uptime,
     speed: u32,
@@ -62,7 +78,7 @@ impl Host {
         state.store(unix_ms())?;
         let end = PumpEnd::new(state.own.clone(), &state.card, state.pins.clone());
         let (script, assembly) = (Script::default(), Assembly::new());
-        Ok(Self { state, end, script, assembly, window: None, lived_until: now, speed })
+        Ok(Self { state, end, script, assembly, linked: Linked::Silent, window: None, lived_until: now, speed })
     }
 
     /// The pump.
@@ -110,14 +126,17 @@ impl Host {
         let told = !self.end.live_key().is_some_and(|key| self.state.pump.has_news(key));
         let quiet = self.state.pump.quiet_for(QUIET_MAX).get().div_ceil(u64::from(self.speed.max(1)));
         let news = if told { self.lived_until.after(Millis::new(quiet)) } else { now };
-        let session = self.end.deadline().map(|(at, _)| at.after(Millis::new(1)));
-        let fragment = self.assembly.deadline().map(|(at, _)| at.after(Millis::new(1)));
-        [session, fragment].into_iter().flatten().fold(news, Uptime::min).max(now)
+        let deadlines = [self.end.deadline(), self.assembly.deadline(), self.deadline()];
+        let passed = deadlines.into_iter().flatten().map(|(at, _)| at.after(Millis::new(1)));
+        passed.fold(news, Uptime::min).max(now)
     }
 
     /// Takes a fragment from the link.
     pub fn hear(&mut self, fragment: &[u8], now: Uptime) -> Vec<Act> {
         self.live_until(now);
+        if self.overstays(now) {
+            return vec![Act::Disconnect];
+        }
         match self.assembly.push(fragment, now) {
             Ok(None) => Vec::new(),
             Ok(Some(frame)) => self.hear_frame(&frame, now),
@@ -132,7 +151,7 @@ impl Host {
     pub fn tell_news(&mut self, now: Uptime) -> Vec<Act> {
         self.live_until(now);
         self.end.expire(now);
-        if self.assembly.expire(now).is_err() {
+        if self.assembly.expire(now).is_err() || self.overstays(now) {
             return vec![Act::Disconnect];
         }
         let changed = self.end.live_key().and_then(|key| self.state.pump.take_status(key));
@@ -143,6 +162,7 @@ impl Host {
     pub fn link_lost(&mut self, now: Uptime) {
         self.live_until(now);
         self.assembly = Assembly::new();
+        self.linked = Linked::Silent;
         self.end.link_lost(now);
         if let Some(key) = self.end.live_key() {
             self.state.pump.session_closed(key);
@@ -152,6 +172,7 @@ impl Host {
     /// Does what somebody typed at the pump's console.
     pub fn console(&mut self, line: &str, now: Uptime) -> ConsoleAnswer {
         self.live_until(now);
+        let before = self.state.pump.clone();
         let answer = console::run(&mut self.state.pump, &mut self.script, line);
         let answer = match answer {
             ConsoleAnswer::OpenPairing(role) => {
@@ -164,6 +185,9 @@ impl Host {
         };
         match self.store() {
             Ok(()) => answer,
+            Err(error) if self.state.pump.take_back_bolus(before) => {
+                ConsoleAnswer::Say(format!("No bolus was given: {error}."))
+            }
             Err(error) => ConsoleAnswer::Say(error.to_string()),
         }
     }
@@ -199,7 +223,29 @@ impl Host {
         self.state.store(unix_ms())
     }
 
+    /// When a link without a session is dropped, and why.
+    fn deadline(&self) -> Option<(Uptime, &'static str)> {
+        match self.linked {
+            Linked::Stranger { since } => Some((since.after(HANDSHAKE_TIME_MAX), "no session on the link")),
+            Linked::Silent | Linked::Remote => None,
+        }
+    }
+
+    fn overstays(&self, now: Uptime) -> bool {
+        self.deadline().is_some_and(|(deadline, _)| now > deadline)
+    }
+
     fn hear_frame(&mut self, frame: &[u8], now: Uptime) -> Vec<Act> {
+        let acts = self.take_frame(frame, now);
+        self.linked = match self.linked {
+            Linked::Remote if self.end.live_key().is_some() => Linked::Remote,
+            Linked::Silent | Linked::Remote => Linked::Stranger { since: now },
+            Linked::Stranger { since } => Linked::Stranger { since },
+        };
+        acts
+    }
+
+    fn take_frame(&mut self, frame: &[u8], now: Uptime) -> Vec<Act> {
         let window = self.window.filter(|(_, until)| now < *until).map(|(role, _)| role);
         match self.end.hear(frame, window, &mut OsEntropy, now) {
             Ok(Turn { send, event }) => {
@@ -212,7 +258,11 @@ impl Host {
                 if let Some(key) = refused.ended {
                     self.state.pump.session_closed(key);
                 }
-                vec![Act::Disconnect]
+                // keeps R-LNK-07
+                match self.linked {
+                    Linked::Remote if self.end.live_key().is_some() => Vec::new(),
+                    Linked::Silent | Linked::Stranger { .. } | Linked::Remote => vec![Act::Disconnect],
+                }
             }
         }
     }
@@ -233,11 +283,15 @@ impl Host {
                 if let Some(replaced) = replaced {
                     self.state.pump.session_closed(replaced);
                 }
-                if opened && !self.state.pump.session_opened(from) {
+                if opened {
+                    self.linked = Linked::Remote;
+                }
+                // A pairing that comes to nothing leaves no key to remember.
+                if opened && !provisional && !self.state.pump.session_opened(from) {
                     return vec![Act::Disconnect];
                 }
                 if command == Command::ConfirmPairing || provisional {
-                    self.confirm_pairing(from, &command)
+                    self.confirm_pairing(from, &command, provisional)
                 } else {
                     self.answer(from, role, &command)
                 }
@@ -247,6 +301,7 @@ impl Host {
 
     fn answer(&mut self, from: KeyFingerprint, role: Role, command: &Command) -> Vec<Act> {
         let nonce = Nonce(random());
+        let before = self.state.pump.clone();
         let answered = faults::answer(&mut self.state.pump, &mut self.script, from, role, command, nonce);
         // keeps R-LNK-24
         let ended = self.state.pump.is_revoked(from);
@@ -254,6 +309,7 @@ impl Host {
             self.state.pins = self.state.pins.without(from);
         }
         let acts = self.say(answered);
+        self.state.pump.take_back_bolus(before);
         if ended {
             // The link is the remote's to drop: a radio that is told to drops it ahead of the answer.
             self.end.revoke(from);
@@ -275,7 +331,7 @@ impl Host {
         acts
     }
 
-    fn confirm_pairing(&mut self, from: KeyFingerprint, command: &Command) -> Vec<Act> {
+    fn confirm_pairing(&mut self, from: KeyFingerprint, command: &Command, provisional: bool) -> Vec<Act> {
         if *command != Command::ConfirmPairing {
             return self.send(&Reply::Refused { reason: RefusedReason::NoPairing });
         }
@@ -284,10 +340,15 @@ impl Host {
             return self.say(struck);
         }
         let Ok(pins) = self.end.pins_to_confirm() else { return vec![Act::Disconnect] };
+        let before = self.state.pump.clone();
+        if provisional && !self.state.pump.session_opened(from) {
+            return vec![Act::Disconnect];
+        }
         self.state.pins = pins;
         if let Err(error) = self.store() {
             tracing::warn!(%error, "pump: the pairing could not be confirmed");
             self.state.pins = self.end.pins().clone();
+            self.state.pump.take_back(before);
             return vec![Act::Disconnect];
         }
         self.window = None;
@@ -316,7 +377,10 @@ fn unix_ms() -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use pump_protocol::session::{RemoteEnd, RemoteEvent, StaticKey};
+    use pump_protocol::{
+        message::{AuditHead, Fate, RequestId},
+        session::{HANDSHAKE_TIME_MAX, PairedPump, Psk, RemoteEnd, RemoteEvent, StaticKey},
+    };
 
     use super::*;
 
@@ -327,10 +391,12 @@ mod tests {
         Host::open(&place.join("pump"), setup, 1, NOW).unwrap()
     }
 
-    /// A pairing with a new remote up to its last word; what the pump does with that one.
-    fn pair(host: &mut Host) -> Vec<Act> {
+    type Remote = RemoteEnd<pump_protocol::session::Noise>;
+
+    /// A pairing with a new remote up to its last word; the remote, and what the pump does with that one.
+    fn pair(host: &mut Host) -> (Remote, Vec<Act>) {
         host.magnet(Role::Patient, NOW);
-        let mut remote = RemoteEnd::<pump_protocol::session::Noise>::new(StaticKey::generate(&mut OsEntropy));
+        let mut remote = Remote::new(StaticKey::generate(&mut OsEntropy));
         let mut frame = remote.pair(host.card(), &mut OsEntropy, NOW).unwrap();
         loop {
             let acts = host.hear_frame(&frame, NOW);
@@ -342,7 +408,45 @@ mod tests {
             };
             frame = next;
         }
-        host.hear_frame(&remote.pin_stored().unwrap(), NOW)
+        let acts = host.hear_frame(&remote.pin_stored().unwrap(), NOW);
+        (remote, acts)
+    }
+
+    /// What the pump answers to this; `None` if it drops the link.
+    fn say(host: &mut Host, remote: &mut Remote, command: &Command) -> Option<Reply> {
+        let acts = host.hear_frame(&remote.say(command).unwrap(), NOW);
+        heard(remote, &acts)
+    }
+
+    fn heard(remote: &mut Remote, acts: &[Act]) -> Option<Reply> {
+        match acts {
+            [Act::Send(said)] => match remote.hear(said, NOW).unwrap().event {
+                Some(RemoteEvent::Heard(reply)) => Some(reply),
+                other => panic!("{other:?}"),
+            },
+            [Act::Disconnect] => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A pump here, and a remote that has paired with it and said HELLO.
+    fn greeted(place: &Path) -> (Host, Remote) {
+        let mut host = host(place);
+        let (mut remote, acts) = pair(&mut host);
+        assert_eq!(heard(&mut remote, &acts), Some(Reply::PairingConfirmed));
+        let hello = say(&mut host, &mut remote, &Command::Hello { audit_head: AuditHead::default() });
+        assert!(matches!(hello, Some(Reply::Hello(_))), "{hello:?}");
+        (host, remote)
+    }
+
+    /// From here on nothing can be put in the place of the pump's file.
+    fn stop_storing(place: &Path) {
+        std::fs::remove_file(place.join("pump")).unwrap();
+        std::fs::create_dir_all(place.join("pump/in the way")).unwrap();
+    }
+
+    fn store_again(place: &Path) {
+        std::fs::remove_dir_all(place.join("pump")).unwrap();
     }
 
     /// The same while a fault waits for it.
@@ -350,7 +454,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let mut host = host(place.path());
         host.console(fault, NOW);
-        let acts = pair(&mut host);
+        let (_, acts) = pair(&mut host);
         (host, acts)
     }
 
@@ -359,7 +463,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let mut host = host(place.path());
         for remote in 1..=20 {
-            let acts = pair(&mut host);
+            let (_, acts) = pair(&mut host);
             assert!(matches!(acts.as_slice(), [Act::Send(_)]), "remote {remote}: {acts:?}");
             host.link_lost(NOW);
             assert!(matches!(host.console("revoke 1", NOW), ConsoleAnswer::DropLinks(_)));
@@ -376,5 +480,140 @@ mod tests {
         let (host, acts) = last_word("disconnect confirm after");
         assert_eq!(acts, [Act::Disconnect]);
         assert!(host.end.pins().provisional.is_none() && host.window().is_none(), "the pump has acted on it");
+    }
+
+    #[test]
+    fn a_bolus_whose_record_can_not_be_stored_does_not_begin() {
+        let place = tempfile::tempdir().unwrap();
+        let (mut host, mut remote) = greeted(place.path());
+        let (id, prescription) = (RequestId(1), host.pump().prescription().hash());
+        let prepare = Command::Prepare { id, prescription, audit_head: AuditHead::default() };
+        let Some(Reply::Granted { nonce, .. }) = say(&mut host, &mut remote, &prepare) else { panic!("no grant") };
+        stop_storing(place.path());
+        let key = host.end.live_key().unwrap();
+        // proves R-PMP-17
+        assert_eq!(say(&mut host, &mut remote, &Command::Commit { id, nonce, prescription }), None);
+        host.link_lost(NOW);
+        assert_eq!(host.pump().report().bolus, None, "the motor runs by no record that a restart would lose");
+        assert_eq!(host.pump().fate(key, id), Fate::Voided);
+        assert!(host.pump().must_persist(), "the disk may hold the bolus: nothing is said before it holds none");
+        store_again(place.path());
+        host.store().unwrap();
+        drop(host);
+        assert_eq!(self::host(place.path()).pump().fate(key, id), Fate::Voided);
+    }
+
+    #[test]
+    fn a_bolus_that_the_clinic_gives_needs_its_record_too_and_one_that_is_cancelled_does_not() {
+        let place = tempfile::tempdir().unwrap();
+        let (mut host, mut remote) = greeted(place.path());
+        stop_storing(place.path());
+        for line in ["bolus 5", "bolus 5 unknown"] {
+            let said = host.console(line, NOW);
+            assert!(matches!(&said, ConsoleAnswer::Say(said) if said.starts_with("No bolus")), "{said:?}");
+            assert_eq!(host.pump().report().bolus, None, "{line}");
+        }
+        store_again(place.path());
+        let (id, prescription) = (RequestId(1), host.pump().prescription().hash());
+        let prepare = Command::Prepare { id, prescription, audit_head: AuditHead::default() };
+        let Some(Reply::Granted { nonce, .. }) = say(&mut host, &mut remote, &prepare) else { panic!("no grant") };
+        let accepted = say(&mut host, &mut remote, &Command::Commit { id, nonce, prescription });
+        assert!(matches!(accepted, Some(Reply::Accepted { .. })), "{accepted:?}");
+        stop_storing(place.path());
+        assert_eq!(say(&mut host, &mut remote, &Command::Cancel { id }), None);
+        assert_eq!(host.pump().report().bolus, None, "a motor that was told to stop has stopped");
+    }
+
+    #[test]
+    fn pairings_that_come_to_nothing_take_no_place_from_another() {
+        let place = tempfile::tempdir().unwrap();
+        let mut host = host(place.path());
+        for cut in 1..=8 {
+            host.console("disconnect confirm before", NOW);
+            assert_eq!(pair(&mut host).1, [Act::Disconnect], "{cut}");
+            host.link_lost(NOW);
+        }
+        for cut in 1..=8 {
+            host.magnet(Role::Patient, NOW);
+            let mut remote = Remote::new(StaticKey::generate(&mut OsEntropy));
+            let mut frame = remote.pair(host.card(), &mut OsEntropy, NOW).unwrap();
+            for _ in 0..2 {
+                let acts = host.hear_frame(&frame, NOW);
+                let [Act::Send(said)] = acts.as_slice() else { panic!("{cut}: {acts:?}") };
+                frame = remote.hear(said, NOW).unwrap().send.unwrap_or_default();
+            }
+            stop_storing(place.path());
+            assert_eq!(host.hear_frame(&remote.pin_stored().unwrap(), NOW), [Act::Disconnect], "{cut}");
+            host.link_lost(NOW);
+            store_again(place.path());
+        }
+        let (mut remote, acts) = pair(&mut host);
+        assert_eq!(heard(&mut remote, &acts), Some(Reply::PairingConfirmed));
+        let hello = say(&mut host, &mut remote, &Command::Hello { audit_head: AuditHead::default() });
+        assert!(matches!(hello, Some(Reply::Hello(_))), "{hello:?}");
+    }
+
+    #[test]
+    fn a_last_word_that_is_said_again_in_the_same_session_is_answered() {
+        let place = tempfile::tempdir().unwrap();
+        let mut host = host(place.path());
+        host.console("drop confirm before", NOW);
+        host.console("drop confirm after", NOW);
+        let (mut remote, acts) = pair(&mut host);
+        assert_eq!(acts, [], "the first is lost");
+        assert_eq!(host.hear_frame(&remote.say(&Command::ConfirmPairing).unwrap(), NOW), [], "so is its answer");
+        assert_eq!(say(&mut host, &mut remote, &Command::ConfirmPairing), Some(Reply::PairingConfirmed));
+        let hello = say(&mut host, &mut remote, &Command::Hello { audit_head: AuditHead::default() });
+        assert!(matches!(hello, Some(Reply::Hello(_))), "{hello:?}");
+        assert!(host.paired() && !host.pump().is_revoked(host.end.live_key().unwrap()));
+    }
+
+    #[test]
+    fn a_handshake_that_fails_on_the_link_of_a_session_does_not_end_it() {
+        let place = tempfile::tempdir().unwrap();
+        let (mut host, mut remote) = greeted(place.path());
+        let mut stranger = Remote::new(StaticKey::generate(&mut OsEntropy));
+        let pin = PairedPump { pump: StaticKey::generate(&mut OsEntropy).public(), psk: Psk([7; 32]) };
+        let junk = stranger.reconnect(&pin, &mut OsEntropy, NOW).unwrap();
+        // proves R-LNK-07
+        assert_eq!(host.hear_frame(&junk, NOW), []);
+        assert!(matches!(say(&mut host, &mut remote, &Command::ReadReport), Some(Reply::Report(_))));
+        host.link_lost(NOW);
+        assert_eq!(host.hear_frame(&junk, NOW), [Act::Disconnect], "a link without a session is not kept for it");
+    }
+
+    #[test]
+    fn a_link_whose_session_has_ended_is_dropped() {
+        let place = tempfile::tempdir().unwrap();
+        let (mut host, mut remote) = greeted(place.path());
+        let said_twice = remote.say(&Command::ReadReport).unwrap();
+        assert!(matches!(host.hear_frame(&said_twice, NOW).as_slice(), [Act::Send(_)]));
+        assert_eq!(host.hear_frame(&said_twice, NOW), [Act::Disconnect]);
+
+        let place = tempfile::tempdir().unwrap();
+        let (mut host, mut remote) = greeted(place.path());
+        assert_eq!(say(&mut host, &mut remote, &Command::EndPairing), Some(Reply::PairingEnded));
+        assert_eq!(host.tell_news(NOW.after(HANDSHAKE_TIME_MAX)), [], "the remote may still drop it itself");
+        assert_eq!(host.tell_news(NOW.after(HANDSHAKE_TIME_MAX).after(Millis::new(1))), [Act::Disconnect]);
+    }
+
+    #[test]
+    fn whoever_begins_a_handshake_again_and_again_does_not_keep_the_link() {
+        let place = tempfile::tempdir().unwrap();
+        let mut host = host(place.path());
+        host.magnet(Role::Patient, NOW);
+        let mut stranger = Remote::new(StaticKey::generate(&mut OsEntropy));
+        let card = CardSecret::generate(&mut OsEntropy);
+        let mut now = NOW;
+        for _ in 0..2 {
+            let pair_1 = stranger.pair(&card, &mut OsEntropy, now).unwrap();
+            assert!(matches!(host.hear_frame(&pair_1, now).as_slice(), [Act::Send(_)]));
+            assert!(
+                host.next_change(now) <= NOW.after(HANDSHAKE_TIME_MAX).after(Millis::new(1)),
+                "it is looked at in time"
+            );
+            now = now.after(Millis::from_secs(10));
+        }
+        assert_eq!(host.tell_news(now), [Act::Disconnect]);
     }
 }

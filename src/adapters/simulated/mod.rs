@@ -138,3 +138,36 @@ impl Serve for InProcess {
         self.host.aspect.subscribe()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pump_protocol::{
+        clock::BootId,
+        fragment::fragments,
+        message::Role,
+        quantity::Millis,
+        session::{CardSecret, Noise, RemoteEnd, StaticKey},
+    };
+    use simulated_pump::Setup;
+
+    use super::*;
+    use crate::adapters::entropy::OsEntropy;
+
+    #[tokio::test]
+    async fn whoever_falls_silent_in_mid_handshake_does_not_keep_the_link() {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::lapsing(60, BootId([7; 16])));
+        let now = clock.now().uptime;
+        let mut host = Host::open(&dir.path().join("pump"), Setup::demonstration(), 1, now).unwrap();
+        host.magnet(Role::Patient, now);
+        let mut link = InProcess::new(SharedHost::new(host), clock.clone()).dial().await.unwrap();
+        let mut stranger = RemoteEnd::<Noise>::new(StaticKey::generate(&mut OsEntropy));
+        let pair_1 = stranger.pair(&CardSecret::generate(&mut OsEntropy), &mut OsEntropy, now).unwrap();
+        for fragment in fragments(&pair_1, link.largest_write).unwrap() {
+            link.to.send(fragment).await.unwrap();
+        }
+        assert!(link.from.recv().await.is_some(), "pair-2");
+        clock.skip(Millis::from_secs(16));
+        let ended = async { while link.from.recv().await.is_some() {} };
+        tokio::time::timeout(std::time::Duration::from_secs(5), ended).await.expect("the link ends");
+    }
+}

@@ -7,7 +7,8 @@ use crate::{clock::Uptime, quantity::Millis};
 /// whose link broke.
 pub const BACKOFF_FIRST: Millis = Millis::new(250);
 /// The longest wait. An implant can bear a few curve computations every four seconds for as long as somebody insists; and a
-/// remote that such a stranger has shut out is let in within the five seconds in which it promises an answer.
+/// remote that a stranger has shut out may begin at most this long after the stranger's last attempt. While the stranger
+/// insists nothing is promised: the remote gets in only if it comes first when a wait ends.
 pub const BACKOFF_MAX: Millis = Millis::from_secs(4);
 
 /// Counts failures; forgets them when a session proves itself.

@@ -91,7 +91,9 @@ fn without_faults_the_answer_is_the_pumps() {
 fn a_line_that_is_no_fault_is_told_what_there_is() {
     let refused = |line: &str| Script::default().parse(line).expect_err("no fault").to_string();
     assert!(refused("lose commit after").contains("drop, disconnect, reset"));
-    assert!(refused("drop kommit after").contains("prepare, commit"));
+    assert!(
+        refused("drop kommit after").contains("prepare, commit") && refused("drop kommit after").contains("end, any")
+    );
     assert!(refused("drop commit").contains("before") && refused("drop commit").contains("after"));
     assert!(refused("drop commit after 0").contains("1 or more"));
     assert!(refused("drop commit after 1 1 now").contains("now"));
