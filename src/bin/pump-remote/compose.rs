@@ -149,6 +149,8 @@ pub(crate) struct Running {
     pub(crate) ended: JoinHandle<()>,
     /// Whether its pump is reached by radio.
     pub(crate) radio: bool,
+    /// Whether its clock runs ahead of the machine's: then nothing that is wired takes part.
+    pub(crate) hurries: bool,
     /// Its clocks.
     pub(crate) clock: Clock,
     /// Its pump, if that is in this process.
@@ -392,6 +394,7 @@ impl Ground {
 /// Runs the loop to its end, and then what must outlive it.
 async fn run(remote: Remote, ports: Ports, recorder: JoinHandle<()>, host: Option<SharedHost>, clock: Clock) {
     shell::run(remote, ports).await;
+            hurries: self_test.is_none(),
     // A task that panicked has been logged by its own thread; the record closed itself with its last commit.
     let _ = recorder.await;
     if let Some(Err(error)) = host.map(|host| {

@@ -46,7 +46,7 @@ pub(crate) fn wire(runtime: &Handle, home: &Home, running: &mut Running, hands: 
     start_bench(runtime, home, running, wired, display);
 }
 
-/// What the configuration says is wired.
+/// What the configuration says is wired; nothing, for a remote whose clock isn't the machine's.
 fn start_parts(
     runtime: &Handle,
     config: &Config,
@@ -55,6 +55,9 @@ fn start_parts(
     wishes: watch::Receiver<Wishes>,
 ) -> Vec<Wired> {
     let _guard = runtime.enter();
+    if running.hurries {
+        return Vec::new();
+    }
     let (intents, mut pressed) = mpsc::channel(PRESSES_MAX);
     let hands = hands.clone();
     tokio::spawn(async move {
@@ -149,5 +152,24 @@ fn say_settings() {
         Ok(missing) if missing.is_empty() => println!("BlueZ's settings: as the link wants them."),
         Ok(missing) => missing.iter().for_each(|missing| println!("BlueZ's settings: {missing}.")),
         Err(error) => println!("BlueZ's settings: {} can't be read ({error}).", check::MAIN_CONF),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pump_remote::shell::config::Config;
+
+    use super::*;
+    use crate::compose::rehearse;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_remote_whose_clock_runs_ahead_starts_none_of_what_is_wired() {
+        let (dir, config) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        std::fs::write(&config, "[pins]\nchip = \"/nowhere/gpiochip0\"\nready = 17\nbuzzer = 18\n").unwrap();
+        let (config, _) = Config::read(config.path()).unwrap();
+        let running = rehearse(dir.path()).await.unwrap();
+        let (hands, wishes) = (Hands::new(running.intents.clone()).0, watch::channel(Wishes::default()).1);
+        let started = start_parts(&Handle::current(), &config, &running, &hands, wishes);
+        assert!(started.is_empty(), "{started:?}");
     }
 }

@@ -110,6 +110,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let which = reached_by(arguments.socket, arguments.bluetooth, &config);
     if let Some(to) = arguments.decommission {
         let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
+    let speed = speed(arguments.speed, &config, &which)?;
         return runtime.block_on(decommission::decommission(&data_dir, which, &to));
     }
     if matches!(which, Which::InProcess) && card.is_none() && !arguments.headless && !has_display() {
@@ -118,7 +119,6 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
     let bluetooth = matches!(which, Which::Bluetooth(_));
-    let speed = arguments.speed.unwrap_or(config.pump.speed);
     let watching = has_display() && !arguments.headless;
     let home = Home { config, configuration, data_dir };
     let begun = runtime.block_on(async {
@@ -197,6 +197,18 @@ fn reached_by(socket: Option<PathBuf>, bluetooth: Option<String>, config: &Confi
 fn read_config(named: Option<&Path>) -> anyhow::Result<(Config, Option<[u8; 32]>)> {
     let usual = || {
         let dirs = directories::ProjectDirs::from("", "", "pump-remote")?;
+/// How much faster waiting passes: a pump that may be in somebody keeps its own time.
+fn speed(named: Option<Speed>, config: &Config, which: &Which) -> anyhow::Result<Speed> {
+    let speed = named.unwrap_or(config.pump.speed);
+    anyhow::ensure!(
+        speed == Speed::default() || !matches!(which, Which::Bluetooth(_)),
+        "a speed of {} is for a simulated pump, and this one is reached over Bluetooth: nothing was started; \
+         leave out --speed, or speed in the configuration",
+        speed.get()
+    );
+    Ok(speed)
+}
+
         Some(dirs.config_dir().join("config.toml")).filter(|path| path.exists())
     };
     let Some(path) = named.map(Path::to_owned).or_else(usual) else { return Ok((Config::default(), None)) };
