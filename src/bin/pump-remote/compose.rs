@@ -30,7 +30,7 @@ use pump_remote::{
         clock::Clock,
         entropy::{OsEntropy, random},
         keys::{device_key, pins::SessionKeys},
-        lock::Lock,
+        lock::{Lock, LockError},
         set_clock::Setter,
         simulated::{Host, InProcess, SharedHost},
         socket::Socket,
@@ -159,6 +159,17 @@ pub(crate) struct Running {
     pub(crate) record: PathBuf,
     /// Keeps other instances out for as long as this one runs.
     _lock: Lock,
+}
+
+/// Keeps remotes from starting here while somebody else uses the pins; an error while one runs. Where none ever ran nothing is made:
+/// whoever asks may be another user than the remote's.
+pub(crate) fn kept_out(data_dir: &Path) -> Result<Option<Lock>, LockError> {
+    let path = data_dir.join(INSTANCE_LOCK);
+    match path.try_exists() {
+        Ok(true) => Lock::take(&path).map(Some),
+        Ok(false) => Ok(None),
+        Err(source) => Err(LockError::Io { path, source }),
+    }
 }
 
 impl Prepared {
@@ -383,6 +394,7 @@ impl Ground {
             turned,
             ended,
             radio: false,
+            hurries: self_test.is_none(),
             clock,
             host,
             record,
@@ -394,7 +406,6 @@ impl Ground {
 /// Runs the loop to its end, and then what must outlive it.
 async fn run(remote: Remote, ports: Ports, recorder: JoinHandle<()>, host: Option<SharedHost>, clock: Clock) {
     shell::run(remote, ports).await;
-            hurries: self_test.is_none(),
     // A task that panicked has been logged by its own thread; the record closed itself with its last commit.
     let _ = recorder.await;
     if let Some(Err(error)) = host.map(|host| {
