@@ -39,8 +39,9 @@ fn exported(to: &Path) -> PathBuf {
 fn folder_of(data_dir: &Path) -> String {
     let genesis = async { View::open(&data_dir.join("record.db")).await.expect("a record").genesis().await };
     let genesis = Runtime::new().expect("tasks").block_on(genesis).expect("readable");
-    let id: String = genesis.id.0[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("pump-remote-{}-{id}", genesis.serial.as_str())
+    let [first, second, third, fourth, ..] = genesis.id.0;
+    let id = u32::from_be_bytes([first, second, third, fourth]);
+    format!("pump-remote-{}-{id:08x}", genesis.serial.as_str())
 }
 
 fn names(dir: &Path) -> Vec<String> {

@@ -92,7 +92,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     if arguments.fault {
-        return show_bare_fault(arguments.config.as_deref(), arguments.data_dir);
+        return show_bare_fault(arguments.config.as_deref(), arguments.data_dir.as_deref());
     }
     let (config, configuration) = read_config(arguments.config.as_deref())?;
     let runtime = tasks()?;
@@ -170,13 +170,13 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// The fault page of a remote that has failed too often, or whose card can't be mounted. A configuration that can't be read is no
 /// reason to show nothing; its own complaint stands on the page then.
-fn show_bare_fault(config: Option<&Path>, data_dir: Option<PathBuf>) -> anyhow::Result<()> {
+fn show_bare_fault(config: Option<&Path>, data_dir: Option<&Path>) -> anyhow::Result<()> {
     let (config, detail) = match read_config(config) {
         Ok((config, _)) => (config, "The remote could not be started, or ended again and again.".to_owned()),
         Err(error) => (Config::default(), format!("{error:#}")),
     };
     let (_, panel) = panels(config.window.display);
-    stand_alone(&config, data_dir.as_deref().or(config.data_dir.as_deref()));
+    stand_alone(&config, data_dir.or(config.data_dir.as_deref()));
     show_fault(&tasks()?, detail, panel, &config.card, Looks::default())
 }
 
