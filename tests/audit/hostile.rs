@@ -347,6 +347,22 @@ async fn a_header_that_lies_about_the_file_passes_for_no_other_record() {
     }
 }
 
+#[tokio::test]
+async fn what_a_record_that_cannot_be_gone_on_with_asks_of_a_person_can_be_done() {
+    let (dir, path) = record();
+    let elsewhere = dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(format!("{}-wal", path.display()), "its log").unwrap();
+    fs::write(&path, "no database at all, and long enough to have a header of one hundred bytes ".repeat(2)).unwrap();
+    let words = opened(&path).await.unwrap_err().to_string();
+    let advised = words.split_once("(mv ").and_then(|(_, rest)| rest.split_once(" ELSEWHERE)")).expect("a command").0;
+    assert!(words.contains("call the clinic"), "{words}");
+    let moved = Command::new("sh").arg("-c").arg(format!("mv {advised} {}", elsewhere.display())).status().unwrap();
+    assert!(moved.success(), "{advised}");
+    assert!(open(&path).await.unwrap().created, "another begins");
+    assert!(elsewhere.join("record.db").exists() && elsewhere.join("record.db-wal").exists(), "kept");
+}
+
 #[test]
 fn every_sentence_says_what_is_true_in_lower_case() {
     let path = || PathBuf::from("record.db");
