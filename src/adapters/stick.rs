@@ -1,7 +1,7 @@
 //! A stick that somebody has put in: whether there is one, and files that are whole on it or not there by their name.
 //!
 //! It is the directory where a mount unit puts it; the remote itself mounts nothing. What lies on it is a stranger's: nothing of it is
-//! read but what was written there just now.
+//! believed but what it gives back of the record's own bytes.
 //!
 //! # Promises
 //! - Without a stick nothing is written: a directory on the same device as the one above it is none, and neither is one that another
@@ -120,6 +120,18 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether the stick gives back these bytes by this name. What can't be read does not.
+    pub fn gives_back(&self, name: &str, digest: [u8; 32]) -> bool {
+        let path = self.dir.join(name);
+        let read = File::open(&path).and_then(|file| {
+            // Whoever put it there may have left it in memory: it is read from the stick.
+            file.sync_all()?;
+            forget_cached(&file)?;
+            file_digest(&path)
+        });
+        read.is_ok_and(|found| found == digest)
     }
 
     /// Begins a file.

@@ -230,8 +230,13 @@ impl Config {
         Ok((config, Sha256::digest(text).into()))
     }
 
-    /// A header's pins that carry the gauge's bus.
+    /// The first two of its parts that can't both be.
     fn clash(&self) -> Option<String> {
+        self.pump.clash().or_else(|| self.pin_of_the_gauge())
+    }
+
+    /// A header's pins that carry the gauge's bus.
+    fn pin_of_the_gauge(&self) -> Option<String> {
         let taken =
             |pin: Pin| self.pins.chip.is_none() && self.battery.i2c_bus == Some(1) && BUS_1.contains(&pin.get());
         let (part, pin) = self.pins.parts().find(|(_, pin)| taken(*pin))?;
@@ -239,6 +244,18 @@ impl Config {
         Some(format!(
             "pins.{key} = {pin}: that pin carries battery.i2c_bus = 1; wire another, or put the gauge on another bus"
         ))
+    }
+}
+
+impl PumpConfig {
+    /// A pump in somebody keeps its own time, and a remote whose clock runs ahead of it would offer too early.
+    fn clash(&self) -> Option<String> {
+        let (bluetooth, speed) = (self.bluetooth != Bluetooth::On(false), self.speed.get());
+        (bluetooth && speed > 1).then(|| {
+            format!(
+                "pump.speed = {speed} is for a simulated pump, and pump.bluetooth for a real one; leave out one of them"
+            )
+        })
     }
 }
 
@@ -503,6 +520,17 @@ mod tests {
         assert!(error.contains("line 2") && error.contains("1 to 1000"), "{error}");
         let elsewhere = toml::from_str::<Config>("[pins]\nred = 2\n[battery]\ni2c_bus = 3\n").unwrap();
         assert_eq!(elsewhere.clash(), None);
+    }
+
+    #[test]
+    fn a_speed_is_for_simulated_pumps() {
+        for bluetooth in ["true", "\"hci1\""] {
+            let error = refused(&format!("[pump]\nspeed = 60\nbluetooth = {bluetooth}\n"));
+            assert!(error.contains("nothing was started: pump.speed = 60 is for a simulated pump"), "{error}");
+        }
+        for text in ["speed = 60", "speed = 60\nbluetooth = false", "speed = 1\nbluetooth = true"] {
+            assert_eq!(toml::from_str::<Config>(&format!("[pump]\n{text}")).unwrap().clash(), None, "{text}");
+        }
     }
 
     #[test]

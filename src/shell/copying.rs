@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 
 use super::recorder::EXPORTS;
 use crate::adapters::{
-    paths_in,
+    file_digest, paths_in,
     sqlite::{ExportError, OpenError, ReadError, View, verify_export, write_export},
     stick::{Folder, Slot, StickError, digest_of},
 };
@@ -182,12 +182,14 @@ fn waiting(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(exports)
 }
 
-/// Copies one as it is, unless one of its name and length is there: what has its name there was read back once.
+/// Copies one as it is, unless the stick gives it back already. A name and a length prove nothing: what has both may have rotted, or
+/// be somebody else's, and a decommissioned remote's own is wiped.
 fn copy_export(folder: &Folder, export: &Path) -> Result<(), CopyError> {
     let Some(name) = export.file_name().and_then(OsStr::to_str) else { return Ok(()) };
     let mut from = File::open(export).map_err(CopyError::Exports)?;
     let len = from.metadata().map_err(CopyError::Exports)?.len();
-    if folder.len_of(name)? == Some(len) {
+    let as_long = folder.len_of(name)? == Some(len);
+    if as_long && folder.gives_back(name, file_digest(export).map_err(CopyError::Exports)?) {
         return Ok(());
     }
     let mut part = folder.begin()?;

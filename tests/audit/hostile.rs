@@ -9,7 +9,7 @@ use std::{
 };
 
 use pump_core::audit::Verified;
-use pump_remote::adapters::sqlite::{OpenError, Verification, View};
+use pump_remote::adapters::sqlite::{AppendError, OpenError, Verification, View};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
@@ -56,6 +56,56 @@ async fn a_file_with_anything_in_it_that_no_record_has_is_not_opened() {
         let error = opened(&path).await.unwrap_err();
         assert!(matches!(error, OpenError::Damaged { .. }) && error.to_string().contains(&told), "{error}");
         assert_eq!(fs::read(&path).unwrap(), before, "left as it was");
+    }
+}
+
+#[tokio::test]
+async fn nothing_passes_for_the_migrators_by_its_name() {
+    let swallow = "INSTEAD OF INSERT ON append BEGIN SELECT RAISE(IGNORE); END";
+    let forged = [
+        vec![format!("CREATE TRIGGER _sqlx_migrations {swallow}")],
+        vec![format!("CREATE TRIGGER [sqlite_autoindex__sqlx_migrations_2] {swallow}")],
+        vec!["ALTER TABLE _sqlx_migrations ADD COLUMN extra".to_owned()],
+        vec![
+            "ALTER TABLE _sqlx_migrations RENAME TO hidden".to_owned(),
+            "CREATE VIEW _sqlx_migrations AS SELECT * FROM hidden".to_owned(),
+        ],
+    ];
+    for statements in forged {
+        let (_dir, path) = record();
+        forge(&path, &statements).await;
+        let error = opened(&path).await.unwrap_err();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{statements:?}: {error}");
+        assert!(read(&path).await.unwrap_err().contains("that no record has"), "{statements:?}");
+    }
+}
+
+/// Runs these, if need be under a name that SQLite keeps for itself.
+async fn forge(path: &Path, statements: &[String]) {
+    let named = statements.iter().map(|statement| statement.replace("[sqlite_autoindex", "[squite_autoindex"));
+    let rename = "UPDATE sqlite_schema SET name = replace(name, 'squite', 'sqlite'), sql = replace(sql, 'squite', 'sqlite') \
+                  WHERE name LIKE 'squite%'";
+    let made: Vec<String> = named.chain(["PRAGMA writable_schema = ON", rename].map(str::to_owned)).collect();
+    sql(path, &made.iter().map(String::as_str).collect::<Vec<_>>()).await;
+}
+
+#[tokio::test]
+async fn a_batch_that_something_swallows_is_not_said_to_be_recorded() {
+    for extra in [
+        "CREATE TRIGGER extra BEFORE INSERT ON record BEGIN SELECT RAISE(IGNORE); END",
+        "CREATE TRIGGER extra BEFORE UPDATE ON head BEGIN SELECT RAISE(IGNORE); END",
+    ] {
+        let (_dir, path) = record();
+        let mut store = open(&path).await.unwrap().store;
+        // Beside the open store, whose check of the tables is past.
+        let mut other = connect(&path).await;
+        sqlx::query(extra).execute(&mut other).await.unwrap();
+        let error = store.append(batch(LINES + 1)).await.unwrap_err();
+        assert!(matches!(error, AppendError::Damaged { .. }), "{extra}: {error}");
+        sqlx::query("DROP TRIGGER extra").execute(&mut other).await.unwrap();
+        drop(other);
+        assert_eq!(verify(&path).await.unwrap().records, LINES, "nothing of it is in");
+        assert_eq!(store.append(batch(LINES + 1)).await.unwrap().count, LINES + 1, "and it can be asked again");
     }
 }
 
@@ -295,6 +345,22 @@ async fn a_header_that_lies_about_the_file_passes_for_no_other_record() {
         }
         let _ = opened(&path).await;
     }
+}
+
+#[tokio::test]
+async fn what_a_record_that_cannot_be_gone_on_with_asks_of_a_person_can_be_done() {
+    let (dir, path) = record();
+    let elsewhere = dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(format!("{}-wal", path.display()), "its log").unwrap();
+    fs::write(&path, "no database at all, and long enough to have a header of one hundred bytes ".repeat(2)).unwrap();
+    let words = opened(&path).await.unwrap_err().to_string();
+    let advised = words.split_once("(mv ").and_then(|(_, rest)| rest.split_once(" ELSEWHERE)")).expect("a command").0;
+    assert!(words.contains("call the clinic"), "{words}");
+    let moved = Command::new("sh").arg("-c").arg(format!("mv {advised} {}", elsewhere.display())).status().unwrap();
+    assert!(moved.success(), "{advised}");
+    assert!(open(&path).await.unwrap().created, "another begins");
+    assert!(elsewhere.join("record.db").exists() && elsewhere.join("record.db-wal").exists(), "kept");
 }
 
 #[test]

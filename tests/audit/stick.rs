@@ -72,26 +72,31 @@ async fn the_copy_proves_what_the_record_does_and_whatever_waits_beside_it_goes_
 }
 
 #[tokio::test]
-async fn a_second_copy_stands_beside_the_first_and_copies_nothing_twice() {
+async fn a_second_copy_stands_beside_the_first_and_only_what_is_there_byte_for_byte_is_not_copied_twice() {
     let (dir, path) = record();
     let exports = dir.path().join("exports");
     fs::create_dir(&exports).unwrap();
-    for name in ["record-000000000000.export", "record-000000000001.export"] {
+    let names_there = ["record-000000000000.export", "record-000000000001.export", "record-000000000002.export"];
+    for name in names_there {
         fs::write(exports.join(name), "as it was").unwrap();
     }
     let stick = TempDir::new().unwrap();
     copy(&path, slot(stick.path())).await.unwrap();
     let folder = stick.path().join(FOLDER);
-    // One is there with its length, one was cut.
-    fs::write(folder.join("record-000000000000.export"), "was there").unwrap();
-    fs::write(folder.join("record-000000000001.export"), "as").unwrap();
+    let [sound, cut, rotten] = names_there.map(|name| folder.join(name));
+    fs::write(cut, "as").unwrap();
+    fs::write(rotten, "as it saw").unwrap();
+    let before = fs::metadata(&sound).unwrap().ino();
     open(&path).await.unwrap().store.append(batch(LINES + 1)).await.unwrap();
     assert_eq!(copy(&path, slot(stick.path())).await.unwrap().count, LINES + 1);
-    let there = |name| fs::read_to_string(folder.join(name)).unwrap();
-    assert_eq!([there("record-000000000000.export"), there("record-000000000001.export")], ["was there", "as it was"]);
+    assert_eq!(fs::metadata(&sound).unwrap().ino(), before, "not written again");
+    for name in names_there {
+        // proves R-REC-11
+        assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), "as it was", "{name}");
+    }
     let (first, second) = (WHOLE, "record-000000000001-to-000000000301.export");
     // proves R-REC-11
-    assert_eq!(names(&folder), ["record-000000000000.export", first, second, "record-000000000001.export"]);
+    assert_eq!(names(&folder), [names_there[0], first, second, names_there[1], names_there[2]]);
 }
 
 #[tokio::test]

@@ -103,3 +103,48 @@ fn damaged_keys_or_a_damaged_pump_are_said_and_kept() {
         fs::write(&path, &good).unwrap();
     }
 }
+
+#[test]
+fn beside_a_remote_that_runs_no_pin_is_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, data_dir) = (dir.path().join("config.toml"), dir.path().join("remote"));
+    fs::write(&config, "[pins]\nchip = \"/nowhere/gpiochip0\"\nbutton = 17\nbuzzer = 18\n").unwrap();
+    let asked = || said(&remote(&["--hardware", "--config", config.to_str().unwrap()], &data_dir).output().unwrap());
+    let tried = ["bolus button: absent, pin 17", "buzzer: absent, pin 18"];
+    let alone = asked();
+    assert!(tried.iter().all(|part| alone.contains(part)) && !data_dir.exists(), "{alone}");
+    fs::create_dir(&data_dir).unwrap();
+    let instance = fs::File::create(data_dir.join("instance.lock")).unwrap();
+    rustix::fs::flock(&instance, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let beside = asked();
+    assert!(
+        beside.contains("Pins: not touched, for a remote runs in") && beside.contains("then ask again"),
+        "{beside}"
+    );
+    // proves R-DEV-08
+    assert!(
+        !tried.iter().any(|part| beside.contains(part)) && beside.contains("ready light: not configured"),
+        "{beside}"
+    );
+    drop(instance);
+    assert!(tried.iter().all(|part| asked().contains(part)));
+}
+
+#[test]
+fn a_pump_over_bluetooth_is_given_no_speed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, data_dir) = (dir.path().join("config.toml"), dir.path().join("remote"));
+    let config_arguments = ["--config", config.to_str().unwrap()];
+    for (text, arguments) in [
+        ("", ["--bluetooth", "--speed", "60"].as_slice()),
+        ("[pump]\nbluetooth = true\n", &["--speed", "60"]),
+        ("[pump]\nspeed = 60\n", &["--bluetooth"]),
+        ("[pump]\nspeed = 60\nbluetooth = \"hci0\"\n", &[]),
+    ] {
+        fs::write(&config, text).unwrap();
+        let refused = remote(&[arguments, &config_arguments, &["--headless"]].concat(), &data_dir).output().unwrap();
+        let said = said(&refused);
+        assert!(!refused.status.success() && said.contains("for a simulated pump"), "{text}{arguments:?}: {said}");
+        assert!(!data_dir.exists(), "nothing was made");
+    }
+}

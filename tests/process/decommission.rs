@@ -6,6 +6,9 @@ use std::{
     process::Output,
 };
 
+use pump_remote::adapters::sqlite::View;
+use tokio::runtime::Runtime;
+
 use crate::common::{Headless, Simulator, audit, remote, said};
 
 fn decommissioned(socket: &Path, to: &Path, data_dir: &Path) -> Output {
@@ -30,6 +33,15 @@ fn exported(to: &Path) -> PathBuf {
     let mut files: Vec<_> = fs::read_dir(folder).expect("there").map(|file| file.expect("readable").path()).collect();
     assert_eq!(files.len(), 1, "{files:?}");
     files.remove(0)
+}
+
+/// What this remote's exports are put in.
+fn folder_of(data_dir: &Path) -> String {
+    let genesis = async { View::open(&data_dir.join("record.db")).await.expect("a record").genesis().await };
+    let genesis = Runtime::new().expect("tasks").block_on(genesis).expect("readable");
+    let [first, second, third, fourth, ..] = genesis.id.0;
+    let id = u32::from_be_bytes([first, second, third, fourth]);
+    format!("pump-remote-{}-{id:08x}", genesis.serial.as_str())
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -65,6 +77,24 @@ fn the_record_is_exported_the_pump_told_and_nothing_of_both_is_left() {
     let mut next = Headless::start(&["--socket", &socket, "--pair", &pump.secret, "--speed", "60"], &data_dir);
     next.line_with("page WAIT");
     assert!(next.ends_with("quit"), "the next one's: the dose before it counts in the pump");
+}
+
+#[test]
+fn what_has_an_exports_name_and_length_on_the_target_does_not_pass_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut pump, to, data_dir) = (Simulator::start(dir.path()), dir.path().join("to"), dir.path().join("remote"));
+    used(&mut pump, &data_dir);
+    let (name, exports, folder) =
+        ("record-000000000000.export", data_dir.join("exports"), to.join(folder_of(&data_dir)));
+    fs::create_dir(&exports).unwrap();
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(exports.join(name), "pruned lines").unwrap();
+    fs::write(folder.join(name), "pruned limes").unwrap();
+    let done = decommissioned(&pump.socket, &to, &data_dir);
+    assert!(done.status.success(), "{}", said(&done));
+    // proves R-LNK-24
+    assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), "pruned lines");
+    assert_eq!(names(&data_dir), Vec::<String>::new());
 }
 
 #[test]

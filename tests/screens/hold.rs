@@ -1,6 +1,6 @@
 //! What the machine is told about fingers. Whether it was a hold is not decided here: levels are told, truthfully.
 
-use std::{cell::RefCell, collections::HashSet, path::PathBuf, rc::Rc};
+use std::{cell::RefCell, collections::HashSet, io, path::PathBuf, rc::Rc, sync::mpsc, time::Duration};
 
 use i_slint_backend_testing::ElementHandle;
 use i_slint_core::{input::TouchPhase, lengths::LogicalPoint, platform::InternalEvent};
@@ -15,7 +15,7 @@ use pump_core::{
 };
 use pump_protocol::{clock::Uptime, quantity::Millis, wire::Text};
 use pump_remote::adapters::slint::{
-    Brightness, ClockStyle, Colours, CueTone, CueVibration, Furnished, Language, Looks, Panel, Quiet, ReadyCue,
+    Brightness, ClockStyle, Colours, CueTone, CueVibration, Furnished, Keeper, Language, Looks, Panel, Quiet, ReadyCue,
     TextSize,
 };
 use pump_ui::Status;
@@ -452,6 +452,37 @@ fn what_is_chosen_is_worn_at_once_and_told() {
     let says = |words: &str| display.everything().iter().any(|it| it.label == words);
     assert!(says("Warten") && says("bis 6:40\u{a0}PM"), "and the next page speaks it");
     assert_eq!(display.heard(), [], "the machine is told nothing of it");
+}
+
+#[test]
+fn a_card_that_hangs_holds_up_no_page_and_is_given_the_newest_choice() {
+    let ((go_on, hung), (written, kept)) = (mpsc::channel::<()>(), mpsc::channel());
+    let store = move |looks| {
+        // Nobody tells it: it goes on once the other end is dropped.
+        let _ = hung.recv_timeout(Duration::from_secs(10));
+        written.send(looks).map_err(io::Error::other)
+    };
+    let keeper = Rc::new(RefCell::new(Some(Keeper::begin(store).unwrap())));
+    let keeping = Rc::clone(&keeper);
+    let keep = move |looks| keeping.borrow().iter().for_each(|keeper| keeper.keep(looks));
+    let mut display = Display::choosing(Panel::FIVE_INCH, keep);
+    display.apply(&story::screen(Face::Reading(Reading::Settings)));
+    for id in ["brightness", "text", "colours", "colours"] {
+        let at = middle(&display.elements(&format!("SettingsPage::{id}"))[0]);
+        display.down(at);
+        display.up(at);
+        display.pass(20);
+    }
+    display.apply(&story::ready());
+    assert_eq!(display.elements(DOSE).len(), 1, "the next page is there");
+    assert!(kept.try_recv().is_err(), "while nothing is written yet");
+    drop(go_on);
+    assert!(keeper.take().unwrap().end(Duration::from_secs(10)), "and the end waits for the newest");
+    let kept: Vec<Looks> = kept.iter().collect();
+    let (text, colours, brightness) = (TextSize::Large, Colours::HighContrast, Brightness::Medium);
+    // proves R-DSP-09
+    assert_eq!(kept.last(), Some(&Looks { text, colours, brightness, ..Looks::default() }));
+    assert!(kept.len() <= 2, "one waits while one is written: {kept:?}");
 }
 
 #[test]

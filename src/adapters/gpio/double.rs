@@ -38,6 +38,11 @@ impl Scripted {
         self.0.lock().unwrap().entry(pin(part).get()).or_default().broken = true;
     }
 
+    /// It is on, and nobody drives it.
+    pub(super) fn left_on(&self, part: Part) {
+        self.0.lock().unwrap().entry(pin(part).get()).or_default().on = true;
+    }
+
     /// What is on.
     pub(super) fn lit(&self) -> Vec<Part> {
         let lamps = self.0.lock().unwrap();
@@ -56,7 +61,9 @@ impl Board for Scripted {
     }
 
     fn output(&mut self, pin: Pin) -> Result<Box<dyn Output>, PinError> {
-        Ok(Box::new(Driven(self.clone(), pin.get())))
+        let mut driven = Driven(self.clone(), pin.get());
+        driven.set(false)?;
+        Ok(Box::new(driven))
     }
 }
 

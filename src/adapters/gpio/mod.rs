@@ -135,6 +135,23 @@ pub fn start(pins: &PinsConfig, wires: &Wires) -> Vec<Wired> {
     pins.parts().map(|(part, pin)| wire(&mut *board, part, pin, wires)).collect()
 }
 
+/// Switches off whatever a process that is gone may have left on, and lets go of the pins: a light that says READY to nobody's
+/// knowledge shines beside any page. Only while no other remote uses them.
+pub fn switch_off(pins: &PinsConfig) {
+    if pins.parts().any(|(part, _)| part != Part::Button) {
+        darken(&mut *board(pins), pins.parts());
+    }
+}
+
+fn darken(board: &mut dyn Board, parts: impl Iterator<Item = (Part, Pin)>) {
+    for (part, pin) in parts.filter(|(part, _)| *part != Part::Button) {
+        // An output is off from the moment that it is one.
+        if let Err(error) = board.output(pin) {
+            tracing::warn!(part = part.name(), %error, "a part can't be switched off; it stays as it was left");
+        }
+    }
+}
+
 fn wire(board: &mut dyn Board, part: Part, pin: Pin, wires: &Wires) -> Wired {
     let (told, condition) = watch::channel(Some(Condition::Works));
     let (level, down) = watch::channel(false);
@@ -312,6 +329,18 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(1)).await;
         // proves R-DSP-18
         assert_eq!(board.lit(), [Part::Buzzer], "a cue, not to be felt");
+    }
+
+    #[test]
+    fn what_a_process_that_is_gone_left_on_goes_out() {
+        let mut board = Scripted::default();
+        for part in [Part::Ready, Part::Red, Part::Buzzer, Part::Vibration] {
+            board.left_on(part);
+        }
+        board.breaks(Part::Red);
+        darken(&mut board, Part::ALL.into_iter().map(|part| (part, double::pin(part))));
+        // proves R-DEV-08
+        assert_eq!(board.lit(), [Part::Red], "what obeys is off");
     }
 
     #[tokio::test(start_paused = true)]

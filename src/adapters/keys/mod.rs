@@ -41,7 +41,7 @@ pub enum KeyError {
     },
     /// The file is no key.
     #[error(
-        "{path} is no device key, or is damaged: it was left as it is; bring back a copy, or set it aside and begin a new record"
+        "{path} is no device key, or is damaged: it was left as it is: bring back a copy; or call the clinic, and move it and the record elsewhere to begin both anew"
     )]
     Damaged {
         /// The file.

@@ -14,6 +14,7 @@ mod clinic;
 mod codes;
 mod format;
 pub mod headless;
+mod keeping;
 mod looks;
 
 use std::{
@@ -35,6 +36,7 @@ use slint::{ComponentHandle, PhysicalSize, PlatformError, Timer};
 use tokio::sync::oneshot;
 
 use self::format::Writing;
+pub use self::keeping::Keeper;
 pub use self::looks::{
     Brightness, ClockStyle, Colours, CueTone, CueVibration, Language, Looks, Quiet, ReadyCue, TextSize,
 };
@@ -110,7 +112,7 @@ impl Window {
         Self::choosing(intents, |_| {})
     }
 
-    /// The same; `choose` is told what the person chose on the page of settings, once it is worn.
+    /// The same; `choose`, which must not block either, is told what the person chose on the page of settings, once it is worn.
     ///
     /// # Errors
     /// There is no display, or no platform can serve it.

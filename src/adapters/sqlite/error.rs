@@ -1,6 +1,9 @@
 //! What can be wrong with the record's file: what is true now, and what to do next.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use pump_core::audit::{Finding, Unsealable};
 use thiserror::Error;
@@ -64,7 +67,8 @@ pub enum OpenError {
     },
     /// The file is shorter than it says.
     #[error(
-        "the record {path} is cut off: {len} bytes are left of {expected}; it was left as it is, keep it for the clinic and set it aside"
+        "the record {path} is cut off: {len} bytes are left of {expected}; it was left as it is: call the clinic; {}",
+        another_begins(path)
     )]
     Truncated {
         /// The record.
@@ -76,14 +80,15 @@ pub enum OpenError {
     },
     /// The file doesn't begin like a database.
     #[error(
-        "{path} is no database, or its first bytes are damaged; it was left as it is, keep it for the clinic and set it aside"
+        "{path} is no database, or its first bytes are damaged; it was left as it is: call the clinic; {}",
+        another_begins(path)
     )]
     NotADatabase {
         /// The file.
         path: PathBuf,
     },
     /// SQLite can't make sense of the file.
-    #[error("the record {path} is damaged ({detail}); it was left as it is, keep it for the clinic and set it aside")]
+    #[error("the record {path} is damaged ({detail}); it was left as it is: call the clinic; {}", another_begins(path))]
     Damaged {
         /// The record.
         path: PathBuf,
@@ -102,7 +107,8 @@ pub enum OpenError {
     },
     /// A record about another pump.
     #[error(
-        "the record {path} belongs to the pump {found}, not to {expected}; it was not touched, set it aside or pair that pump"
+        "the record {path} belongs to the pump {found}, not to {expected}; it was not touched: pair that pump; or {}",
+        another_begins(path)
     )]
     OtherPump {
         /// The record.
@@ -114,7 +120,8 @@ pub enum OpenError {
     },
     /// A record kept by another device.
     #[error(
-        "the record {path} was kept by a device with another key; it was not touched, set it aside or bring back its key"
+        "the record {path} was kept by a device with another key; it was not touched: bring back its key; or {}",
+        another_begins(path)
     )]
     OtherKey {
         /// The record.
@@ -152,6 +159,14 @@ pub enum OpenError {
     },
 }
 
+/// How a person begins another record. The log goes along, for lines may lie in it, and a log alone is no record's.
+fn another_begins(path: &Path) -> String {
+    format!(
+        "another begins at the next start once this one, kept, was moved elsewhere (mv {}* ELSEWHERE)",
+        path.display()
+    )
+}
+
 /// Why a batch was not recorded. Nothing of it is in the record.
 #[derive(Debug, Error)]
 pub enum AppendError {
@@ -184,7 +199,9 @@ pub enum AppendError {
         detail: String,
     },
     /// The newest part does not verify, so nothing may be built on it.
-    #[error("nothing recorded: the record's newest part does not verify ({0}); set it aside and begin another")]
+    #[error(
+        "nothing recorded: the record's newest part does not verify ({0}): call the clinic; another begins once its file and its -wal, kept, were moved elsewhere"
+    )]
     Unverified(Finding),
     /// An earlier append was dropped before it ended.
     #[error(

@@ -21,8 +21,21 @@ const THINGS_MAX: i64 = 64;
 /// The longest text that a migration makes something by, in bytes, and a good deal more.
 const TEXT_LEN_MAX: i64 = 4096;
 
-const THINGS: &str = "SELECT type, substr(name, 1, 64), CASE WHEN length(sql) <= ?1 THEN sql END \
-     FROM sqlite_schema LIMIT ?2";
+/// A thing that SQLite made by itself has no text; one whose text is too long comes with none.
+const THINGS: &str = "SELECT type, substr(name, 1, 64), \
+     CASE WHEN sql IS NULL THEN '' WHEN length(sql) <= ?1 THEN sql END FROM sqlite_schema LIMIT ?2";
+
+/// The migrator's own table, by the text that SQLite keeps of it, and the index that this brings. The names alone are nobody's.
+const MIGRATOR_S: [(&str, &str, &str); 2] = [
+    (
+        "table",
+        "_sqlx_migrations",
+        "CREATE TABLE _sqlx_migrations ( version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
+         installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, checksum BLOB NOT NULL, \
+         execution_time BIGINT NOT NULL )",
+    ),
+    ("index", "sqlite_autoindex__sqlx_migrations_1", ""),
+];
 
 /// What is wrong with what the file is made of; `None` if nothing is.
 pub(super) async fn fault(db: &mut SqliteConnection, to_write: bool) -> Result<Option<String>, sqlx::Error> {
@@ -44,11 +57,14 @@ pub(super) async fn fault(db: &mut SqliteConnection, to_write: bool) -> Result<O
 
 /// Whether a thing is the record's (`true`) or the migrator's; `None` for what no migration makes.
 fn judge(thing: &SqliteRow) -> Option<bool> {
-    let name: &str = thing.try_get(1).ok()?;
-    if name == "_sqlx_migrations" || name.starts_with("sqlite_autoindex_") {
+    let (kind, name): (&str, &str) = (thing.try_get(0).ok()?, thing.try_get(1).ok()?);
+    let text: &str = thing.try_get::<Option<&str>, _>(2).ok()??;
+    let is = |(its_kind, its_name, its_text): &(&str, &str, &str)| {
+        (kind, name) == (*its_kind, *its_name) && text.split_whitespace().eq(its_text.split_whitespace())
+    };
+    if MIGRATOR_S.iter().any(is) {
         return Some(false);
     }
-    let text: &str = thing.try_get::<Option<&str>, _>(2).ok()??;
     let made = !text.is_empty() && MIGRATIONS.iter().any(|migration| has_statement(migration.sql.as_str(), text));
     made.then_some(true)
 }

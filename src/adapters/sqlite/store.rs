@@ -59,6 +59,10 @@ const APPEND: &str =
 const INSERT_CHECKPOINT: &str =
     "INSERT INTO checkpoint (seq, hash, wall_ms, utc_offset_min, signature) VALUES (?, ?, ?, ?, ?);";
 
+/// Whether the record ends with this line, and its head says so.
+const ENDS_WITH: &str = "SELECT count FROM head JOIN record ON record.seq = head.count AND record.hash = head.hash \
+     WHERE head.one = 1 AND head.count = ?1 AND head.hash = ?2";
+
 const REPLACE_BASE: &str = "INSERT OR REPLACE INTO base \
      (one, count, hash, exported, export_digest, wall_ms, utc_offset_min, signature) VALUES (1, ?, ?, ?, ?, ?, ?, ?)";
 
@@ -253,17 +257,17 @@ impl Store {
         self.settle(written).await
     }
 
-    async fn settle(&mut self, written: Result<(), sqlx::Error>) -> Result<(), AppendError> {
+    async fn settle(&mut self, written: Result<(), AppendError>) -> Result<(), AppendError> {
         if written.is_err() {
             // SQLite may have rolled back by itself; then there is nothing left to do, and it says so.
             let _ = sqlx::query("ROLLBACK").execute(&mut self.db).await;
         }
         self.writing = false;
-        Ok(written?)
+        written
     }
 }
 
-async fn cut(db: &mut SqliteConnection, telling: SealedBatch, base: &Base) -> Result<(), sqlx::Error> {
+async fn cut(db: &mut SqliteConnection, telling: SealedBatch, base: &Base) -> Result<(), AppendError> {
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
     let last = rows::signed(base.head.count);
     sqlx::query(REPLACE_BASE)
@@ -278,9 +282,8 @@ async fn cut(db: &mut SqliteConnection, telling: SealedBatch, base: &Base) -> Re
         .await?;
     sqlx::query("DELETE FROM record WHERE seq <= ?").bind(last).execute(&mut *db).await?;
     sqlx::query("DELETE FROM checkpoint WHERE seq <= ?").bind(last).execute(&mut *db).await?;
-    let (records, checkpoints) = (telling.records.len(), telling.checkpoints.len());
-    write_as(db, telling, statements(records, checkpoints)).await?;
-    sqlx::query("COMMIT").execute(db).await.map(drop)
+    write_within(db, telling).await?;
+    Ok(sqlx::query("COMMIT").execute(db).await.map(drop)?)
 }
 
 /// The line that tells what was pruned.
@@ -291,12 +294,28 @@ fn pruned(exported: &Exported, at: Moment) -> Entry {
     Entry { kind, request: None, body: encode(&Happened { at, event }), wall_ms, utc_offset_min }
 }
 
-async fn write(db: &mut SqliteConnection, batch: SealedBatch) -> Result<(), sqlx::Error> {
-    let sql = transaction(batch.records.len(), batch.checkpoints.len());
-    write_as(db, batch, sql).await
+async fn write(db: &mut SqliteConnection, batch: SealedBatch) -> Result<(), AppendError> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
+    write_within(db, batch).await?;
+    Ok(sqlx::query("COMMIT").execute(db).await.map(drop)?)
 }
 
-async fn write_as(db: &mut SqliteConnection, batch: SealedBatch, sql: String) -> Result<(), sqlx::Error> {
+/// Writes a batch in the transaction that is open, and reads back where the record ends then: what anything in the file swallowed is
+/// not said to be recorded.
+async fn write_within(db: &mut SqliteConnection, batch: SealedBatch) -> Result<(), AppendError> {
+    let meant = batch.next.head();
+    insert(db, batch).await?;
+    let ends = sqlx::query(ENDS_WITH).bind(rows::signed(meant.count)).bind(meant.hash.to_vec());
+    match rows::number(db, ends).await? {
+        Some(_) => Ok(()),
+        None => {
+            Err(AppendError::Damaged { detail: format!("it does not end with line {} that was added", meant.count) })
+        }
+    }
+}
+
+async fn insert(db: &mut SqliteConnection, batch: SealedBatch) -> Result<(), sqlx::Error> {
+    let sql = statements(batch.records.len(), batch.checkpoints.len());
     let prepared = batch.records.len() <= PREPARED_ENTRIES_MAX && batch.checkpoints.is_empty();
     let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(prepared);
     let mut kept = Some(batch.kept);
@@ -317,12 +336,6 @@ async fn write_as(db: &mut SqliteConnection, batch: SealedBatch, sql: String) ->
         query = bind_checkpoint(query, checkpoint);
     }
     query.execute(db).await.map(drop)
-}
-
-/// One statement is a transaction by itself; only with a checkpoint it takes more.
-fn transaction(records: usize, checkpoints: usize) -> String {
-    let statements = statements(records, checkpoints);
-    if checkpoints == 0 { statements } else { format!("BEGIN IMMEDIATE;{statements}COMMIT") }
 }
 
 fn statements(records: usize, checkpoints: usize) -> String {

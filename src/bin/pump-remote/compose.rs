@@ -30,7 +30,7 @@ use pump_remote::{
         clock::Clock,
         entropy::{OsEntropy, random},
         keys::{device_key, pins::SessionKeys},
-        lock::Lock,
+        lock::{Lock, LockError},
         set_clock::Setter,
         simulated::{Host, InProcess, SharedHost},
         socket::Socket,
@@ -149,6 +149,8 @@ pub(crate) struct Running {
     pub(crate) ended: JoinHandle<()>,
     /// Whether its pump is reached by radio.
     pub(crate) radio: bool,
+    /// Whether its clock runs ahead of the machine's: then nothing that is wired takes part.
+    pub(crate) hurries: bool,
     /// Its clocks.
     pub(crate) clock: Clock,
     /// Its pump, if that is in this process.
@@ -157,6 +159,17 @@ pub(crate) struct Running {
     pub(crate) record: PathBuf,
     /// Keeps other instances out for as long as this one runs.
     _lock: Lock,
+}
+
+/// Keeps remotes from starting here while somebody else uses the pins; an error while one runs. Where none ever ran nothing is made:
+/// whoever asks may be another user than the remote's.
+pub(crate) fn kept_out(data_dir: &Path) -> Result<Option<Lock>, LockError> {
+    let path = data_dir.join(INSTANCE_LOCK);
+    match path.try_exists() {
+        Ok(true) => Lock::take(&path).map(Some),
+        Ok(false) => Ok(None),
+        Err(source) => Err(LockError::Io { path, source }),
+    }
 }
 
 impl Prepared {
@@ -381,6 +394,7 @@ impl Ground {
             turned,
             ended,
             radio: false,
+            hurries: self_test.is_none(),
             clock,
             host,
             record,

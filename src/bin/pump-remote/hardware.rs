@@ -12,6 +12,7 @@ use pump_remote::{
         battery::{self, Reading},
         bluez::{self, Radio, check},
         gpio::{self, Wired, Wires},
+        lock::LockError,
         rtc, touch,
     },
     shell::config::{BatteryConfig, Config, Part},
@@ -23,7 +24,7 @@ use tokio::{
 
 use crate::{
     bench::{Bench, Known},
-    compose::Running,
+    compose::{Running, kept_out},
     practice::Hands,
     window::{Home, Watched, has_display},
 };
@@ -46,7 +47,7 @@ pub(crate) fn wire(runtime: &Handle, home: &Home, running: &mut Running, hands: 
     start_bench(runtime, home, running, wired, display);
 }
 
-/// What the configuration says is wired.
+/// What the configuration says is wired; nothing, for a remote whose clock isn't the machine's.
 fn start_parts(
     runtime: &Handle,
     config: &Config,
@@ -54,6 +55,9 @@ fn start_parts(
     hands: &Hands,
     wishes: watch::Receiver<Wishes>,
 ) -> Vec<Wired> {
+    if running.hurries {
+        return Vec::new();
+    }
     let _guard = runtime.enter();
     let (intents, mut pressed) = mpsc::channel(PRESSES_MAX);
     let hands = hands.clone();
@@ -72,7 +76,17 @@ fn start_parts(
     wired
 }
 
-/// For a page that stands alone: the remote that dimmed its display may have been killed in the dark.
+/// For a page that stands alone: whoever stood before it may have been killed with its lights and its buzzer on, or in the dark. The
+/// pins of a remote that runs in this directory are left to it.
+pub(crate) fn stand_alone(config: &Config, data_dir: Option<&Path>) {
+    let none_runs = data_dir.map_or(Ok(None), kept_out);
+    if !matches!(none_runs, Err(LockError::Held { .. })) {
+        gpio::switch_off(&config.pins);
+    }
+    light_up(config);
+}
+
+/// The remote that dimmed its display may have been killed in the dark.
 pub(crate) fn light_up(config: &Config) {
     let Some(name) = &config.window.backlight else { return };
     if let Err(error) = Backlight::open(Path::new(backlight::CLASS), name).and_then(|light| light.shine()) {
@@ -89,8 +103,8 @@ pub(crate) fn start_bench(runtime: &Handle, home: &Home, running: &mut Running, 
 }
 
 /// Which hardware is there, and what the absence of the rest disables.
-pub(crate) async fn say_hardware(config: &Config) {
-    say_parts(config);
+pub(crate) async fn say_hardware(config: &Config, data_dir: &Path) {
+    say_parts(config, data_dir);
     say_battery(config.battery);
     match touch::present(Path::new(touch::CLASS)) {
         Some(name) => println!("Touchscreen: {name}."),
@@ -118,7 +132,28 @@ pub(crate) async fn say_hardware(config: &Config) {
     println!("Display: {display}.");
 }
 
-fn say_parts(config: &Config) {
+fn say_parts(config: &Config, data_dir: &Path) {
+    // A pin that somebody uses is turned into another by whoever only looks at it.
+    match kept_out(data_dir) {
+        _ if config.pins.parts().next().is_none() => {}
+        Ok(_none_runs) => say_wired(config),
+        Err(LockError::Held { .. }) => println!(
+            "Pins: not touched, for a remote runs in {}; end it (a service: systemctl stop pump-remote), then ask again.",
+            data_dir.display()
+        ),
+        Err(LockError::Io { source, .. }) => println!(
+            "Pins: not touched, for whether a remote runs in {} can't be known ({source}); ask again as its user.",
+            data_dir.display()
+        ),
+    }
+    let absent = |part: &&Part| config.pins.parts().all(|(named, _)| named != **part);
+    for part in Part::ALL.iter().filter(absent) {
+        println!("{}: not configured; {}.", part.name(), gpio::unwired(*part));
+    }
+}
+
+/// Tries each part that is configured; afterwards its pin is free again.
+fn say_wired(config: &Config) {
     let (_, screens) = watch::channel(Screen::alone(Face::Checking));
     let wishes = watch::channel(Wishes::default()).1;
     // Kept to the end: what fails is told to somebody.
@@ -126,10 +161,6 @@ fn say_parts(config: &Config) {
     let wires = Wires { intents: mpsc::channel(1).0, inputs, screens, wishes };
     for wired in gpio::start(&config.pins, &wires) {
         println!("{wired}.");
-    }
-    let absent = |part: &&Part| config.pins.parts().all(|(named, _)| named != **part);
-    for part in Part::ALL.iter().filter(absent) {
-        println!("{}: not configured; {}.", part.name(), gpio::unwired(*part));
     }
 }
 
@@ -149,5 +180,24 @@ fn say_settings() {
         Ok(missing) if missing.is_empty() => println!("BlueZ's settings: as the link wants them."),
         Ok(missing) => missing.iter().for_each(|missing| println!("BlueZ's settings: {missing}.")),
         Err(error) => println!("BlueZ's settings: {} can't be read ({error}).", check::MAIN_CONF),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pump_remote::shell::config::Config;
+
+    use super::*;
+    use crate::compose::rehearse;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_remote_whose_clock_runs_ahead_starts_none_of_what_is_wired() {
+        let (dir, config) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        std::fs::write(&config, "[pins]\nchip = \"/nowhere/gpiochip0\"\nready = 17\nbuzzer = 18\n").unwrap();
+        let (config, _) = Config::read(config.path()).unwrap();
+        let running = rehearse(dir.path()).await.unwrap();
+        let (hands, wishes) = (Hands::new(running.intents.clone()).0, watch::channel(Wishes::default()).1);
+        let started = start_parts(&Handle::current(), &config, &running, &hands, wishes);
+        assert!(started.is_empty(), "{started:?}");
     }
 }

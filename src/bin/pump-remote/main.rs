@@ -20,7 +20,7 @@ use clap::Parser;
 use pump_core::selftest::Condition;
 use pump_protocol::session::CardSecret;
 use pump_remote::{
-    adapters::slint::Looks,
+    adapters::{gpio, slint::Looks},
     shell::{
         config::{Bluetooth, Config, PumpConfig, Speed},
         log,
@@ -31,7 +31,7 @@ use tokio::runtime::Runtime;
 use self::{
     compose::{Prepared, Which},
     first_run::FirstRun,
-    hardware::{light_up, say_hardware, start_bench},
+    hardware::{say_hardware, stand_alone, start_bench},
     window::{Home, Stage, has_display, panels, show, show_fault},
 };
 
@@ -92,13 +92,15 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     if arguments.fault {
-        return show_bare_fault(arguments.config.as_deref());
+        return show_bare_fault(arguments.config.as_deref(), arguments.data_dir.as_deref());
     }
     let (config, configuration) = read_config(arguments.config.as_deref())?;
     let runtime = tasks()?;
     let (panel, window) = panels(config.window.display);
     if arguments.hardware {
-        runtime.block_on(say_hardware(&config));
+        let which = reached_by(arguments.socket, arguments.bluetooth, &config);
+        let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
+        runtime.block_on(say_hardware(&config, &data_dir));
         return Ok(());
     }
     if arguments.demo {
@@ -108,6 +110,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let out = std::env::temp_dir().join("pump-remote-demo");
     let card = arguments.pair.as_deref().map(CardSecret::parse).transpose()?;
     let which = reached_by(arguments.socket, arguments.bluetooth, &config);
+    let speed = speed(arguments.speed, &config, &which)?;
     if let Some(to) = arguments.decommission {
         let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
         return runtime.block_on(decommission::decommission(&data_dir, which, &to));
@@ -118,11 +121,12 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let data_dir = data_dir(arguments.data_dir.or_else(|| config.data_dir.clone()), &which)?;
     let bluetooth = matches!(which, Which::Bluetooth(_));
-    let speed = arguments.speed.unwrap_or(config.pump.speed);
     let watching = has_display() && !arguments.headless;
     let home = Home { config, configuration, data_dir };
     let begun = runtime.block_on(async {
         let mut prepared = Prepared::open(&home.data_dir, which, speed.get(), false).await?;
+        // Nobody else uses them: this is the directory's one instance.
+        gpio::switch_off(&home.config.pins);
         if let Some(card) = card {
             println!("Paired with pump {}.", prepared.pair(&card, || {}).await?);
         }
@@ -157,7 +161,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Err(error) if watching => {
             eprintln!("pump-remote: {error:#}");
             let looks = Looks::read(&home.looks()).0;
-            light_up(&home.config);
+            stand_alone(&home.config, Some(&home.data_dir));
             show_fault(&runtime, format!("{error:#}"), window, &home.config.card, looks)
         }
         Err(error) => Err(error),
@@ -166,13 +170,13 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// The fault page of a remote that has failed too often, or whose card can't be mounted. A configuration that can't be read is no
 /// reason to show nothing; its own complaint stands on the page then.
-fn show_bare_fault(config: Option<&Path>) -> anyhow::Result<()> {
+fn show_bare_fault(config: Option<&Path>, data_dir: Option<&Path>) -> anyhow::Result<()> {
     let (config, detail) = match read_config(config) {
         Ok((config, _)) => (config, "The remote could not be started, or ended again and again.".to_owned()),
         Err(error) => (Config::default(), format!("{error:#}")),
     };
     let (_, panel) = panels(config.window.display);
-    light_up(&config);
+    stand_alone(&config, data_dir.or(config.data_dir.as_deref()));
     show_fault(&tasks()?, detail, panel, &config.card, Looks::default())
 }
 
@@ -191,6 +195,18 @@ fn reached_by(socket: Option<PathBuf>, bluetooth: Option<String>, config: &Confi
         (None, None, PumpConfig { bluetooth: Bluetooth::On(true), .. }) => Which::Bluetooth(None),
         (None, None, PumpConfig { bluetooth: Bluetooth::On(false), .. }) => Which::InProcess,
     }
+}
+
+/// How much faster waiting passes: a pump that may be in somebody keeps its own time.
+fn speed(named: Option<Speed>, config: &Config, which: &Which) -> anyhow::Result<Speed> {
+    let speed = named.unwrap_or(config.pump.speed);
+    anyhow::ensure!(
+        speed == Speed::default() || !matches!(which, Which::Bluetooth(_)),
+        "a speed of {} is for a simulated pump, and this one is reached over Bluetooth: nothing was started; \
+         leave out --speed, or speed in the configuration",
+        speed.get()
+    );
+    Ok(speed)
 }
 
 /// The configuration and its file's digest; the default, and none, without a file.

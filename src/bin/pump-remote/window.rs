@@ -18,7 +18,7 @@ use pump_protocol::quantity::Millis;
 use pump_remote::{
     adapters::{
         set_clock::Setter,
-        slint::{Furnished, Looks, Panel, Window},
+        slint::{Furnished, Keeper, Looks, Panel, Window},
         stick::Slot,
         systemd::{self, FIRST_PAGE, Round},
     },
@@ -45,6 +45,9 @@ use crate::{
 
 /// What the person chose on the page of settings: its place in the data directory.
 const LOOKS: &str = "looks.toml";
+
+/// How long the end of the program waits for the last choice to be written.
+const KEPT_WITHIN: Duration = Duration::from_secs(1);
 
 /// What the window begins with.
 pub(crate) enum Stage {
@@ -120,8 +123,13 @@ pub(crate) fn show(runtime: &Runtime, stage: Stage, panel: Panel, home: Home) ->
     let (wish, wishes) = watch::channel(looks.wishes());
     let (touch, touched) = watch::channel(Instant::now());
     let chosen = Rc::new(Cell::new(looks));
+    let keeper = Keeper::begin(move |looks| looks.store(&looks_file)).inspect_err(
+        |error| tracing::warn!(%error, "no choice of looks can be kept; each lasts until the program ends"),
+    );
+    let keeper = Rc::new(RefCell::new(keeper.ok()));
     let keep = {
         let (chosen, listener, touch) = (Rc::clone(&chosen), Rc::clone(&listener), touch.clone());
+        let keeper = Rc::clone(&keeper);
         move |looks: Looks| {
             chosen.set(looks);
             // Somebody is here, though nothing else is told of it.
@@ -129,8 +137,8 @@ pub(crate) fn show(runtime: &Runtime, stage: Stage, panel: Panel, home: Home) ->
             listener.borrow().tell(Intent::Wake);
             // Where nothing can be heard nobody listens to wishes.
             let _ = wish.send(looks.wishes());
-            if let Err(error) = looks.store(&looks_file) {
-                tracing::warn!(%error, "the chosen looks can't be kept; they last until the program ends");
+            if let Some(keeper) = keeper.borrow().as_ref() {
+                keeper.keep(looks);
             }
         }
     };
@@ -151,6 +159,9 @@ pub(crate) fn show(runtime: &Runtime, stage: Stage, panel: Panel, home: Home) ->
     runtime.spawn(end_when_told());
     Window::run().context("the window ended")?;
     systemd::stopping();
+    if !keeper.take().is_none_or(|keeper| keeper.end(KEPT_WITHIN)) {
+        tracing::warn!("the last choice of looks is still being written; it may be lost");
+    }
     match ending.take() {
         Ending::Nothing => Ok(()),
         Ending::Close(close, ended) => {
