@@ -311,6 +311,15 @@ pub(crate) fn in_part(at_least: u32, at_most: u32, end: BolusEnd) -> Face {
     Face::GivenInPart { dose: DOSE, delivered, end }
 }
 
+/// Out of reach since a restart: what is known has no time.
+fn restarted() -> Caregiver {
+    Caregiver {
+        delivery: Some(DeliveryView::Stopped { since_min: None, since: None }),
+        reservoir: None,
+        last_dose: Some(LastDose { dose: DOSE, min_ago: None, at: None }),
+    }
+}
+
 /// Every page, in every state that changes its looks.
 pub(crate) fn all() -> Vec<(String, Screen)> {
     let mut all: Vec<(String, Screen)> = vec![
@@ -387,6 +396,8 @@ pub(crate) fn all() -> Vec<(String, Screen)> {
         ("alarms-all", alarms(&AlarmCondition::ALL)),
         ("alarms-paused", Screen { signals: Some(signals(Some(Uptime::from_millis(1)))), ..alarms(&THREE) }),
         ("caregiver-stopped-notice", Screen { notice: Some(Notice::Refused), ..screen(Face::Caregiver(stopped())) }),
+        ("caregiver-restarted", screen(Face::Caregiver(restarted()))),
+        ("caregiver-no-dose", Screen { notice: Some(Notice::NoDoseHere), ..screen(Face::Caregiver(caregiver())) }),
         ("caregiver-unknown", screen(Face::Caregiver(Caregiver { delivery: None, reservoir: None, last_dose: None }))),
         ("history", screen(Face::History { days: days(), loading: false })),
         ("history-empty", screen(Face::History { days: Vec::new(), loading: true })),
