@@ -147,8 +147,8 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// Says in the service's runtime directory, if it has one, that this start went well: the pages stand, and the self-test found nothing
-/// that keeps a dose away.
+/// Says in the service's runtime directory, if it has one, that this start went well: the pages stand, and the self-test found no fault
+/// that a version of the system could be at.
 pub fn sound() {
     let Some(place) = std::env::var_os("RUNTIME_DIRECTORY") else { return };
     if let Err(error) = std::fs::write(Path::new(&place).join(SOUND), b"") {

@@ -162,12 +162,12 @@ impl Judge {
                 Event::DoseUnknownToRecord { .. } | Event::RecordWentBack { .. } => self.disowned += 1,
                 // What one side counts and the other can't: time lost in a reset, history that is gone, a dose that nobody
                 // saw, other rules.
-                // proves R-REQ-22
                 Event::AccountsDiffer { .. } | Event::WindowAccountsDiffer { .. } => {
                     // By the line's own time: a step may last for days.
                     let ago = happened.at.pump.and_then(|at| world.pump.time().since(at)).unwrap_or(Millis::ZERO);
                     let at = world.chronicle.elapsed().saturating_sub(ago);
                     let reason = self.may_differ_until.is_some_and(|until| at <= until);
+                    // proves R-REQ-22
                     assert!(reason, "for no reason: {:?}", happened.event);
                     self.tally.add("accounts differ, for a reason", 1);
                 }

@@ -1,6 +1,9 @@
 //! What the self-test measures of this machine.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use pump_core::{
     remote::Input,
@@ -18,7 +21,10 @@ use pump_remote::{
         self_test::{self, Measure, TestOrder, clocks, device, key, known, measure},
     },
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{sleep, timeout},
+};
 
 /// How a device is, once somebody knows.
 pub(crate) type Known = watch::Receiver<Option<Condition>>;
@@ -110,14 +116,20 @@ async fn battery(config: BatteryConfig) -> Condition {
     }
 }
 
+/// A radio loads its firmware while the pages stand already; a version isn't to go back for being early.
+const RADIO_UP_WITHIN: Duration = Duration::from_secs(30);
+const RADIO_ASKED_EVERY: Duration = Duration::from_secs(1);
+
 async fn link(radio: bool) -> Condition {
     if !radio {
         return Condition::Absent;
     }
-    match bluez::radio().await {
-        Ok(radio) if radio.powered => Condition::Works,
-        Ok(_) | Err(_) => Condition::Broken,
-    }
+    let up = async {
+        while !bluez::radio().await.is_ok_and(|radio| radio.powered) {
+            sleep(RADIO_ASKED_EVERY).await;
+        }
+    };
+    if timeout(RADIO_UP_WITHIN, up).await.is_ok() { Condition::Works } else { Condition::Broken }
 }
 
 /// Whether systemd waits for signs of life.

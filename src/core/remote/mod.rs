@@ -152,7 +152,7 @@ pub enum Output {
     Measure,
     /// A person has heard, felt and seen what this program plays and shows: it needs to ask no more until it is another one.
     KeepConfirmed,
-    /// The self-test has ended and nothing keeps a dose away by it: whoever waits to confirm an update may.
+    /// The self-test has ended and found no fault that this version could be at: whoever waits to confirm an update may.
     Fit,
     /// Set the person's clock to this in the zone that it is in, then say [`Input::ClockSet`].
     SetClock(CivilTime),
