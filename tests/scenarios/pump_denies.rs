@@ -27,6 +27,13 @@ fn press_and_meanwhile(world: &mut World, meanwhile: impl FnOnce(&mut World)) {
     world.disk_catches_up();
 }
 
+/// A hold whose PREPARE the pump denies, whatever it would say.
+fn press_and_be_denied(world: &mut World, denial: Denial) {
+    let denied = Reply::Denied { id: id(1), denial };
+    world.fault(CommandKind::Prepare, Point::AfterReceipt, Effect::Answer(Box::new(denied)));
+    world.hold_dose();
+}
+
 #[test]
 fn a_dose_of_the_clinic_in_between_makes_the_pump_say_wait() {
     let mut world = World::ready();
@@ -86,12 +93,7 @@ fn a_limit_that_the_pump_named_at_commit_is_waited_for_too_and_no_longer_than_it
     assert!(wait_of(&world).reasons.contains(&Reason::WindowLimit), "{:?}", world.face());
 
     let mut world = World::ready();
-    world.fault(
-        CommandKind::Prepare,
-        Point::AfterReceipt,
-        Effect::Answer(Box::new(Reply::Denied { id: id(1), denial })),
-    );
-    world.hold_dose();
+    press_and_be_denied(&mut world, denial);
     // proves R-LIM-14
     assert_eq!(alarms(&world), [AlarmCondition::LimitRefused]);
     world.seen();
@@ -107,12 +109,7 @@ fn a_limit_that_the_pump_named_at_commit_is_waited_for_too_and_no_longer_than_it
 fn an_allotment_that_only_the_pump_sees_used_up_is_an_alarm_too() {
     let denial = Denial { reasons: DenyReasons::default().with(DenyReason::Allotment), retry_after: mins(60) };
     let mut world = World::ready();
-    world.fault(
-        CommandKind::Prepare,
-        Point::AfterReceipt,
-        Effect::Answer(Box::new(Reply::Denied { id: id(1), denial })),
-    );
-    world.hold_dose();
+    press_and_be_denied(&mut world, denial);
     let raised = |event: &Event| {
         matches!(event, Event::Alarm { change: Change::Raised { condition: AlarmCondition::LimitRefused, .. } })
     };
