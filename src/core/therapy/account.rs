@@ -25,6 +25,10 @@ use pump_protocol::{
 /// for the clinic's. Beyond it the account is [full](Account::count).
 pub const DOSES_MAX: usize = 8 * 48;
 
+/// How much longer a dose is kept than a limit reaches: the pump's sums, which ours are compared with, are as old as its report,
+/// and may count by another crystal; a quarter of an hour in a week, at most.
+const COMPARED_WITHIN: Millis = Millis::from_hours(1);
+
 /// How far two crystals drift apart: 1 in 1000 is ten times what a watch does.
 const DRIFT_PER_MILLE: u64 = 1;
 
@@ -231,9 +235,10 @@ impl Account {
         }
     }
 
-    /// Forgets what no limit can reach any more, the next prescription's neither.
+    /// Forgets what no limit can reach any more, the next prescription's neither, nor the sum of a report that is a little old.
     pub fn prune(&mut self, pump_now: PumpTime, now: Now) {
-        self.doses.retain(|dose| dose.since.age(pump_now, now) <= REACH_MAX.saturating_add(dose.lasts));
+        let reach = REACH_MAX.saturating_add(COMPARED_WITHIN);
+        self.doses.retain(|dose| dose.since.age(pump_now, now) <= reach.saturating_add(dose.lasts));
     }
 
     /// How many doses count.
@@ -576,10 +581,10 @@ mod tests {
     }
 
     #[test]
-    fn a_dose_is_forgotten_when_its_last_drop_is_out_of_every_reach() {
+    fn a_dose_is_forgotten_an_hour_after_its_last_drop_is_out_of_every_reach() {
         let (mut account, now) = (Account::default(), now_at(hours(9999)));
         account.count(ours(1, Millis::ZERO));
-        let ends = Millis::from_mins(4).saturating_add(REACH_MAX);
+        let ends = Millis::from_mins(64).saturating_add(REACH_MAX);
         account.prune(PumpTime::new(1, ends), now);
         assert_eq!(account.len(), 1);
         account.prune(PumpTime::new(1, ends.saturating_add(Millis::new(1))), now);
