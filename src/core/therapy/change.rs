@@ -223,9 +223,11 @@ mod tests {
         tell(&mut untold, Change::Details);
         tell(&mut untold, Change::Lockout { from: Millis::from_hours(2), to: Millis::from_hours(3) });
         tell(&mut untold, dose(50, 100));
+        let [from, to] = ["morphine", "hydromorphone"].map(|drug| Text::new(drug).expect("short"));
+        tell(&mut untold, Change::Drug { from, to });
         let kinds = untold.iter().map(rank);
         // proves R-ANS-19
-        assert_eq!(kinds.collect::<Vec<_>>(), [1, 3, 8, 9]);
+        assert_eq!(kinds.collect::<Vec<_>>(), [0, 1, 3, 8, 9]);
     }
 
     #[test]
