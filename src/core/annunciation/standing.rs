@@ -208,16 +208,13 @@ impl Standing {
         }
     }
 
-    /// When time alone does something to it, and what. A cause that is gone makes nothing more urgent; what happened once stays
-    /// as it was until somebody has seen it.
+    /// When time alone does something to it, and what. A cause that is gone makes nothing more urgent, but what happened
+    /// once does, until somebody has seen it.
     pub(super) fn due(&self) -> Option<(Uptime, &'static str)> {
         match self.attention {
             Attention::Unacknowledged(since) => {
-                let after = self
-                    .condition
-                    .row()
-                    .escalates_after
-                    .filter(|_| !self.escalated && (self.cause_lasts || self.condition.happened_once()))?;
+                let may = !self.escalated && (self.cause_lasts || self.condition.happened_once());
+                let after = self.condition.row().escalates_after.filter(|_| may)?;
                 Some((since.after(after), "an alarm escalates"))
             }
             Attention::Acknowledged(at) => Some((at.after(self.realarms_after()), "an acknowledged alarm lasts")),
