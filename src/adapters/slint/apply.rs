@@ -347,7 +347,7 @@ fn status(app: &AppWindow, screen: &Screen, how: Writing) {
     status.set_clock(clock);
     status.set_practice(screen.practice);
     status.set_link(codes::link(screen.link));
-    let (unit, count) = screen.heard_min_ago.map_or((Ago::Never, SharedString::default()), format::ago);
+    let (unit, count) = ago(screen.heard_min_ago);
     status.set_heard(unit);
     status.set_heard_count(count);
 }
